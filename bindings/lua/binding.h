@@ -1,0 +1,251 @@
+/*
+ * binding.h - what the files of this folder share: object types, checks, conversions.
+ *
+ * Rules: arguments are checked before anything is acquired; what must be freed sits in a
+ * userdata with __gc before it is filled; data is pushed with its length; errors are raised
+ * by hyl_raise() so that they carry the Lua caller's line.
+ */
+#ifndef HYL_BINDING_H
+#define HYL_BINDING_H
+
+#include <lauxlib.h>
+#include <lua.h>
+
+#include <hysteria/hysteria.h>
+
+/* Our userdata. The number sits in each metatable under a key that Lua cannot make. */
+typedef enum hyl_type {
+    HYL_NONE, /* anything that is not ours */
+    HYL_NULL,
+    HYL_JSON_NULL,
+    HYL_DECIMAL,
+    HYL_BINARY,
+    HYL_RAW,   /* SQL text and its arguments */
+    HYL_OP,    /* an operator and its operands */
+    HYL_GROUP, /* conditions joined by AND or OR */
+    HYL_FUNC,  /* an SQL function call */
+    HYL_COL,   /* a column reference */
+    HYL_CASE,
+    HYL_GIVEN, /* keys that must be present */
+    HYL_MODEL,
+    HYL_QUERY,
+    HYL_SOURCE,
+    HYL_TRANSACTION,
+    HYL_CURSOR,
+    HYL_STATE,
+    HYL_JSON, /* a JSON tree while it is being read or written */
+    HYL_TYPE_COUNT
+} hyl_type;
+
+/* ---- state.c ------------------------------------------------------------------------ */
+
+typedef struct hyl_plan hyl_plan;
+
+enum { HYL_PLAN_SLOTS = 256, HYL_PREFIXES = 8 };
+
+/* What one Lua state keeps: one compiler, the row plans, the paths that are our own. */
+typedef struct hyl_state {
+    hy_compiler *compiler;
+    hyl_plan *plans[HYL_PLAN_SLOTS]; /* direct-mapped by text hash; Lua half in user value 1 */
+    hyl_plan *pending;               /* being made: freed with the state if Lua raises */
+    char *prefixes[HYL_PREFIXES];
+    int n_prefixes;
+    uint64_t event_id;
+} hyl_state;
+
+/** The state's userdata block; made by hyl_state_open. */
+hyl_state *hyl_state_get(lua_State *L);
+void hyl_state_open(lua_State *L);
+/** Push the table with the Lua halves of the plans. */
+void hyl_push_state_value(lua_State *L);
+/** Make the metatable of a type: methods (may be NULL) become __index. */
+void hyl_type_new(lua_State *L, hyl_type type, const char *name, const luaL_Reg *methods, const luaL_Reg *meta);
+/** Give the userdata on top the metatable of a type. */
+void hyl_set_type(lua_State *L, hyl_type type);
+/** A zeroed block of our type on top of the stack. */
+void *hyl_new(lua_State *L, hyl_type type, size_t size, int n_user_values);
+hyl_type hyl_typeof(lua_State *L, int index);
+/** The block if it is of that type, else NULL. */
+void *hyl_test(lua_State *L, int index, hyl_type type);
+/** The block, or an error naming the argument. */
+void *hyl_check(lua_State *L, int index, hyl_type type);
+const char *hyl_type_name(hyl_type type);
+
+/* ---- error.c ------------------------------------------------------------------------ */
+
+/** Raise the error table for err, `where` being the first caller that is not ours. */
+int hyl_raise(lua_State *L, const hy_error *err);
+/** The same with the statement's text as field `sql`. */
+int hyl_raise_sql(lua_State *L, const hy_error *err, const hy_sql *sql);
+int hyl_fail(lua_State *L, hy_status status, const char *fmt, ...) HY_PRINTF(3, 4);
+/** A wrong argument: "bad argument #2 to where (value): ..." */
+int hyl_fail_argument(lua_State *L, int index, const char *name, const char *expected);
+/** Push "file:line" of the first caller that is not ours, or nil. */
+void hyl_push_caller(lua_State *L);
+void hyl_error_open(lua_State *L); /* fields of core */
+
+/* ---- value.c ------------------------------------------------------------------------ */
+
+/** Read a Lua scalar as hy_value borrowing its bytes. False for anything else. */
+bool hyl_to_value(lua_State *L, int index, hy_value *out, char scratch[HY_VALUE_SCRATCH_SIZE]);
+/**
+ * Read any Lua value as an expression of q. `like`: what it is compared with (may be NULL);
+ * `column`: where it is stored (may be NULL). Raises for a plain table, a function, nil.
+ * `what` names the argument in messages.
+ */
+hy_expr *hyl_to_expr(lua_State *L, hy_query *q, int index, const hy_expr *like, const hy_column *column,
+                     const char *what);
+/** A column argument: a string, or one of our expression values. */
+hy_expr *hyl_to_operand(lua_State *L, hy_query *q, int index, bool alias_allowed, const char *what);
+/** Push a value of its own type, NULL as nil or as core.null. */
+void hyl_push_value(lua_State *L, const hy_value *value, bool null_as_sentinel);
+void hyl_push_null(lua_State *L);
+void hyl_value_open(lua_State *L);
+/** The user table of a node value (raw, op, group, func, col, case, given); on top. */
+void hyl_node_args(lua_State *L, int index);
+/** Its word: operator, function name, SQL text, column. Borrowed from the userdata. */
+const char *hyl_node_word(lua_State *L, int index, size_t *size);
+/** Raise if the table has a metatable that is not ours (record metatables are). */
+void hyl_check_plain(lua_State *L, int index, const char *what);
+
+/* ---- decimal.c, json.c, ids.c ---------------------------------------------------------- */
+
+void hyl_push_decimal(lua_State *L, const hy_decimal *d);
+void hyl_decimal_open(lua_State *L);
+/** The Lua value at index as JSON text on top of the stack (a Lua string). */
+void hyl_json_encode(lua_State *L, int index);
+/** JSON text as Lua values on top. False and err filled if it cannot be read. */
+bool hyl_json_decode(lua_State *L, const char *text, size_t size, hy_error *err);
+bool hyl_json_tagged(lua_State *L, int index);
+void hyl_json_open(lua_State *L);
+void hyl_ids_open(lua_State *L);
+
+/* ---- model.c -------------------------------------------------------------------------- */
+
+/* How a column's values appear in Lua. */
+typedef enum hyl_as { HYL_AS_DEFAULT, HYL_AS_STRING, HYL_AS_EPOCH, HYL_AS_TABLE, HYL_AS_NUMBER } hyl_as;
+
+/* User values: 1 class, 2 template of record metatables. */
+typedef struct hyl_model {
+    hy_model *model;
+    uint8_t as[]; /* hyl_as per column */
+} hyl_model;
+
+/** The column that the key at index names in a row to be written, or an error. */
+const hy_column *hyl_check_writable(lua_State *L, const hy_model *m, int index);
+hyl_as hyl_model_as(const hyl_model *m, const hy_column *column);
+/** A model userdata, or a class whose metatable has __hymodel; leaves the userdata at index. */
+hyl_model *hyl_check_model(lua_State *L, int index);
+void hyl_model_open(lua_State *L);
+
+/* ---- query.c, predicate.c ---------------------------------------------------------------- */
+
+enum { HYL_QUERY_SIZE = 1536, HYL_QUERY_EXTRA = 1, HYL_QUERY_MODEL = 2 };
+
+/**
+ * A query userdata is the hy_query itself: arena and all. Every verb raises its own failure,
+ * so one that a raise left behind is forgotten here.
+ */
+static inline hy_query *hyl_check_query(lua_State *L, int index)
+{
+    hy_query *q = (hy_query *)hyl_check(L, index, HYL_QUERY);
+    hy_query_forget_failure(q);
+    return q;
+}
+/** Push a new query; model_index 0: none. */
+hy_query *hyl_new_query(lua_State *L, int model_index);
+/** Raise the builder's failure, if any, and forget it. */
+void hyl_query_check(lua_State *L, hy_query *q);
+/**
+ * The query that an argument means: a query, or a function(sub) that fills (or returns) one.
+ * Leaves it on top of the stack. NULL if the argument is neither.
+ */
+hy_query *hyl_to_query(lua_State *L, int index);
+/** Call fn(q) at index inside an open group and close it again, also when fn raises. */
+void hyl_call_in_group(lua_State *L, int fn, int query, hy_query *q, size_t depth);
+/**
+ * A where-table, a group of them or a raw fragment as one condition. Entries are read raw,
+ * in the order of their sorted keys, and joined by AND.
+ */
+hy_expr *hyl_to_condition(lua_State *L, hy_query *q, int index, const char *what, int depth);
+void hyl_predicate_open(lua_State *L); /* adds verbs to the table on top */
+void hyl_query_open(lua_State *L);
+
+/* ---- plan.c -------------------------------------------------------------------------------- */
+
+typedef hy_status (*hyl_pusher)(lua_State *L, const hy_value *value, const hy_column *column, hy_error *err);
+
+/* How the rows of one statement become tables. The key strings and the metatable are in the
+   state's user value table, at `slot`. */
+struct hyl_plan {
+    uint64_t hash, model_version;
+    char *text;
+    size_t text_size;
+    int slot;
+    int n;
+    struct {
+        hyl_pusher push;
+        const hy_column *column;
+    } columns[];
+};
+
+/** Find or make the plan; model_index 0: plain tables. Pushes nothing. */
+const hyl_plan *hyl_plan_get(lua_State *L, const hy_sql *sql, const hy_result_column *columns, size_t n,
+                             int model_index);
+/** Push the metatable (or nil) and then the n keys. */
+void hyl_plan_push_keys(lua_State *L, const hyl_plan *plan);
+/** Push one row as a table; `base` is the index of the metatable, the keys follow it. */
+hy_status hyl_plan_push_row(lua_State *L, const hyl_plan *plan, const hy_value *row, int base, int extra,
+                            hy_error *err);
+/** Push one value as the plan's first column. NULL as core.null. */
+hy_status hyl_plan_push_first(lua_State *L, const hyl_plan *plan, const hy_value *row, hy_error *err);
+void hyl_plan_free(hyl_plan *plan);
+
+/* ---- source.c, transaction.c ----------------------------------------------------------------- */
+
+/* User values: 1 ambient list, 2 global transaction, 3 observer function, 4 free cursors. */
+enum { HYL_SOURCE_AMBIENT = 1, HYL_SOURCE_GLOBAL, HYL_SOURCE_OBSERVER, HYL_SOURCE_CURSORS, HYL_SOURCE_VALUES = 4 };
+typedef struct hyl_source {
+    hy_source *source;
+    int n_free;      /* cursors in user value 4 */
+    int n_ambient;   /* entries in user value 1 */
+    bool observed;
+    bool in_observer;
+} hyl_source;
+
+/* User values: 1 source. */
+typedef struct hyl_transaction {
+    hy_transaction *trx;
+    uint64_t id;
+} hyl_transaction;
+
+/** What a call's options say, see README. */
+typedef struct hyl_run {
+    hy_run_options options;
+    int extra; /* fields that every row will get later */
+    char holder[128];
+} hyl_run;
+
+hyl_source *hyl_check_source(lua_State *L, int index);
+/** Fill from the options table at index (or nil); finds the ambient transaction. */
+void hyl_run_options(lua_State *L, int source, int index, hyl_run *run);
+/** Wait as told: blocks. Returns when the task may be advanced. */
+void hyl_wait(lua_State *L, const hy_wait *wait);
+/** Advance a task to its end, delivering events of the source at index. */
+hy_status hyl_run_task(lua_State *L, int source, hy_task *task, hy_error *err);
+/** Start collecting events of this call; deliver what was collected to the observer. */
+void hyl_events_begin(hyl_source *s);
+void hyl_events_deliver(lua_State *L, int source, const hy_sql *sql);
+void hyl_source_open(lua_State *L);
+void hyl_transaction_open(lua_State *L);
+/** Push the transaction userdata that a statement run now joins, or nil. */
+void hyl_push_ambient(lua_State *L, int source);
+
+/* ---- module.c ------------------------------------------------------------------------------ */
+
+/** The module table of hysteria.core. */
+HY_API int hyl_open_core(lua_State *L);
+/** Make require() find hysteria.core and the embedded Lua modules in this state. */
+HY_API void hyl_preload(lua_State *L);
+
+#endif

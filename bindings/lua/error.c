@@ -1,0 +1,264 @@
+/*
+ * error.c - one error table for everything that can go wrong.
+ *
+ * Fields: code, kind, message, where, and what the database told. The table's metatable has
+ * `is` and __tostring. See docs/errors.md.
+ */
+#include "binding.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+static const char error_meta_key = 0;
+
+/* ---- where ---------------------------------------------------------------------------- */
+
+static bool is_own(const hyl_state *state, const char *source)
+{
+    if (state == NULL)
+        return false;
+    for (int i = 0; i < state->n_prefixes; i++)
+        if (strncmp(source, state->prefixes[i], strlen(state->prefixes[i])) == 0)
+            return true;
+    return false;
+}
+
+void hyl_push_caller(lua_State *L)
+{
+    const hyl_state *state = hyl_state_get(L);
+    lua_Debug ar;
+    for (int level = 0; lua_getstack(L, level, &ar); level++) {
+        lua_getinfo(L, "Sl", &ar);
+        if (ar.currentline > 0 && !is_own(state, ar.source)) {
+            lua_pushfstring(L, "%s:%d", ar.short_src, ar.currentline);
+            return;
+        }
+    }
+    lua_pushnil(L);
+}
+
+static int own_prefix(lua_State *L)
+{
+    const char *prefix = luaL_checkstring(L, 1);
+    hyl_state *state = hyl_state_get(L);
+    if (is_own(state, prefix))
+        return 0;
+    if (state->n_prefixes == HYL_PREFIXES)
+        return hyl_fail(L, HY_ELIMIT_EXCEEDED, "too many own prefixes");
+    char *copy = hy_strdup(prefix);
+    if (copy == NULL)
+        return hyl_fail(L, HY_EOUT_OF_MEMORY, "out of memory");
+    state->prefixes[state->n_prefixes++] = copy;
+    return 0;
+}
+
+/* ---- the table --------------------------------------------------------------------------- */
+
+/* Push an error table with code, kind, message and where. */
+static void push_error(lua_State *L, hy_status status, const char *message)
+{
+    luaL_checkstack(L, 8, NULL);
+    lua_createtable(L, 0, 12);
+    lua_pushstring(L, hy_status_name(status));
+    lua_setfield(L, -2, "code");
+    lua_pushstring(L, hy_error_class_name(hy_status_class(status)));
+    lua_setfield(L, -2, "kind");
+    lua_pushstring(L, message);
+    lua_setfield(L, -2, "message");
+    hyl_push_caller(L);
+    lua_setfield(L, -2, "where");
+    lua_rawgetp(L, LUA_REGISTRYINDEX, &error_meta_key);
+    lua_setmetatable(L, -2);
+}
+
+static void set_text(lua_State *L, const char *field, const char *text)
+{
+    if (text[0] == '\0')
+        return;
+    lua_pushstring(L, text);
+    lua_setfield(L, -2, field);
+}
+
+/* "a,b" as { "a", "b" } */
+static void set_list(lua_State *L, const char *field, const char *text)
+{
+    if (text[0] == '\0')
+        return;
+    lua_newtable(L);
+    for (lua_Integer i = 1; *text != '\0'; i++) {
+        size_t size = strcspn(text, ",");
+        lua_pushlstring(L, text, size);
+        lua_rawseti(L, -2, i);
+        text += size + (text[size] == ',');
+    }
+    lua_setfield(L, -2, field);
+}
+
+int hyl_raise_sql(lua_State *L, const hy_error *err, const hy_sql *sql)
+{
+    push_error(L, err->status, err->message[0] != '\0' ? err->message : hy_status_text(err->status));
+    set_text(L, "sqlState", err->sqlstate);
+    set_text(L, "constraint", err->constraint);
+    set_text(L, "table", err->table);
+    set_list(L, "columns", err->columns);
+    set_text(L, "feature", err->feature);
+    set_text(L, "dialect", err->dialect);
+    if (err->native_code != 0) {
+        lua_pushinteger(L, err->native_code);
+        lua_setfield(L, -2, "nativeCode");
+    }
+    if (err->position != 0) {
+        lua_pushinteger(L, (lua_Integer)err->position);
+        lua_setfield(L, -2, "position");
+    }
+    if (err->attempts != 0) {
+        lua_pushinteger(L, err->attempts);
+        lua_setfield(L, -2, "attempts");
+    }
+    if (sql != NULL && sql->text != NULL) {
+        lua_pushlstring(L, sql->text, sql->size);
+        lua_setfield(L, -2, "sql");
+    }
+    return lua_error(L);
+}
+
+int hyl_raise(lua_State *L, const hy_error *err)
+{
+    return hyl_raise_sql(L, err, NULL);
+}
+
+int hyl_fail(lua_State *L, hy_status status, const char *fmt, ...)
+{
+    char message[HY_ERROR_MESSAGE_SIZE];
+    va_list args;
+    va_start(args, fmt);
+    vsnprintf(message, sizeof message, fmt, args);
+    va_end(args);
+    push_error(L, status, message);
+    return lua_error(L);
+}
+
+int hyl_fail_argument(lua_State *L, int index, const char *name, const char *expected)
+{
+    const char *got = luaL_typename(L, index);
+    hyl_type type = hyl_typeof(L, index);
+    if (type != HYL_NONE)
+        got = hyl_type_name(type);
+    lua_Debug ar;
+    const char *function = "?";
+    if (lua_getstack(L, 0, &ar)) {
+        lua_getinfo(L, "n", &ar);
+        if (ar.name != NULL)
+            function = ar.name;
+    }
+    bool is_nil = lua_isnoneornil(L, index);
+    return hyl_fail(L, is_nil ? HY_ENIL_VALUE : HY_EINVALID_ARGUMENT, "%s: %s%s%s is %s, expected %s", function,
+                    name != NULL ? "argument '" : "an argument", name != NULL ? name : "", name != NULL ? "'" : "",
+                    is_nil ? "nil" : got, expected);
+}
+
+/* ---- for Lua ------------------------------------------------------------------------------- */
+
+static hy_status check_code(lua_State *L, int index)
+{
+    const char *code = luaL_checkstring(L, index);
+    hy_status status = hy_status_from_name(code);
+    if (status == HY_OK)
+        luaL_error(L, "unknown error code '%s'", code);
+    return status;
+}
+
+/* core.error(code, message, fields?) */
+static int make(lua_State *L)
+{
+    hy_status status = check_code(L, 1);
+    const char *message = luaL_checkstring(L, 2);
+    lua_settop(L, 3);
+    push_error(L, status, message);
+    if (lua_istable(L, 3)) {
+        lua_pushnil(L);
+        while (lua_next(L, 3)) {
+            lua_pushvalue(L, -2);
+            lua_insert(L, -2);
+            lua_rawset(L, 4);
+        }
+    }
+    return 1;
+}
+
+static int raise(lua_State *L)
+{
+    make(L);
+    return lua_error(L);
+}
+
+static bool is_error(lua_State *L, int index)
+{
+    if (!lua_istable(L, index) || !lua_getmetatable(L, index))
+        return false;
+    lua_rawgetp(L, LUA_REGISTRYINDEX, &error_meta_key);
+    bool same = lua_rawequal(L, -1, -2);
+    lua_pop(L, 2);
+    return same;
+}
+
+static int core_is_error(lua_State *L)
+{
+    lua_pushboolean(L, is_error(L, 1));
+    return 1;
+}
+
+static int caller(lua_State *L)
+{
+    hyl_push_caller(L);
+    return 1;
+}
+
+/* err:is("CODE") */
+static int error_is(lua_State *L)
+{
+    luaL_checktype(L, 1, LUA_TTABLE);
+    luaL_checkstring(L, 2);
+    lua_pushstring(L, "code");
+    lua_rawget(L, 1);
+    lua_pushboolean(L, lua_rawequal(L, -1, 2));
+    return 1;
+}
+
+static int error_tostring(lua_State *L)
+{
+    luaL_checktype(L, 1, LUA_TTABLE);
+    lua_settop(L, 1);
+    const char *parts[3];
+    static const char *const fields[3] = {"code", "message", "where"};
+    for (int i = 0; i < 3; i++) {
+        lua_pushstring(L, fields[i]);
+        lua_rawget(L, 1);
+        parts[i] = lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : NULL;
+    }
+    lua_pushfstring(L, "%s: %s", parts[0] != NULL ? parts[0] : "?", parts[1] != NULL ? parts[1] : "?");
+    if (parts[2] != NULL)
+        lua_pushfstring(L, "%s (%s)", lua_tostring(L, -1), parts[2]);
+    return 1;
+}
+
+void hyl_error_open(lua_State *L)
+{
+    static const luaL_Reg functions[] = {
+        {"error", make},           {"raise", raise},      {"isError", core_is_error},
+        {"caller", caller},        {"ownPrefix", own_prefix}, {NULL, NULL},
+    };
+    static const luaL_Reg methods[] = {{"is", error_is}, {NULL, NULL}};
+    luaL_setfuncs(L, functions, 0);
+
+    lua_createtable(L, 0, 4);
+    lua_pushliteral(L, "hysteria.error");
+    lua_setfield(L, -2, "__name");
+    lua_pushcfunction(L, error_tostring);
+    lua_setfield(L, -2, "__tostring");
+    lua_newtable(L);
+    luaL_setfuncs(L, methods, 0);
+    lua_setfield(L, -2, "__index");
+    lua_rawsetp(L, LUA_REGISTRYINDEX, &error_meta_key);
+}

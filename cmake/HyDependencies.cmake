@@ -1,0 +1,41 @@
+# Libraries this build needs, each as an imported target PkgConfig::NAME. A missing one names
+# the Debian package that brings it.
+find_package(PkgConfig REQUIRED)
+
+function(hy_need target module package)
+    pkg_check_modules(${target} IMPORTED_TARGET ${module})
+    if(NOT ${target}_FOUND)
+        message(FATAL_ERROR "${module} not found: install ${package}")
+    endif()
+endfunction()
+
+if(HY_WITH_POSTGRES OR HY_WITH_MYSQL)
+    message(FATAL_ERROR "HY_WITH_POSTGRES, HY_WITH_MYSQL: these drivers are not available in "
+        "version ${HY_VERSION}; SQLite is")
+endif()
+if(NOT HY_WITH_SQLITE)
+    message(WARNING "no database driver is switched on: SQL can be made, nothing can be run")
+endif()
+
+find_package(Threads REQUIRED)
+hy_need(HY_GMP gmp libgmp-dev)
+set(HY_CORE_LIBRARIES PkgConfig::HY_GMP Threads::Threads)
+set(HY_CORE_DEFINITIONS "")
+set(HY_PC_PRIVATE "gmp")
+if(HY_WITH_SQLITE)
+    hy_need(HY_SQLITE sqlite3>=3.40 libsqlite3-dev)
+    list(APPEND HY_CORE_LIBRARIES PkgConfig::HY_SQLITE)
+    list(APPEND HY_CORE_DEFINITIONS HY_WITH_SQLITE)
+    string(APPEND HY_PC_PRIVATE ", sqlite3 >= 3.40")
+endif()
+if(HY_WITH_LUA)
+    hy_need(HY_LUA lua5.4 liblua5.4-dev)
+    hy_need(HY_JANSSON jansson libjansson-dev)
+    hy_need(HY_SODIUM libsodium libsodium-dev)
+endif()
+
+find_path(HY_UTHASH_DIR uthash.h)
+mark_as_advanced(HY_UTHASH_DIR)
+if(NOT HY_UTHASH_DIR)
+    message(FATAL_ERROR "uthash.h not found: install uthash-dev")
+endif()

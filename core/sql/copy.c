@@ -1,0 +1,282 @@
+/*
+ * copy.c - a deep copy of a tree in another arena, text included.
+ *
+ * What belongs to models and static tables is shared. The depth of a tree is limited when it
+ * is built, so the recursion here is too. False or NULL: memory ran out.
+ */
+#include <string.h>
+
+#include "sql/ast.h"
+
+static hy_expr *copy_expr(hy_arena *a, const hy_expr *from);
+static bool copy_group(hy_arena *a, hy_group *into, const hy_group *from);
+
+/* ---- expressions ------------------------------------------------------------------------ */
+
+static hy_expr *copy_column(hy_arena *a, const hy_expr *from)
+{
+    hy_column_expr *c = hy_arena_memdup(a, from, sizeof *c);
+
+    if (c != NULL && c->text != NULL)
+        c->text = hy_arena_strdup(a, c->text);
+    return c != NULL ? &c->head : NULL;
+}
+
+static hy_expr *copy_value(hy_arena *a, const hy_expr *from)
+{
+    hy_value_expr *v = hy_arena_memdup(a, from, sizeof *v);
+    if (v == NULL)
+        return NULL;
+    hy_type type = v->value.type;
+    if (type == HY_TEXT || type == HY_BLOB || type == HY_DECIMAL || type == HY_JSON)
+        v->value.as.text.data = hy_arena_strndup(a, v->value.as.text.data, v->value.as.text.size);
+    return &v->head;
+}
+
+static const void *copy_raw_text(hy_arena *a, const hy_raw_text *from)
+{
+    hy_raw_text *raw = hy_arena_memdup(a, from, sizeof *raw);
+    if (raw != NULL)
+        raw->text = hy_arena_strndup(a, raw->text, raw->size);
+    return raw;
+}
+
+static const void *copy_function(hy_arena *a, const hy_function *from)
+{
+    if (from->number != HY_FUNCTION_OTHER)
+        return from; /* of the static table */
+    hy_function *f = hy_arena_memdup(a, from, sizeof *f);
+    if (f == NULL)
+        return NULL;
+    f->label = hy_arena_strdup(a, f->label);
+    f->spelling = hy_arena_strdup(a, f->spelling);
+    return f;
+}
+
+static const void *copy_aux(hy_arena *a, const hy_branch *from)
+{
+    switch (from->head.node) {
+    case HY_NODE_PARAM: return hy_arena_strdup(a, from->aux);
+    case HY_NODE_RAW: return copy_raw_text(a, from->aux);
+    case HY_NODE_CALL: return copy_function(a, from->aux);
+    case HY_NODE_OVER: return hy_arena_memdup(a, from->aux, from->n - from->split); /* one too many is there */
+    default: return NULL;
+    }
+}
+
+static hy_expr *copy_branch(hy_arena *a, const hy_expr *from)
+{
+    const hy_branch *old = (const hy_branch *)from;
+    hy_branch *b = hy_arena_memdup(a, old, sizeof *old + old->n * sizeof old->args[0]);
+
+    if (b == NULL)
+        return NULL;
+    b->aux = copy_aux(a, old);
+    for (size_t i = 0; i < b->n; i++)
+        b->args[i] = copy_expr(a, old->args[i]);
+    return &b->head;
+}
+
+static hy_tree *tree_new(hy_arena *a, const hy_tree *from)
+{
+    hy_tree *tree = hy_arena_alloc(a, sizeof *tree);
+    return tree != NULL && hy__tree_copy(a, tree, from) ? tree : NULL;
+}
+
+static hy_expr *copy_query(hy_arena *a, const hy_expr *from)
+{
+    hy_query_expr *e = hy_arena_memdup(a, from, sizeof *e);
+
+    if (e == NULL)
+        return NULL;
+    e->operand = copy_expr(a, e->operand);
+    e->tree = tree_new(a, e->tree);
+    return &e->head;
+}
+
+static hy_expr *copy_expr(hy_arena *a, const hy_expr *from)
+{
+    if (from == NULL || a->failed)
+        return NULL;
+    switch ((hy_node)from->node) {
+    case HY_NODE_COLUMN:
+    case HY_NODE_STAR:
+        return copy_column(a, from);
+    case HY_NODE_VALUE:
+        return copy_value(a, from);
+    case HY_NODE_IN_QUERY:
+    case HY_NODE_EXISTS:
+    case HY_NODE_QUERY:
+        return copy_query(a, from);
+    default:
+        return copy_branch(a, from);
+    }
+}
+
+/* ---- clauses ---------------------------------------------------------------------------- */
+
+typedef void (*cell_copier)(hy_arena *a, void *cell);
+
+/* Copies of all cells, `size` bytes each and plain, whose inner parts `fix` then copies. */
+static void copy_chain(hy_arena *a, hy_chain *into, const hy_chain *from, size_t size, cell_copier fix)
+{
+    *into = (hy_chain){0};
+    for (const hy_cell *old = from->first; old != NULL; old = old->next) {
+        hy_cell *cell = hy_arena_memdup(a, old, size);
+        if (cell == NULL)
+            return;
+        cell->next = NULL;
+        fix(a, cell);
+        if (into->last != NULL)
+            into->last->next = cell;
+        else
+            into->first = cell;
+        into->last = cell;
+        into->n++;
+    }
+}
+
+static void fix_item(hy_arena *a, void *cell)
+{
+    hy_item *item = cell;
+    item->expr = copy_expr(a, item->expr);
+    item->target = copy_expr(a, item->target);
+    item->alias = hy_arena_strdup(a, item->alias);
+}
+
+static void fix_join(hy_arena *a, void *cell)
+{
+    hy_join *join = cell;
+    hy_group on = join->on;
+
+    join->table = hy_arena_strdup(a, join->table);
+    join->alias = hy_arena_strdup(a, join->alias);
+    join->tree = join->tree != NULL ? tree_new(a, join->tree) : NULL;
+    join->raw = copy_expr(a, join->raw);
+    copy_group(a, &join->on, &on);
+}
+
+static void fix_cte(hy_arena *a, void *cell)
+{
+    hy_cte *cte = cell;
+    cte->name = hy_arena_strdup(a, cte->name);
+    cte->tree = tree_new(a, cte->tree);
+}
+
+static void fix_member(hy_arena *a, void *cell)
+{
+    hy_member *member = cell;
+    member->tree = tree_new(a, member->tree);
+}
+
+static void copy_items(hy_arena *a, hy_chain *into, const hy_chain *from)
+{
+    copy_chain(a, into, from, sizeof(hy_item), fix_item);
+}
+
+/* A group without conditions, if only because the inner ones have none. */
+static bool is_empty(const hy_group *group)
+{
+    for (const hy_condition *c = group->first; c != NULL; c = c->next)
+        if (c->expr != NULL || !is_empty(c->group))
+            return false;
+    return true;
+}
+
+static hy_condition *copy_condition(hy_arena *a, hy_group *parent, const hy_condition *from)
+{
+    hy_condition *c = hy_arena_memdup(a, from, sizeof *c);
+    if (c == NULL)
+        return NULL;
+    c->next = NULL;
+    c->expr = copy_expr(a, from->expr);
+    if (from->group != NULL) {
+        c->group = hy_arena_zero(a, sizeof *c->group);
+        if (c->group == NULL || !copy_group(a, c->group, from->group))
+            return NULL;
+        c->group->parent = parent;
+    }
+    return c;
+}
+
+/* Groups that are open and still empty are left out. */
+static bool copy_group(hy_arena *a, hy_group *into, const hy_group *from)
+{
+    *into = (hy_group){0};
+    for (const hy_condition *old = from->first; old != NULL; old = old->next) {
+        if (old->group != NULL && is_empty(old->group))
+            continue;
+        hy_condition *c = copy_condition(a, into, old);
+        if (c == NULL)
+            return false;
+        if (into->last != NULL)
+            into->last->next = c;
+        else
+            into->first = c;
+        into->last = c;
+    }
+    return true;
+}
+
+static hy_expr **copy_exprs(hy_arena *a, hy_expr *const *from, size_t n)
+{
+    hy_expr **into = hy_arena_alloc(a, (n + 1) * sizeof *into);
+    for (size_t i = 0; into != NULL && i < n; i++)
+        into[i] = copy_expr(a, from[i]);
+    return into;
+}
+
+static void copy_insert(hy_arena *a, hy_tree *into, const hy_tree *from)
+{
+    size_t row_size = sizeof(hy_row) + from->n_columns * sizeof(hy_expr *);
+
+    into->columns = from->columns != NULL ? copy_exprs(a, from->columns, from->n_columns) : NULL;
+    into->rows = (hy_chain){0};
+    HY_EACH(hy_row, old, &from->rows) {
+        hy_row *row = hy_arena_zero(a, row_size);
+        if (row == NULL)
+            return;
+        for (size_t i = 0; i < from->n_columns; i++)
+            row->values[i] = copy_expr(a, old->values[i]);
+        if (into->rows.last != NULL)
+            into->rows.last->next = &row->cell;
+        else
+            into->rows.first = &row->cell;
+        into->rows.last = &row->cell;
+        into->rows.n++;
+    }
+}
+
+static hy_upsert *copy_upsert(hy_arena *a, const hy_upsert *from)
+{
+    hy_upsert *upsert = from != NULL ? hy_arena_memdup(a, from, sizeof *upsert) : NULL;
+    if (upsert == NULL)
+        return NULL;
+    upsert->target = copy_exprs(a, from->target, from->n_target);
+    upsert->update = copy_exprs(a, from->update, from->n_update);
+    return upsert;
+}
+
+bool hy__tree_copy(hy_arena *a, hy_tree *into, const hy_tree *from)
+{
+    *into = *from;
+    into->table = hy_arena_strdup(a, from->table);
+    into->alias = hy_arena_strdup(a, from->alias);
+    into->from = from->from != NULL ? tree_new(a, from->from) : NULL;
+    copy_items(a, &into->select, &from->select);
+    copy_items(a, &into->distinct_on, &from->distinct_on);
+    copy_items(a, &into->group, &from->group);
+    copy_items(a, &into->order, &from->order);
+    copy_items(a, &into->set, &from->set);
+    copy_items(a, &into->returning, &from->returning);
+    copy_chain(a, &into->joins, &from->joins, sizeof(hy_join), fix_join);
+    copy_chain(a, &into->with, &from->with, sizeof(hy_cte), fix_cte);
+    copy_chain(a, &into->members, &from->members, sizeof(hy_member), fix_member);
+    copy_group(a, &into->where.user, &from->where.user);
+    copy_group(a, &into->where.guard, &from->where.guard);
+    copy_group(a, &into->having.user, &from->having.user);
+    copy_group(a, &into->having.guard, &from->having.guard);
+    copy_insert(a, into, from);
+    into->upsert = copy_upsert(a, from->upsert);
+    return !a->failed;
+}

@@ -1,0 +1,621 @@
+/*
+ * emit.c - expressions as text and binds.
+ *
+ * One function per kind of node, chosen from a table. Placeholders number themselves in
+ * reading order because text and binds grow in the same walk. Knows no dialect by name.
+ */
+#include <base/number.h>
+#include <hysteria/memory.h>
+
+#include "sql/emit.h"
+#include "sql/scan.h"
+
+/* ---- text and names --------------------------------------------------------------------- */
+
+void hy__emit_unsupported(hy_emitter *e, const char *feature)
+{
+    if (e->status == HY_OK)
+        e->status = hy_fail_unsupported(e->err, feature, e->dialect->name);
+}
+
+void hy__emit_need(hy_emitter *e, hy_feature_number feature)
+{
+    if (!hy__emit_can(e, feature))
+        hy__emit_unsupported(e, hy_feature_name(feature));
+}
+
+void hy__emit_identifier(hy_emitter *e, const char *name, size_t size)
+{
+    hy_error *err = e->status == HY_OK ? e->err : NULL;
+    hy_status status = hy__put_identifier(e->text, e->dialect, name, size, err);
+
+    if (status != HY_OK && e->status == HY_OK)
+        e->status = status;
+}
+
+void hy__emit_dotted(hy_emitter *e, const char *name, size_t size)
+{
+    const char *dot = memchr(name, '.', size);
+
+    while (dot != NULL) {
+        size_t part = (size_t)(dot - name);
+        hy__emit_identifier(e, name, part);
+        PUT(e, ".");
+        name += part + 1;
+        size -= part + 1;
+        dot = memchr(name, '.', size);
+    }
+    hy__emit_identifier(e, name, size);
+}
+
+void hy__emit_base(hy_emitter *e)
+{
+    if (!e->scope->qualify)
+        return;
+    hy__emit_identifier(e, e->scope->base, e->scope->base_size);
+    PUT(e, ".");
+}
+
+/* ---- binds ------------------------------------------------------------------------------ */
+
+static bool grow_binds(hy_compiler *c)
+{
+    size_t room = c->binds_room > 0 ? c->binds_room * 2 : 32;
+    hy_bind *binds = hy_realloc(c->binds, room * sizeof *binds);
+    if (binds == NULL)
+        return false;
+    c->binds = binds;
+    const char **params = hy_realloc(c->params, room * sizeof *params);
+    if (params == NULL)
+        return false;
+    c->params = params;
+    c->binds_room = room;
+    return true;
+}
+
+static void put_placeholder(hy_emitter *e, size_t number)
+{
+    char text[HY_NUMBER_TEXT_SIZE];
+    char *p = text + sizeof text;
+
+    if (e->dialect->bind_style == HY_BIND_QUESTION) {
+        PUT(e, "?");
+        return;
+    }
+    for (; number > 0; number /= 10)
+        *--p = (char)('0' + number % 10);
+    *--p = '$';
+    hy__put(e, p, (size_t)(text + sizeof text - p));
+}
+
+static void add_bind(hy_emitter *e, const hy_value *value, hy_kind kind, const char *param)
+{
+    hy_compiler *c = e->compiler;
+
+    if (c->n_binds == c->binds_room && !grow_binds(c)) {
+        e->status = e->status == HY_OK ? hy_fail_oom(e->err) : e->status;
+        return;
+    }
+    c->binds[c->n_binds] = (hy_bind){.value = *value, .kind = kind};
+    c->params[c->n_binds++] = param;
+    put_placeholder(e, c->n_binds);
+}
+
+void hy__emit_bind(hy_emitter *e, const hy_value *value, hy_kind kind)
+{
+    if (e->inline_values)
+        hy__put_literal(e->text, e->dialect, value);
+    else
+        add_bind(e, value, kind, NULL);
+}
+
+static void emit_value(hy_emitter *e, const hy_expr *x)
+{
+    hy__emit_bind(e, &((const hy_value_expr *)x)->value, (hy_kind)x->kind);
+}
+
+static void emit_param(hy_emitter *e, const hy_expr *x)
+{
+    const char *name = ((const hy_branch *)x)->aux;
+    hy_value none = hy_null();
+
+    if (e->inline_values) {
+        PUT(e, ":");
+        hy__puts(e, name);
+        return;
+    }
+    e->has_params = true;
+    add_bind(e, &none, (hy_kind)x->kind, name);
+}
+
+static void emit_default(hy_emitter *e, const hy_expr *x)
+{
+    (void)x;
+    hy__emit_need(e, HY_FEATURE_NUMBER_DEFAULT_IN_VALUES);
+    PUT(e, "DEFAULT");
+}
+
+/* ---- columns ---------------------------------------------------------------------------- */
+
+void hy__emit_bare(hy_emitter *e, const hy_expr *column)
+{
+    const hy_column_expr *c = (const hy_column_expr *)column;
+    const char *name = c->column != NULL ? c->column->name : c->text;
+
+    hy__emit_identifier(e, name, strlen(name));
+}
+
+static void emit_qualified(hy_emitter *e, const hy_column_expr *c)
+{
+    hy_name name;
+
+    if (!hy__resolve_qualified(e, c, &name))
+        return;
+    hy__emit_dotted(e, c->text, c->head.qualifier);
+    PUT(e, ".");
+    hy__emit_identifier(e, name.text, name.size);
+}
+
+/* A select alias: by name where the place allows it, else what it stands for. */
+static void emit_alias(hy_emitter *e, const hy_item *item)
+{
+    hy_place place = e->scope->place;
+
+    if (place == HY_PLACE_NAME) {
+        hy__emit_identifier(e, item->alias, strlen(item->alias));
+        return;
+    }
+    e->scope->place = HY_PLACE_PLAIN; /* so that no alias can stand for itself */
+    hy__emit_operand(e, item->expr);
+    e->scope->place = place;
+}
+
+static void emit_unqualified(hy_emitter *e, const hy_column_expr *c)
+{
+    bool may_be_alias = (c->head.flags & HY_FLAG_ALIAS) != 0 && e->scope->place != HY_PLACE_PLAIN;
+    const hy_item *item = may_be_alias ? hy__find_alias(e->scope->tree, c->text, strlen(c->text)) : NULL;
+    hy_name name;
+
+    if (item != NULL) {
+        emit_alias(e, item);
+        return;
+    }
+    hy__resolve_plain(e, c, &name);
+    hy__emit_identifier(e, name.text, name.size);
+}
+
+static void emit_column(hy_emitter *e, const hy_expr *x)
+{
+    const hy_column_expr *c = (const hy_column_expr *)x;
+
+    if (c->column != NULL) {
+        hy__emit_base(e);
+        hy__emit_identifier(e, c->column->name, strlen(c->column->name));
+    } else if (x->qualifier > 0) {
+        emit_qualified(e, c);
+    } else {
+        emit_unqualified(e, c);
+    }
+}
+
+/* Select lists and calls handle their stars themselves. */
+static void emit_star(hy_emitter *e, const hy_expr *x)
+{
+    (void)x;
+    EMIT_FAIL(e, HY_EINVALID_ARGUMENT, "'*' is no value");
+}
+
+/* ---- raw text --------------------------------------------------------------------------- */
+
+static void emit_raw(hy_emitter *e, const hy_expr *x)
+{
+    const hy_branch *b = (const hy_branch *)x;
+    const hy_raw_text *raw = b->aux;
+    hy_scan scan;
+    size_t at = 0;
+
+    e->has_raw = true;
+    hy__scan_init(&scan, raw->text, raw->size);
+    for (hy_scan_token t = hy__scan_next(&scan); t.kind != HY_SCAN_END; t = hy__scan_next(&scan)) {
+        if (t.kind == HY_SCAN_PLACEHOLDER)
+            hy__emit_expr(e, b->args[at++]);
+        else if (t.kind == HY_SCAN_TEXT)
+            hy__put(e, t.text, t.size);
+        else if (hy__emit_has(e, HY_TRAIT_QUESTION_OPERATOR))
+            PUT(e, "?");
+        else
+            hy__emit_unsupported(e, "? as an operator");
+    }
+}
+
+/* ---- conditions ------------------------------------------------------------------------- */
+
+static void emit_constant(hy_emitter *e, const hy_expr *x)
+{
+    if ((x->flags & HY_FLAG_NEGATED) != 0)
+        PUT(e, "1 = 0");
+    else
+        PUT(e, "1 = 1");
+}
+
+static const char *const ansi_ops[HY_OP_COUNT] = {
+#define SPELLING(name, word, arity, spelling) [HY_OP_##name] = " " spelling " ",
+    HY_OP_MAP(SPELLING)
+#undef SPELLING
+};
+
+static void emit_binary(hy_emitter *e, const hy_expr *x)
+{
+    const hy_branch *b = (const hy_branch *)x;
+    const hy_op_text *text = &e->dialect->ops[x->op];
+
+    if (x->op == HY_OP_REGEXP || x->op == HY_OP_NOT_REGEXP)
+        hy__emit_need(e, HY_FEATURE_NUMBER_REGEXP);
+    if (text->before != NULL)
+        hy__puts(e, text->before);
+    hy__emit_operand(e, b->args[0]);
+    hy__puts(e, text->between != NULL ? text->between : ansi_ops[x->op]);
+    hy__emit_operand(e, b->args[1]);
+    if (text->after != NULL)
+        hy__puts(e, text->after);
+}
+
+static bool negated(const hy_expr *x)
+{
+    return (x->flags & HY_FLAG_NEGATED) != 0;
+}
+
+static void emit_is_null(hy_emitter *e, const hy_expr *x)
+{
+    hy__emit_operand(e, ((const hy_branch *)x)->args[0]);
+    hy__puts(e, negated(x) ? " IS NOT NULL" : " IS NULL");
+}
+
+static void emit_between(hy_emitter *e, const hy_expr *x)
+{
+    const hy_branch *b = (const hy_branch *)x;
+
+    hy__emit_operand(e, b->args[0]);
+    hy__puts(e, negated(x) ? " NOT BETWEEN " : " BETWEEN ");
+    hy__emit_operand(e, b->args[1]);
+    PUT(e, " AND ");
+    hy__emit_operand(e, b->args[2]);
+}
+
+static void emit_not(hy_emitter *e, const hy_expr *x)
+{
+    PUT(e, "NOT (");
+    hy__emit_expr(e, ((const hy_branch *)x)->args[0]);
+    PUT(e, ")");
+}
+
+/* AND binds tighter: only an OR, and what nobody can look into, needs parentheses here. */
+static bool is_loose(const hy_expr *x)
+{
+    return x->node == HY_NODE_RAW || (x->node == HY_NODE_ALL && x->op == HY_OR);
+}
+
+static void emit_all(hy_emitter *e, const hy_expr *x)
+{
+    const hy_branch *b = (const hy_branch *)x;
+
+    for (size_t i = 0; i < b->n; i++) {
+        const hy_expr *arg = b->args[i];
+        bool parens = is_loose(arg) && !(arg->node == HY_NODE_ALL && x->op == HY_OR);
+        if (i > 0)
+            hy__puts(e, x->op == HY_OR ? " OR " : " AND ");
+        if (parens)
+            PUT(e, "(");
+        hy__emit_expr(e, arg);
+        if (parens)
+            PUT(e, ")");
+    }
+}
+
+/* ---- IN --------------------------------------------------------------------------------- */
+
+/* The dialect's text for this list as one bind; NULL: it is written out. */
+static const hy_list_text *list_text(const hy_emitter *e, const hy_branch *b)
+{
+    if ((b->head.flags & HY_FLAG_LIST_VALUES) == 0 || b->n - 1 <= e->dialect->list_max || e->inline_values)
+        return NULL;
+    const hy_value_expr *first = (const hy_value_expr *)b->args[1];
+    return first->value.type == HY_INT ? e->dialect->integer_list : e->dialect->text_list;
+}
+
+static void bind_list(hy_emitter *e, const hy_branch *b)
+{
+    hy_compiler *c = e->compiler;
+
+    hy_buf_reset(&c->list);
+    e->dialect->list_open(&c->list);
+    for (size_t i = 1; i < b->n; i++) {
+        if (i > 1)
+            hy_buf_putc(&c->list, ',');
+        e->dialect->list_item(&c->list, &((const hy_value_expr *)b->args[i])->value);
+    }
+    e->dialect->list_close(&c->list);
+
+    /* A statement may have several lists, so each gets memory of its own. */
+    char *copy = c->list.failed ? NULL : hy_arena_strndup(&c->scratch, c->list.data, c->list.size);
+    hy_value text = hy_bytes(HY_TEXT, copy, c->list.size);
+    if (copy != NULL)
+        add_bind(e, &text, HY_KIND_TEXT, NULL);
+    else if (e->status == HY_OK)
+        e->status = hy_fail_oom(e->err);
+}
+
+static void emit_in(hy_emitter *e, const hy_expr *x)
+{
+    const hy_branch *b = (const hy_branch *)x;
+    const hy_list_text *list = list_text(e, b);
+
+    hy__emit_operand(e, b->args[0]);
+    if (list != NULL) {
+        hy__puts(e, negated(x) ? list->not_before : list->before);
+        bind_list(e, b);
+        hy__puts(e, list->after);
+        return;
+    }
+    hy__puts(e, negated(x) ? " NOT IN (" : " IN (");
+    if (b->args[1]->node == HY_NODE_ROW && hy__emit_has(e, HY_TRAIT_ROWS_VALUES))
+        PUT(e, "VALUES ");
+    hy__emit_list(e, b->args + 1, b->n - 1);
+    PUT(e, ")");
+}
+
+static void emit_in_query(hy_emitter *e, const hy_expr *x)
+{
+    const hy_query_expr *in = (const hy_query_expr *)x;
+
+    hy__emit_operand(e, in->operand);
+    hy__puts(e, negated(x) ? " NOT IN (" : " IN (");
+    hy__emit_select(e, in->tree);
+    PUT(e, ")");
+}
+
+static void emit_exists(hy_emitter *e, const hy_expr *x)
+{
+    const hy_tree *tree = ((const hy_query_expr *)x)->tree;
+
+    hy__puts(e, negated(x) ? "NOT EXISTS (" : "EXISTS (");
+    e->select_one = tree->select.n == 0 && tree->members.n == 0;
+    hy__emit_select(e, tree);
+    PUT(e, ")");
+}
+
+static void emit_query(hy_emitter *e, const hy_expr *x)
+{
+    PUT(e, "(");
+    hy__emit_select(e, ((const hy_query_expr *)x)->tree);
+    PUT(e, ")");
+}
+
+static void emit_row(hy_emitter *e, const hy_expr *x)
+{
+    const hy_branch *b = (const hy_branch *)x;
+
+    if (b->n > 1)
+        hy__emit_need(e, HY_FEATURE_NUMBER_ROW_VALUES);
+    PUT(e, "(");
+    hy__emit_list(e, b->args, b->n);
+    PUT(e, ")");
+}
+
+/* ---- calls ------------------------------------------------------------------------------ */
+
+/* Does the text of this call need wrapping so that it yields a float everywhere? */
+static bool is_exact_average(const hy_emitter *e, const hy_expr *call)
+{
+    const hy_function *f = ((const hy_branch *)call)->aux;
+
+    return call->node == HY_NODE_CALL && f->number == HY_FUNCTION_AVG && call->kind == HY_KIND_DOUBLE &&
+           hy__emit_has(e, HY_TRAIT_EXACT_AVG);
+}
+
+/* Does it yield decimals that the database itself would compare as text? */
+static bool is_text_decimal(const hy_emitter *e, const hy_expr *call)
+{
+    return call->node == HY_NODE_CALL && call->kind == HY_KIND_DECIMAL && hy__emit_has(e, HY_TRAIT_TEXT_DECIMALS);
+}
+
+static void emit_call_name(hy_emitter *e, const hy_branch *b)
+{
+    const hy_function *f = b->aux;
+    const char *own = e->dialect->functions[f->number];
+
+    if (is_text_decimal(e, &b->head) && f->number == HY_FUNCTION_SUM)
+        PUT(e, "hysteria_sum");
+    else if (is_text_decimal(e, &b->head) && f->number == HY_FUNCTION_AVG)
+        PUT(e, "hysteria_avg");
+    else
+        hy__puts(e, own != NULL ? own : f->spelling);
+}
+
+static void emit_plain_call(hy_emitter *e, const hy_branch *b)
+{
+    emit_call_name(e, b);
+    hy__puts(e, (b->head.flags & HY_FLAG_DISTINCT) != 0 ? "(DISTINCT " : "(");
+    if (b->n == 1 && b->args[0]->node == HY_NODE_STAR && b->args[0]->qualifier == 0)
+        PUT(e, "*");
+    else
+        hy__emit_list(e, b->args, b->n);
+    PUT(e, ")");
+}
+
+/* The call without what wraps it. */
+static void emit_call_core(hy_emitter *e, const hy_expr *x)
+{
+    const hy_branch *b = (const hy_branch *)x;
+    const hy_function *f = b->aux;
+
+    if (x->node != HY_NODE_CALL)
+        hy__emit_expr(e, x);
+    else if (f->number == HY_FUNCTION_CONCAT)
+        e->dialect->concat(e, b);
+    else if (f->number == HY_FUNCTION_NOW && e->dialect->functions[f->number] != NULL)
+        hy__puts(e, e->dialect->functions[f->number]);
+    else
+        emit_plain_call(e, b);
+}
+
+static void emit_before_call(hy_emitter *e, const hy_expr *call)
+{
+    if (is_exact_average(e, call))
+        PUT(e, "CAST(");
+}
+
+static void emit_after_call(hy_emitter *e, const hy_expr *call)
+{
+    if (is_exact_average(e, call)) {
+        PUT(e, " AS ");
+        hy__puts(e, e->dialect->casts[HY_KIND_DOUBLE]);
+        PUT(e, ")");
+    }
+    if (is_text_decimal(e, call))
+        PUT(e, " COLLATE hysteria_decimal");
+}
+
+static void emit_call(hy_emitter *e, const hy_expr *x)
+{
+    emit_before_call(e, x);
+    emit_call_core(e, x);
+    emit_after_call(e, x);
+}
+
+static void emit_window_order(hy_emitter *e, const hy_branch *b)
+{
+    const uint8_t *directions = b->aux;
+    size_t first = 1 + b->split;
+
+    for (size_t i = first; i < b->n; i++) {
+        hy__puts(e, i == first ? "ORDER BY " : ", ");
+        hy__emit_operand(e, b->args[i]);
+        hy__puts(e, directions[i - first] == HY_DESC ? " DESC" : " ASC");
+    }
+}
+
+static void emit_over(hy_emitter *e, const hy_expr *x)
+{
+    const hy_branch *b = (const hy_branch *)x;
+
+    hy__emit_need(e, HY_FEATURE_NUMBER_WINDOW);
+    emit_before_call(e, b->args[0]);
+    emit_call_core(e, b->args[0]);
+    PUT(e, " OVER (");
+    if (b->split > 0) {
+        PUT(e, "PARTITION BY ");
+        hy__emit_list(e, b->args + 1, b->split);
+    }
+    if (b->split > 0 && b->n > 1 + b->split)
+        PUT(e, " ");
+    emit_window_order(e, b);
+    PUT(e, ")");
+    emit_after_call(e, b->args[0]);
+}
+
+/* a || b: NULL makes it NULL, as CONCAT() of the others does. */
+void hy__concat_operator(hy_emitter *e, const hy_branch *call)
+{
+    PUT(e, "(");
+    for (size_t i = 0; i < call->n; i++) {
+        if (i > 0)
+            PUT(e, " || ");
+        hy__emit_operand(e, call->args[i]);
+    }
+    PUT(e, ")");
+}
+
+void hy__concat_call(hy_emitter *e, const hy_branch *call)
+{
+    emit_plain_call(e, call);
+}
+
+static void emit_case(hy_emitter *e, const hy_expr *x)
+{
+    const hy_branch *b = (const hy_branch *)x;
+    size_t pairs = b->split;
+
+    PUT(e, "CASE");
+    for (size_t i = 0; i < pairs; i++) {
+        PUT(e, " WHEN ");
+        hy__emit_expr(e, b->args[2 * i]);
+        PUT(e, " THEN ");
+        hy__emit_expr(e, b->args[2 * i + 1]);
+    }
+    if (b->n > 2 * pairs) {
+        PUT(e, " ELSE ");
+        hy__emit_expr(e, b->args[2 * pairs]);
+    }
+    PUT(e, " END");
+}
+
+static void emit_cast(hy_emitter *e, const hy_expr *x)
+{
+    const char *type = e->dialect->casts[x->kind];
+
+    if (type == NULL) {
+        hy__emit_unsupported(e, "CAST to this kind");
+        return;
+    }
+    PUT(e, "CAST(");
+    hy__emit_expr(e, ((const hy_branch *)x)->args[0]);
+    PUT(e, " AS ");
+    hy__puts(e, type);
+    PUT(e, ")");
+}
+
+/* ---- choosing --------------------------------------------------------------------------- */
+
+/* `atom`: stands for itself as an operand. */
+static const struct {
+    void (*emit)(hy_emitter *e, const hy_expr *x);
+    bool atom;
+} nodes[HY_NODE_COUNT] = {
+    [HY_NODE_COLUMN] = {emit_column, true},
+    [HY_NODE_STAR] = {emit_star, true},
+    [HY_NODE_VALUE] = {emit_value, true},
+    [HY_NODE_PARAM] = {emit_param, true},
+    [HY_NODE_RAW] = {emit_raw, false},
+    [HY_NODE_DEFAULT] = {emit_default, true},
+    [HY_NODE_CONSTANT] = {emit_constant, false},
+    [HY_NODE_BINARY] = {emit_binary, false},
+    [HY_NODE_IS_NULL] = {emit_is_null, false},
+    [HY_NODE_BETWEEN] = {emit_between, false},
+    [HY_NODE_IN] = {emit_in, false},
+    [HY_NODE_ROW] = {emit_row, true},
+    [HY_NODE_NOT] = {emit_not, false},
+    [HY_NODE_ALL] = {emit_all, false},
+    [HY_NODE_CALL] = {emit_call, true},
+    [HY_NODE_CASE] = {emit_case, true},
+    [HY_NODE_CAST] = {emit_cast, true},
+    [HY_NODE_OVER] = {emit_over, true},
+    [HY_NODE_IN_QUERY] = {emit_in_query, false},
+    [HY_NODE_EXISTS] = {emit_exists, false},
+    [HY_NODE_QUERY] = {emit_query, true},
+};
+
+void hy__emit_expr(hy_emitter *e, const hy_expr *x)
+{
+    nodes[x->node].emit(e, x);
+}
+
+void hy__emit_operand(hy_emitter *e, const hy_expr *x)
+{
+    if (nodes[x->node].atom) {
+        nodes[x->node].emit(e, x);
+        return;
+    }
+    PUT(e, "(");
+    nodes[x->node].emit(e, x);
+    PUT(e, ")");
+}
+
+void hy__emit_list(hy_emitter *e, hy_expr *const *list, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (i > 0)
+            PUT(e, ", ");
+        hy__emit_expr(e, list[i]);
+    }
+}

@@ -1,0 +1,199 @@
+/*
+ * emit.h - the walk that turns a tree into text and binds.
+ *
+ * Private to core/sql. One emitter serves one hy_compile() call; its memory is the
+ * compiler's. Nothing here reports by return value: the first failure is kept, the walk goes
+ * on into text that nobody will see, and compile.c asks once at the end.
+ */
+#ifndef HY_SQL_EMIT_H
+#define HY_SQL_EMIT_H
+
+#include <string.h>
+
+#include <base/arena.h>
+#include <base/buf.h>
+
+#include "sql/ast.h"
+#include "sql/dialect.h"
+
+struct hy_compiler {
+    hy_buf text;
+    hy_buf list; /* a long IN list while it is being written */
+    hy_bind *binds;
+    const char **params; /* as long as binds: the name of a parameter, or NULL */
+    size_t n_binds, binds_room;
+    hy_result_column *columns;
+    size_t n_columns, columns_room;
+    hy_arena scratch; /* texts that belong to no query */
+};
+
+/* What a name without a qualifier may be, where the walk is. */
+typedef enum hy_place {
+    HY_PLACE_PLAIN, /* a column */
+    HY_PLACE_NAME,  /* or a select alias, written as such */
+    HY_PLACE_INNER  /* or a select alias, for which its expression is written again */
+} hy_place;
+
+/* How a write reaches its rows. */
+typedef enum hy_plan {
+    HY_PLAN_NATIVE,
+    HY_PLAN_KEYS /* WHERE key IN (SELECT key FROM ...) */
+} hy_plan;
+
+/* One statement or subquery; the outer ones can be seen from inside. */
+typedef struct hy_scope {
+    const hy_tree *tree;
+    struct hy_scope *outer;
+    const char *base;
+    size_t base_size;
+    hy_place place;
+    hy_plan plan;
+    bool qualify;   /* unqualified columns get the base name */
+    bool base_only; /* joined tables cannot be seen (SET of a rewritten UPDATE) */
+} hy_scope;
+
+struct hy_emitter {
+    hy_buf *text;
+    hy_compiler *compiler;
+    const hy_dialect *dialect;
+    hy_features features;
+    hy_scope *scope;
+    int64_t limit_option;
+    hy_status status;
+    hy_error *err;
+    bool inline_values;
+    bool collect;     /* note the columns of what is selected */
+    bool unknown;     /* and one of them cannot be known */
+    bool select_one;  /* the next SELECT needs no columns */
+    bool name_fields; /* columns are named after their properties */
+    bool has_raw, has_params;
+};
+
+/* ---- text ------------------------------------------------------------------------------- */
+
+static inline void hy__put(hy_emitter *e, const char *text, size_t size)
+{
+    hy_buf *b = e->text;
+
+    if (size < b->capacity - b->size) {
+        memcpy(b->data + b->size, text, size);
+        b->size += size;
+        b->data[b->size] = '\0';
+    } else {
+        hy_buf_append(b, text, size);
+    }
+}
+#define PUT(e, literal) hy__put((e), "" literal, sizeof(literal) - 1)
+
+static inline void hy__puts(hy_emitter *e, const char *text)
+{
+    hy__put(e, text, strlen(text));
+}
+
+/** Keep a failure, the first one only. */
+#define EMIT_FAIL(e, ...) \
+    ((e)->status == HY_OK ? (void)((e)->status = hy_fail((e)->err, __VA_ARGS__)) : (void)0)
+void hy__emit_unsupported(hy_emitter *e, const char *feature);
+static inline bool hy__emit_can(const hy_emitter *e, hy_feature_number feature)
+{
+    return (e->features >> feature & 1) != 0;
+}
+/** Fails when the dialect lacks the feature. */
+void hy__emit_need(hy_emitter *e, hy_feature_number feature);
+static inline bool hy__emit_has(const hy_emitter *e, hy_traits trait)
+{
+    return (e->dialect->traits & trait) != 0;
+}
+
+void hy__emit_identifier(hy_emitter *e, const char *name, size_t size);
+/** "schema.table": every part quoted. */
+void hy__emit_dotted(hy_emitter *e, const char *name, size_t size);
+/** The base name and a dot, where unqualified columns need them. */
+void hy__emit_base(hy_emitter *e);
+void hy__emit_bind(hy_emitter *e, const hy_value *value, hy_kind kind);
+
+/* ---- names ------------------------------------------------------------------------------ */
+
+enum { HY_CONVERTED_SIZE = 256 };
+
+/* What a name in the query means in the database. */
+typedef struct hy_name {
+    const char *text; /* database name */
+    size_t size;
+    const char *label; /* what a result's field is called */
+    const hy_column *column;
+    hy_kind kind;
+    char converted[HY_CONVERTED_SIZE];
+} hy_name;
+
+/** "users.age" seen from the emitter's scope. False: the emitter has failed. */
+bool hy__resolve_qualified(hy_emitter *e, const hy_column_expr *c, hy_name *out);
+/** A name without qualifier and without a model's column behind it. */
+void hy__resolve_plain(hy_emitter *e, const hy_column_expr *c, hy_name *out);
+/** The model behind "users" in "users.*", or NULL. */
+const hy_model *hy__resolve_model(hy_emitter *e, const char *qualifier, size_t size);
+/** What is selected under that alias, or NULL. */
+const hy_item *hy__find_alias(const hy_tree *tree, const char *name, size_t size);
+
+/* ---- expressions ------------------------------------------------------------------------ */
+
+void hy__emit_expr(hy_emitter *e, const hy_expr *x);
+/** In parentheses unless it stands for itself. */
+void hy__emit_operand(hy_emitter *e, const hy_expr *x);
+/** A list with commas. */
+void hy__emit_list(hy_emitter *e, hy_expr *const *list, size_t n);
+/** A column by its database name alone, without any qualifier. */
+void hy__emit_bare(hy_emitter *e, const hy_expr *column);
+
+/* ---- statements ------------------------------------------------------------------------- */
+
+/** A SELECT without parentheses, in a scope of its own. */
+void hy__emit_select(hy_emitter *e, const hy_tree *tree);
+/** Enter a tree; leave with hy__scope_leave(). */
+void hy__scope_enter(hy_emitter *e, hy_scope *scope, const hy_tree *tree, bool qualify);
+static inline void hy__scope_leave(hy_emitter *e)
+{
+    e->scope = e->scope->outer;
+}
+/** Run a clause list. */
+void hy__emit_clauses(hy_emitter *e, const hy_clause *clauses);
+/** Refuse what the statement cannot have and choose how it reaches its rows. */
+void hy__plan_statement(hy_emitter *e);
+
+/* The clauses; each writes nothing when its part is empty. */
+void hy__clause_with(hy_emitter *e);
+void hy__clause_set_open(hy_emitter *e);
+void hy__clause_select(hy_emitter *e);
+void hy__clause_from(hy_emitter *e);
+void hy__clause_joins(hy_emitter *e);
+void hy__clause_where(hy_emitter *e);
+void hy__clause_group(hy_emitter *e);
+void hy__clause_having(hy_emitter *e);
+void hy__clause_members(hy_emitter *e);
+void hy__clause_order(hy_emitter *e);
+void hy__clause_limit(hy_emitter *e);
+void hy__clause_lock(hy_emitter *e);
+void hy__clause_insert(hy_emitter *e);
+void hy__clause_values(hy_emitter *e);
+void hy__clause_upsert(hy_emitter *e);
+void hy__clause_update(hy_emitter *e);
+void hy__clause_update_joins(hy_emitter *e);
+void hy__clause_set(hy_emitter *e);
+void hy__clause_update_from(hy_emitter *e);
+void hy__clause_delete(hy_emitter *e);
+void hy__clause_delete_using(hy_emitter *e);
+void hy__clause_write_order(hy_emitter *e);
+void hy__clause_returning(hy_emitter *e);
+void hy__clause_truncate(hy_emitter *e);
+void hy__clause_delete_all(hy_emitter *e);
+
+/* What a dialect chooses from where a table cannot say it. */
+void hy__upsert_on_conflict(hy_emitter *e);
+void hy__upsert_on_duplicate_alias(hy_emitter *e);
+void hy__upsert_on_duplicate(hy_emitter *e);
+void hy__concat_operator(hy_emitter *e, const hy_branch *call);
+void hy__concat_call(hy_emitter *e, const hy_branch *call);
+void hy__empty_default_values(hy_emitter *e);
+void hy__empty_rows(hy_emitter *e);
+
+#endif

@@ -1,0 +1,764 @@
+/*
+ * expr.c - constructors of expressions: columns, values, conditions, calls.
+ *
+ * A constructor checks what it can know (operands, counts, names of the query's own model)
+ * and makes one node. NULL climbs: a NULL argument is a failure that is already kept. Knows
+ * no dialect; the one text it reads is a raw fragment, to count its placeholders.
+ */
+#include <string.h>
+
+#include <base/text.h>
+
+#include "sql/ast.h"
+#include "sql/scan.h"
+
+enum { NAME_MAX_SIZE = UINT16_MAX };
+
+/* ---- operators -------------------------------------------------------------------------- */
+
+static const char *const op_words[HY_OP_COUNT] = {
+#define WORD(name, word, arity, spelling) [HY_OP_##name] = word,
+    HY_OP_MAP(WORD)
+#undef WORD
+};
+
+static const int op_arities[HY_OP_COUNT] = {
+#define ARITY(name, word, arity, spelling) [HY_OP_##name] = arity,
+    HY_OP_MAP(ARITY)
+#undef ARITY
+};
+
+/* More words for the same operators. */
+static const struct {
+    const char *word;
+    hy_op op;
+} op_synonyms[] = {
+    {"==", HY_OP_EQ},
+    {"<>", HY_OP_NE},
+    {"is", HY_OP_NULLSAFE_EQ},
+    {"is not", HY_OP_NULLSAFE_NE},
+};
+
+hy_op hy_op_from_word(const char *word, size_t size)
+{
+    for (hy_op op = 0; op < HY_OP_COUNT; op++)
+        if (hy_text_equal_nocase(word, size, op_words[op], strlen(op_words[op])))
+            return op;
+    for (size_t i = 0; i < sizeof op_synonyms / sizeof op_synonyms[0]; i++)
+        if (hy_text_equal_nocase(word, size, op_synonyms[i].word, strlen(op_synonyms[i].word)))
+            return op_synonyms[i].op;
+    return HY_OP_COUNT;
+}
+
+const char *hy_op_word(hy_op op)
+{
+    return (unsigned)op < HY_OP_COUNT ? op_words[op] : "";
+}
+
+int hy_op_arity(hy_op op)
+{
+    return (unsigned)op < HY_OP_COUNT ? op_arities[op] : 0;
+}
+
+/* ---- nodes ------------------------------------------------------------------------------ */
+
+static void *node_new(hy_query *q, hy_node node, hy_kind kind, size_t size)
+{
+    if (!hy__query_usable(q))
+        return NULL;
+    hy_expr *e = hy_arena_alloc(&q->arena, size);
+    if (e != NULL)
+        *e = (hy_expr){.node = (uint8_t)node, .kind = (uint8_t)kind, .depth = 1};
+    return e;
+}
+
+/* Room for `n` arguments, none set. */
+static hy_branch *branch_empty(hy_query *q, hy_node node, hy_kind kind, size_t n)
+{
+    if (n >= UINT32_MAX / sizeof(hy_expr *)) {
+        HY_QUERY_FAIL(q, HY_ELIMIT_EXCEEDED, "too many operands");
+        return NULL;
+    }
+    hy_branch *b = node_new(q, node, kind, sizeof *b + n * sizeof b->args[0]);
+    if (b == NULL)
+        return NULL;
+    b->n = (uint32_t)n;
+    b->split = 0;
+    b->aux = NULL;
+    return b;
+}
+
+static bool set_argument(hy_query *q, hy_branch *b, size_t i, hy_expr *arg)
+{
+    if (arg == NULL) {
+        HY_QUERY_FAIL(q, HY_ENIL_VALUE, "an operand is missing");
+        return false;
+    }
+    b->args[i] = arg;
+    if (b->head.depth <= arg->depth)
+        b->head.depth = (uint16_t)(arg->depth + 1);
+    return hy__query_deepen(q, b->head.depth);
+}
+
+static bool set_arguments(hy_query *q, hy_branch *b, size_t at, hy_expr *const *args, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (!set_argument(q, b, at + i, args[i]))
+            return false;
+    return true;
+}
+
+hy_branch *hy__branch_new(hy_query *q, hy_node node, hy_kind kind, hy_expr *const *args, size_t n)
+{
+    hy_branch *b = branch_empty(q, node, kind, n);
+    return b != NULL && set_arguments(q, b, 0, args, n) ? b : NULL;
+}
+
+/* A condition. */
+static hy_branch *condition_new(hy_query *q, hy_node node, hy_expr *const *args, size_t n, bool negated)
+{
+    hy_branch *b = hy__branch_new(q, node, HY_KIND_BOOLEAN, args, n);
+    if (b != NULL && negated)
+        b->head.flags |= HY_FLAG_NEGATED;
+    return b;
+}
+
+static hy_expr *as_expr(hy_branch *b)
+{
+    return b != NULL ? &b->head : NULL;
+}
+
+hy_kind hy_expr_kind(const hy_expr *e)
+{
+    return e != NULL ? (hy_kind)e->kind : HY_KIND_ANY;
+}
+
+static bool is_null_value(const hy_expr *e)
+{
+    return e->node == HY_NODE_VALUE && ((const hy_value_expr *)e)->value.type == HY_NULL;
+}
+
+/* ---- columns ---------------------------------------------------------------------------- */
+
+const char *hy__column_label(const hy_column_expr *c)
+{
+    if (c->column != NULL)
+        return c->column->property;
+    return c->head.qualifier > 0 ? c->text + c->head.qualifier + 1 : c->text;
+}
+
+static hy_expr *column_node(hy_query *q, const hy_column *column, const char *text)
+{
+    hy_column_expr *c = node_new(q, HY_NODE_COLUMN, column != NULL ? column->kind : HY_KIND_ANY, sizeof *c);
+    if (c == NULL)
+        return NULL;
+    c->column = column;
+    c->text = text;
+    return &c->head;
+}
+
+hy_expr *hy__expr_model_column(hy_query *q, const hy_column *column)
+{
+    if (column == NULL) {
+        HY_QUERY_FAIL(q, HY_ENIL_VALUE, "a column is missing");
+        return NULL;
+    }
+    return column_node(q, column, NULL);
+}
+
+static void fail_undefined(hy_query *q, const char *name, size_t size)
+{
+    char message[256];
+
+    hy_model_missing_column(q->tree.model, name, size, message, sizeof message);
+    HY_QUERY_FAIL(q, HY_EUNDEFINED_COLUMN, "%s", message);
+}
+
+static bool check_name(hy_query *q, const char *name, size_t size)
+{
+    if (name == NULL || size == 0 || size > NAME_MAX_SIZE || hy_text_check(name, size) != HY_TEXT_FINE) {
+        HY_QUERY_FAIL(q, HY_EINVALID_IDENTIFIER, "a column name is empty, too long or no proper text");
+        return false;
+    }
+    return true;
+}
+
+hy_expr *hy__expr_own_column(hy_query *q, const char *name, size_t size)
+{
+    if (!hy__query_usable(q) || !check_name(q, name, size))
+        return NULL;
+    if (q->tree.model != NULL) {
+        const hy_column *column = hy_model_find_column(q->tree.model, name, size);
+        if (column != NULL)
+            return column_node(q, column, NULL);
+        fail_undefined(q, name, size);
+        return NULL;
+    }
+    const char *text = hy_arena_strndup(&q->arena, name, size);
+    return text != NULL ? column_node(q, NULL, text) : NULL;
+}
+
+/* The last dot, `size` if there is none. */
+static size_t last_dot(const char *name, size_t size)
+{
+    for (size_t i = size; i > 0; i--)
+        if (name[i - 1] == '.')
+            return i - 1;
+    return size;
+}
+
+/* What kind a qualified column has as far as the tables named so far tell: only a hint. */
+static hy_kind qualified_kind(const hy_query *q, const char *text, size_t qualifier)
+{
+    const char *name = text + qualifier + 1;
+    const char *base = hy__tree_base(&q->tree);
+    const hy_model *model = NULL;
+
+    if (strlen(base) == qualifier && memcmp(base, text, qualifier) == 0)
+        model = q->tree.model;
+    HY_EACH(hy_join, join, &q->tree.joins) {
+        base = hy__table_base(join->table, join->alias);
+        if (model == NULL && strlen(base) == qualifier && memcmp(base, text, qualifier) == 0)
+            model = join->model;
+    }
+    const hy_column *column = model != NULL ? hy_model_find_column(model, name, strlen(name)) : NULL;
+    return column != NULL ? column->kind : HY_KIND_ANY;
+}
+
+static hy_expr *qualified(hy_query *q, const char *name, size_t size, size_t dot)
+{
+    if (dot == 0 || dot + 1 == size) {
+        HY_QUERY_FAIL(q, HY_EINVALID_IDENTIFIER, "a name begins or ends with a dot");
+        return NULL;
+    }
+    const char *text = hy_arena_strndup(&q->arena, name, size);
+    hy_expr *e = text != NULL ? column_node(q, NULL, text) : NULL;
+    if (e == NULL)
+        return NULL;
+    e->qualifier = (uint16_t)dot;
+    if (name[size - 1] == '*' && dot + 2 == size)
+        e->node = HY_NODE_STAR;
+    else
+        e->kind = (uint8_t)qualified_kind(q, text, dot);
+    return e;
+}
+
+static hy_expr *star(hy_query *q)
+{
+    hy_expr *e = column_node(q, NULL, "*");
+    if (e != NULL)
+        e->node = HY_NODE_STAR;
+    return e;
+}
+
+/* The kind of what is selected under an alias so far. */
+static hy_kind alias_kind(const hy_query *q, const char *name, size_t size)
+{
+    HY_EACH(hy_item, item, &q->tree.select)
+        if (item->alias != NULL && strlen(item->alias) == size && memcmp(item->alias, name, size) == 0)
+            return (hy_kind)item->expr->kind;
+    return HY_KIND_ANY;
+}
+
+static hy_expr *maybe_alias(hy_query *q, const char *name, size_t size)
+{
+    const char *text = hy_arena_strndup(&q->arena, name, size);
+    hy_expr *e = text != NULL ? column_node(q, NULL, text) : NULL;
+    if (e == NULL)
+        return NULL;
+    e->flags |= HY_FLAG_ALIAS;
+    e->kind = (uint8_t)alias_kind(q, name, size);
+    return e;
+}
+
+static hy_expr *column(hy_query *q, const char *name, size_t size, bool or_alias)
+{
+    if (!hy__query_usable(q) || !check_name(q, name, size))
+        return NULL;
+    if (size == 1 && *name == '*')
+        return star(q);
+    size_t dot = last_dot(name, size);
+    if (dot < size)
+        return qualified(q, name, size, dot);
+    if (q->tree.model == NULL)
+        return or_alias ? maybe_alias(q, name, size) : hy__expr_own_column(q, name, size);
+
+    const hy_column *known = hy_model_find_column(q->tree.model, name, size);
+    if (known != NULL)
+        return column_node(q, known, NULL);
+    if (or_alias)
+        return maybe_alias(q, name, size);
+    fail_undefined(q, name, size);
+    return NULL;
+}
+
+hy_expr *hy_expr_column(hy_query *q, const char *name, size_t size)
+{
+    return column(q, name, size, false);
+}
+
+hy_expr *hy_expr_column_or_alias(hy_query *q, const char *name, size_t size)
+{
+    return column(q, name, size, true);
+}
+
+/* ---- values ----------------------------------------------------------------------------- */
+
+static bool has_bytes(hy_type type)
+{
+    return type == HY_TEXT || type == HY_BLOB || type == HY_DECIMAL || type == HY_JSON;
+}
+
+/* A node that owns a copy of the value's bytes. */
+static hy_expr *value_node(hy_query *q, hy_kind kind, const hy_value *value)
+{
+    hy_value_expr *e = node_new(q, HY_NODE_VALUE, kind, sizeof *e);
+    if (e == NULL)
+        return NULL;
+    e->value = *value;
+    if (has_bytes(value->type)) {
+        e->value.as.text.data = hy_arena_strndup(&q->arena, value->as.text.data != NULL ? value->as.text.data : "",
+                                                 value->as.text.size);
+        if (e->value.as.text.data == NULL)
+            return NULL;
+    }
+    return &e->head;
+}
+
+static bool is_number(hy_type type)
+{
+    return type == HY_INT || type == HY_DOUBLE || type == HY_DECIMAL;
+}
+
+/* Keep "column 'age' of User: <what the codec says>". */
+static void fail_encode(hy_query *q, const hy_column *column, const hy_error *why)
+{
+    if (column == NULL) {
+        HY_QUERY_FAIL(q, why->status, "%s", why->message);
+        return;
+    }
+    HY_QUERY_FAIL(q, why->status, "column '%s': %s", column->property, why->message);
+    if (q->failure == NULL || q->failure->columns[0] != '\0')
+        return;
+    size_t size = hy__text_cut(column->property, strlen(column->property), sizeof q->failure->columns - 1);
+    memcpy(q->failure->columns, column->property, size);
+    q->failure->columns[size] = '\0';
+}
+
+static hy_expr *encoded(hy_query *q, hy_kind kind, const hy_column *column, const hy_value *value, bool may_differ)
+{
+    char scratch[HY_VALUE_SCRATCH_SIZE];
+    hy_value out;
+    hy_error why;
+
+    if (!hy__query_usable(q))
+        return NULL;
+    if (hy_value_encode(kind, value, scratch, &out, &why) == HY_OK)
+        return value_node(q, kind, &out);
+    if (may_differ && is_number(value->type))
+        return value_node(q, HY_KIND_ANY, value);
+    fail_encode(q, column, &why);
+    return NULL;
+}
+
+hy_expr *hy_expr_value(hy_query *q, const hy_value *value)
+{
+    return encoded(q, HY_KIND_ANY, NULL, value, false);
+}
+
+hy_expr *hy_expr_value_like(hy_query *q, const hy_expr *other, const hy_value *value)
+{
+    const hy_column *column = NULL;
+
+    if (!hy__query_usable(q))
+        return NULL;
+    if (other == NULL) {
+        HY_QUERY_FAIL(q, HY_ENIL_VALUE, "an operand is missing");
+        return NULL;
+    }
+    if (other->node == HY_NODE_COLUMN)
+        column = ((const hy_column_expr *)other)->column;
+    return encoded(q, (hy_kind)other->kind, column, value, true);
+}
+
+hy_expr *hy_expr_value_for(hy_query *q, const hy_column *column, const hy_value *value)
+{
+    return encoded(q, column != NULL ? column->kind : HY_KIND_ANY, column, value, false);
+}
+
+hy_expr *hy_expr_param(hy_query *q, const char *name, hy_kind kind)
+{
+    hy_branch *b = branch_empty(q, HY_NODE_PARAM, kind, 0);
+    if (b == NULL)
+        return NULL;
+    if (name == NULL || *name == '\0') {
+        HY_QUERY_FAIL(q, HY_EINVALID_ARGUMENT, "a parameter needs a name");
+        return NULL;
+    }
+    b->aux = hy_arena_strdup(&q->arena, name);
+    return b->aux != NULL ? &b->head : NULL;
+}
+
+hy_expr *hy_expr_default(hy_query *q)
+{
+    return as_expr(branch_empty(q, HY_NODE_DEFAULT, HY_KIND_ANY, 0));
+}
+
+/* ---- raw text --------------------------------------------------------------------------- */
+
+static bool check_placeholders(hy_query *q, const char *text, size_t size, size_t n_args)
+{
+    hy_scan scan;
+    size_t n = 0;
+
+    hy__scan_init(&scan, text, size);
+    for (hy_scan_token t = hy__scan_next(&scan); t.kind != HY_SCAN_END; t = hy__scan_next(&scan)) {
+        n += t.kind == HY_SCAN_PLACEHOLDER;
+        if (t.kind == HY_SCAN_NAME) {
+            HY_QUERY_FAIL(q, HY_EINVALID_ARGUMENT, "a raw fragment takes '?', not ':%.*s'",
+                          t.size < 60 ? (int)t.size : 60, t.text);
+            return false;
+        }
+    }
+    if (n != n_args)
+        HY_QUERY_FAIL(q, HY_EINVALID_ARGUMENT, "the raw fragment has %zu placeholders but %zu values", n, n_args);
+    return n == n_args;
+}
+
+hy_expr *hy_expr_raw(hy_query *q, const char *text, size_t size, hy_expr *const *args, size_t n_args)
+{
+    if (!hy__query_usable(q))
+        return NULL;
+    if (text == NULL || hy_text_check(text, size) != HY_TEXT_FINE) {
+        HY_QUERY_FAIL(q, HY_EINVALID_ARGUMENT, "a raw fragment is missing or no proper text");
+        return NULL;
+    }
+    if (!check_placeholders(q, text, size, n_args))
+        return NULL;
+    hy_branch *b = hy__branch_new(q, HY_NODE_RAW, HY_KIND_ANY, args, n_args);
+    hy_raw_text *raw = hy_arena_alloc(&q->arena, sizeof *raw);
+    if (b == NULL || raw == NULL)
+        return NULL;
+    raw->size = size;
+    raw->text = hy_arena_strndup(&q->arena, text, size);
+    b->aux = raw;
+    return raw->text != NULL ? &b->head : NULL;
+}
+
+/* ---- conditions ------------------------------------------------------------------------- */
+
+static bool is_whole(hy_kind kind)
+{
+    return kind >= HY_KIND_TINYINT && kind <= HY_KIND_BIGINT;
+}
+
+static bool is_float(hy_kind kind)
+{
+    return kind == HY_KIND_FLOAT || kind == HY_KIND_DOUBLE;
+}
+
+/* What an arithmetic operator yields. A quotient of whole numbers differs between databases. */
+static hy_kind arithmetic_kind(hy_op op, const hy_expr *lhs, const hy_expr *rhs)
+{
+    hy_kind a = (hy_kind)lhs->kind, b = (hy_kind)rhs->kind;
+
+    if (op == HY_OP_CONCAT)
+        return HY_KIND_TEXT;
+    if (is_whole(a) && is_whole(b))
+        return op == HY_OP_DIVIDE ? HY_KIND_ANY : HY_KIND_BIGINT;
+    bool numbers = (is_whole(a) || is_float(a)) && (is_whole(b) || is_float(b));
+    return numbers ? HY_KIND_DOUBLE : HY_KIND_ANY;
+}
+
+static bool is_arithmetic(hy_op op)
+{
+    return op >= HY_OP_ADD && op <= HY_OP_CONCAT;
+}
+
+hy_expr *hy_expr_is_null(hy_query *q, hy_expr *operand, bool negated)
+{
+    return as_expr(condition_new(q, HY_NODE_IS_NULL, &operand, 1, negated));
+}
+
+/* `operand` OP NULL, where that means something. */
+static hy_expr *compare_null(hy_query *q, hy_op op, hy_expr *operand)
+{
+    if (op == HY_OP_EQ || op == HY_OP_NULLSAFE_EQ)
+        return hy_expr_is_null(q, operand, false);
+    if (op == HY_OP_NE || op == HY_OP_NULLSAFE_NE)
+        return hy_expr_is_null(q, operand, true);
+    HY_QUERY_FAIL(q, HY_EINVALID_ARGUMENT, "'%s' with NULL matches nothing", hy_op_word(op));
+    return NULL;
+}
+
+hy_expr *hy_expr_compare(hy_query *q, hy_op op, hy_expr *lhs, hy_expr *rhs)
+{
+    if (!hy__query_usable(q))
+        return NULL;
+    if (hy_op_arity(op) != 2) {
+        HY_QUERY_FAIL(q, HY_EINVALID_ARGUMENT, "'%s' does not take two operands", hy_op_word(op));
+        return NULL;
+    }
+    if (lhs != NULL && rhs != NULL && is_null_value(rhs))
+        return compare_null(q, op, lhs);
+    if (lhs != NULL && rhs != NULL && is_null_value(lhs))
+        return compare_null(q, op, rhs);
+    hy_branch *b = hy__branch_new(q, HY_NODE_BINARY, HY_KIND_BOOLEAN, (hy_expr *[]){lhs, rhs}, 2);
+    if (b == NULL)
+        return NULL;
+    b->head.op = (uint8_t)op;
+    if (is_arithmetic(op))
+        b->head.kind = (uint8_t)arithmetic_kind(op, lhs, rhs);
+    return &b->head;
+}
+
+hy_expr *hy_expr_between(hy_query *q, hy_expr *operand, hy_expr *low, hy_expr *high, bool negated)
+{
+    if (low != NULL && high != NULL && (is_null_value(low) || is_null_value(high))) {
+        HY_QUERY_FAIL(q, HY_EINVALID_ARGUMENT, "'between' with NULL matches nothing");
+        return NULL;
+    }
+    return as_expr(condition_new(q, HY_NODE_BETWEEN, (hy_expr *[]){operand, low, high}, 3, negated));
+}
+
+/* ---- IN --------------------------------------------------------------------------------- */
+
+/* May these travel as one bind? All are values, whole numbers or all text, of one kind. */
+static bool is_value_list(hy_expr *const *items, size_t n)
+{
+    const hy_value_expr *first = (const hy_value_expr *)items[0];
+    hy_kind kind = (hy_kind)items[0]->kind;
+
+    if (items[0]->node != HY_NODE_VALUE)
+        return false;
+    bool whole = first->value.type == HY_INT && (kind == HY_KIND_ANY || is_whole(kind));
+    bool text = first->value.type == HY_TEXT && (kind == HY_KIND_ANY || kind == HY_KIND_STRING ||
+                                                 kind == HY_KIND_TEXT || kind == HY_KIND_ULID);
+    for (size_t i = 1; i < n && (whole || text); i++) {
+        const hy_value_expr *item = (const hy_value_expr *)items[i];
+        if (item->head.node != HY_NODE_VALUE || item->value.type != first->value.type || item->head.kind != kind)
+            return false;
+    }
+    return whole || text;
+}
+
+/* operand IN items, which hold no NULL and at least one value. */
+static hy_expr *in_list(hy_query *q, hy_expr *operand, hy_expr *const *items, size_t n, size_t n_nulls, bool negated)
+{
+    hy_branch *b = branch_empty(q, HY_NODE_IN, HY_KIND_BOOLEAN, n - n_nulls + 1);
+    size_t at = 1;
+
+    if (b == NULL || !set_argument(q, b, 0, operand))
+        return NULL;
+    for (size_t i = 0; i < n; i++)
+        if (!is_null_value(items[i]) && !set_argument(q, b, at++, items[i]))
+            return NULL;
+    if (negated)
+        b->head.flags |= HY_FLAG_NEGATED;
+    if (is_value_list(b->args + 1, n - n_nulls))
+        b->head.flags |= HY_FLAG_LIST_VALUES;
+    return &b->head;
+}
+
+static hy_expr *constant(hy_query *q, bool value)
+{
+    return as_expr(condition_new(q, HY_NODE_CONSTANT, NULL, 0, !value));
+}
+
+hy_expr *hy_expr_in(hy_query *q, hy_expr *operand, hy_expr *const *items, size_t n, bool negated)
+{
+    size_t n_nulls = 0;
+
+    if (!hy__query_usable(q))
+        return NULL;
+    for (size_t i = 0; i < n; i++) {
+        if (items[i] == NULL) {
+            HY_QUERY_FAIL(q, HY_ENIL_VALUE, "value %zu of the list is missing", i + 1);
+            return NULL;
+        }
+        n_nulls += is_null_value(items[i]);
+    }
+    if (n == 0)
+        return constant(q, negated);
+    hy_expr *is_null = n_nulls > 0 ? hy_expr_is_null(q, operand, negated) : NULL;
+    if (n_nulls == n)
+        return is_null;
+    hy_expr *in = in_list(q, operand, items, n, n_nulls, negated);
+    if (n_nulls == 0)
+        return in;
+    return hy_expr_all(q, negated ? HY_AND : HY_OR, (hy_expr *[]){in, is_null}, 2);
+}
+
+/* ---- subqueries ------------------------------------------------------------------------- */
+
+static hy_expr *query_node(hy_query *q, hy_node node, hy_expr *operand, const hy_query *sub, bool negated)
+{
+    hy_tree *tree = hy__query_adopt(q, sub);
+    hy_query_expr *e = tree != NULL ? node_new(q, node, HY_KIND_BOOLEAN, sizeof *e) : NULL;
+
+    if (e == NULL)
+        return NULL;
+    e->operand = operand;
+    e->tree = tree;
+    if (negated)
+        e->head.flags |= HY_FLAG_NEGATED;
+    unsigned depth = tree->depth + 1U;
+    if (operand != NULL && operand->depth >= depth)
+        depth = operand->depth + 1U;
+    if (!hy__query_deepen(q, depth))
+        return NULL;
+    e->head.depth = (uint16_t)depth;
+    return &e->head;
+}
+
+hy_expr *hy_expr_in_query(hy_query *q, hy_expr *operand, const hy_query *sub, bool negated)
+{
+    if (operand == NULL)
+        HY_QUERY_FAIL(q, HY_ENIL_VALUE, "an operand is missing");
+    return query_node(q, HY_NODE_IN_QUERY, operand, sub, negated);
+}
+
+hy_expr *hy_expr_exists(hy_query *q, const hy_query *sub, bool negated)
+{
+    return query_node(q, HY_NODE_EXISTS, NULL, sub, negated);
+}
+
+hy_expr *hy_expr_query(hy_query *q, const hy_query *sub)
+{
+    hy_expr *e = query_node(q, HY_NODE_QUERY, NULL, sub, false);
+    if (e == NULL)
+        return NULL;
+    const hy_chain *select = &((hy_query_expr *)e)->tree->select;
+    e->kind = select->n == 1 ? ((hy_item *)select->first)->expr->kind : HY_KIND_ANY;
+    return e;
+}
+
+/* ---- the rest --------------------------------------------------------------------------- */
+
+hy_expr *hy_expr_row(hy_query *q, hy_expr *const *items, size_t n)
+{
+    if (n == 0)
+        HY_QUERY_FAIL(q, HY_EINVALID_ARGUMENT, "a row needs at least one value");
+    return as_expr(hy__branch_new(q, HY_NODE_ROW, HY_KIND_ANY, items, n));
+}
+
+hy_expr *hy_expr_not(hy_query *q, hy_expr *operand)
+{
+    return as_expr(condition_new(q, HY_NODE_NOT, &operand, 1, false));
+}
+
+hy_expr *hy_expr_all(hy_query *q, hy_connector connector, hy_expr *const *items, size_t n)
+{
+    if (n == 0)
+        return constant(q, connector == HY_AND);
+    if (n == 1)
+        return items[0];
+    hy_branch *b = condition_new(q, HY_NODE_ALL, items, n, false);
+    if (b != NULL)
+        b->head.op = (uint8_t)connector;
+    return as_expr(b);
+}
+
+static bool is_plain_name(const char *name, size_t size)
+{
+    bool first = true;
+
+    for (size_t i = 0; i < size; i++) {
+        char c = name[i];
+        bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
+        if (c == '.' ? first : !letter && (first || c < '0' || c > '9'))
+            return false;
+        first = c == '.';
+    }
+    return size > 0 && !first;
+}
+
+/* A function that is not in the table: as written, named in lower case. */
+static const hy_function *function_other(hy_query *q, const char *name, size_t size)
+{
+    hy_function *f = hy_arena_zero(&q->arena, sizeof *f);
+    char *spelling = hy_arena_strndup(&q->arena, name, size);
+    char *label = hy_arena_strndup(&q->arena, name, size);
+
+    if (f == NULL || spelling == NULL || label == NULL)
+        return NULL;
+    for (char *c = label; *c != '\0'; c++)
+        if (*c >= 'A' && *c <= 'Z')
+            *c = (char)(*c - 'A' + 'a');
+    *f = (hy_function){.label = label, .spelling = spelling};
+    return f;
+}
+
+hy_expr *hy_expr_call(hy_query *q, const char *name, size_t size, hy_expr *const *args, size_t n, bool distinct)
+{
+    if (!hy__query_usable(q))
+        return NULL;
+    if (name == NULL || !is_plain_name(name, size)) {
+        HY_QUERY_FAIL(q, HY_EINVALID_IDENTIFIER, "a function's name must be a plain identifier");
+        return NULL;
+    }
+    const hy_function *f = hy__function_find(name, size);
+    if (f == NULL)
+        f = function_other(q, name, size);
+    hy_branch *b = f != NULL ? hy__branch_new(q, HY_NODE_CALL, HY_KIND_ANY, args, n) : NULL;
+    if (b == NULL)
+        return NULL;
+    b->aux = f;
+    b->head.kind = (uint8_t)hy__function_result(f, b->args, n);
+    if (distinct)
+        b->head.flags |= HY_FLAG_DISTINCT;
+    return &b->head;
+}
+
+/* The kind of the first branch whose kind is known. */
+static hy_kind case_kind(hy_expr *const *thens, size_t n, const hy_expr *otherwise)
+{
+    for (size_t i = 0; i < n; i++)
+        if (thens[i]->kind != HY_KIND_ANY)
+            return (hy_kind)thens[i]->kind;
+    return hy_expr_kind(otherwise);
+}
+
+hy_expr *hy_expr_case(hy_query *q, hy_expr *const *whens, hy_expr *const *thens, size_t n, hy_expr *otherwise)
+{
+    if (n == 0)
+        HY_QUERY_FAIL(q, HY_EINVALID_ARGUMENT, "a CASE needs at least one WHEN");
+    hy_branch *b = branch_empty(q, HY_NODE_CASE, HY_KIND_ANY, 2 * n + (otherwise != NULL));
+    if (b == NULL)
+        return NULL;
+    b->split = (uint32_t)n;
+    for (size_t i = 0; i < n; i++)
+        if (!set_argument(q, b, 2 * i, whens[i]) || !set_argument(q, b, 2 * i + 1, thens[i]))
+            return NULL;
+    if (otherwise != NULL && !set_argument(q, b, 2 * n, otherwise))
+        return NULL;
+    b->head.kind = (uint8_t)case_kind(thens, n, otherwise);
+    return &b->head;
+}
+
+hy_expr *hy_expr_cast(hy_query *q, hy_expr *operand, hy_kind kind)
+{
+    if ((unsigned)kind >= HY_KIND_COUNT || kind == HY_KIND_ANY || kind == HY_KIND_CUSTOM)
+        HY_QUERY_FAIL(q, HY_EINVALID_ARGUMENT, "no CAST to that kind");
+    return as_expr(hy__branch_new(q, HY_NODE_CAST, kind, &operand, 1));
+}
+
+hy_expr *hy_expr_over(hy_query *q, hy_expr *call, hy_expr *const *partition, size_t n_partition, hy_expr *const *order,
+                      const hy_direction *directions, size_t n_order)
+{
+    hy_branch *b = branch_empty(q, HY_NODE_OVER, hy_expr_kind(call), 1 + n_partition + n_order);
+    uint8_t *copy = b != NULL ? hy_arena_alloc(&q->arena, n_order + 1) : NULL;
+
+    if (copy == NULL || !set_argument(q, b, 0, call) || !set_arguments(q, b, 1, partition, n_partition) ||
+        !set_arguments(q, b, 1 + n_partition, order, n_order))
+        return NULL;
+    if (call->node != HY_NODE_CALL && call->node != HY_NODE_RAW) {
+        HY_QUERY_FAIL(q, HY_EINVALID_ARGUMENT, "only a function call can have OVER");
+        return NULL;
+    }
+    for (size_t i = 0; i < n_order; i++)
+        copy[i] = directions != NULL ? (uint8_t)directions[i] : HY_ASC;
+    b->split = (uint32_t)n_partition;
+    b->aux = copy;
+    return &b->head;
+}

@@ -1,0 +1,28 @@
+# The Lua half of Hysteria, by hand, relative to this folder.
+set(HY_LUA_FILES
+    hysteria/init.lua
+    hysteria/annotation.lua
+    hysteria/column.lua
+    hysteria/config.lua
+    hysteria/dotenv.lua
+    hysteria/hooks.lua
+    hysteria/inserting.lua
+    hysteria/keyed.lua
+    hysteria/manager.lua
+    hysteria/model.lua
+    hysteria/options.lua
+    hysteria/preload.lua
+    hysteria/query.lua
+    hysteria/reading.lua
+    hysteria/record.lua
+    hysteria/relation.lua
+    hysteria/running.lua
+    hysteria/schema.lua
+    hysteria/source.lua
+    hysteria/sql.lua
+    hysteria/state.lua
+    hysteria/tracking.lua
+    hysteria/transaction.lua
+    hysteria/updating.lua
+    hysteria/values.lua
+    hysteria/writing.lua)

@@ -1,0 +1,51 @@
+-- What require("hysteria") returns: models, columns, relations, annotations and the data
+-- source functions. Sets no globals and patches nothing.
+local core = require("hysteria.core")
+
+-- Files of this folder are the engine's own: errors name the first caller outside of them.
+local here = debug.getinfo(1, "S").source:match("^(@.*[/\\])init%.lua$")
+if here then
+  core.ownPrefix(here)
+end
+
+local annotation = require("hysteria.annotation")
+local column = require("hysteria.column")
+local model = require("hysteria.model")
+local relation = require("hysteria.relation")
+local state = require("hysteria.state")
+
+require("hysteria.query")
+require("hysteria.record")
+require("hysteria.manager")
+
+local hysteria = {
+  version = core.version,
+  sql = require("hysteria.sql"),
+  model = model.model,
+  column = column.public,
+  json = { encode = core.jsonEncode, decode = core.jsonDecode },
+}
+
+for _, constructors in ipairs({ annotation.public, relation.public }) do
+  for name, constructor in next, constructors do
+    hysteria[name] = constructor
+  end
+end
+
+-- The timestamps mixin of the stock models: createdAt and updatedAt.
+function hysteria.timestamps()
+  return require("hysteria.models.timestamped")
+end
+
+-- Development mode: reading a relation that was not loaded raises. dev(false) ends it.
+function hysteria.dev(on)
+  state.dev = on ~= false
+  model.thaw_all()
+end
+
+-- Is this one of our errors, and of that code?
+function hysteria.isError(value, code)
+  return core.isError(value) and (code == nil or value.code == code)
+end
+
+return hysteria

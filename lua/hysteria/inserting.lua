@@ -1,0 +1,453 @@
+-- insert and insertMany: of models, with hooks, computed values and the stored rows matched to
+-- the given ones; and of plain tables. A model without any of that passes the user's rows
+-- straight to the core.
+local core = require("hysteria.core")
+local hooks = require("hysteria.hooks")
+local options = require("hysteria.options")
+local reading = require("hysteria.reading")
+local running = require("hysteria.running")
+local state = require("hysteria.state")
+local transaction = require("hysteria.transaction")
+local writing = require("hysteria.writing")
+
+local inserting = {}
+
+local ROWS_PER_STATEMENT = 500
+local BINDS_PER_STATEMENT = 30000 -- below the limit of every database
+
+-- ---- one row ----------------------------------------------------------------------------------
+
+-- The key values of a stored row where the database returns none; nil if they are not known.
+local function stored_key(definition, row, insert_id)
+  local key = {}
+  for index, name in ipairs(definition.keys) do
+    local value = row[name]
+    if value ~= nil and not writing.EXPRESSION[core.kind(value)] then
+      key[index] = value
+    elseif name == definition.increment then
+      key[index] = insert_id
+    else
+      return nil
+    end
+  end
+  return #key > 0 and key or nil
+end
+
+-- Databases without RETURNING: read the row again by its key, or hand back what was given.
+local function read_back(frozen, definition, handle, opts, row, insert_id, wanted)
+  local key = stored_key(definition, row, insert_id)
+  if key then
+    return core.fetchOne(handle, writing.select_list(core.query(frozen), wanted):_keyIs(key), opts)
+  end
+  local copy = {}
+  for name, value in next, row do
+    if not writing.EXPRESSION[core.kind(value)] then
+      copy[name] = value
+    end
+  end
+  return copy
+end
+
+local function store_one(frozen, definition, handle, opts, row, wanted)
+  local query = core.query(frozen)
+  query:_insert({ row })
+  if wanted == false then
+    return (core.execute(handle, query, opts))
+  elseif handle:can("RETURNING_INSERT") then
+    query:_returning(wanted)
+    return core.fetch(handle, query, opts)[1]
+  end
+  local _, insert_id = core.execute(handle, query, opts)
+  return read_back(frozen, definition, handle, opts, row, insert_id, wanted)
+end
+
+-- After-hooks want the record, also where the caller does not.
+local function wanted_for(definition, wanted, ignored, ...)
+  if wanted == false then
+    for index = 1, select("#", ...) do
+      if hooks.of(definition, (select(index, ...)), ignored) then
+        return true
+      end
+    end
+  end
+  return wanted
+end
+
+local function complete_insert(definition, row, ignored, ctx)
+  writing.validate(definition, row, "insert")
+  hooks.run(definition, "validate", ignored, row, ctx)
+  hooks.run(definition, "beforeSave", ignored, row, ctx)
+end
+
+local function insert_copy(frozen, definition, place, row, given, ignored)
+  local ctx = running.context("insert", definition, place.ds, place.trx)
+  complete_insert(definition, row, ignored, ctx)
+  hooks.run(definition, "beforeInsert", ignored, row, ctx)
+  writing.fill(definition.fillers, row)
+  writing.prepare(definition, row)
+  local asked = writing.returning_list(given)
+  local wanted = wanted_for(definition, asked, ignored, "afterInsert", "afterSave")
+  local record = store_one(frozen, definition, place.handle, place.opts, row, wanted)
+  if wanted ~= false then
+    reading.arrive({ record }, definition, given.track)
+    hooks.run(definition, "afterInsert", ignored, record, ctx)
+    hooks.run(definition, "afterSave", ignored, record, ctx)
+  end
+  return asked == false and 1 or record
+end
+
+-- `extra`: the builder's own settings, when there is one.
+function inserting.insert(frozen, extra, data, given)
+  local definition, bound = state.definition_of[frozen], state.source_of[frozen]
+  writing.need_row(data, "insert")
+  if given == nil and extra == nil and definition.plain_insert and definition.connection == nil then
+    local ds = bound or state.default or running.no_source()
+    local record = store_one(frozen, definition, ds._core or running.closed(), nil, data, true)
+    if definition.serializers or definition.track then
+      reading.arrive({ record }, definition)
+    end
+    return record
+  end
+  given = options.check(given, writing.options, "insert")
+  local ignored = hooks.ignored(given.ignoreHooks, "insert")
+  local place = writing.place_of(definition, bound, extra, given)
+  local row = frozen:rowCopy(data)
+  writing.check_guarded(definition, row, given)
+  return writing.with_hooks(definition, "insert", ignored, place, function(inner)
+    return insert_copy(frozen, definition, inner, row, given, ignored)
+  end)
+end
+
+-- ---- many rows ---------------------------------------------------------------------------
+
+local function need_rows(rows, what)
+  options.need(rows, "rows", what)
+  options.plain(rows, what .. ": rows")
+  local count = #rows
+  for key in next, rows do
+    if math.type(key) ~= "integer" or key < 1 or key > count then
+      core.raise("INVALID_ARGUMENT", what .. ": a list of rows is expected")
+    end
+    if count <= 8 then
+      break -- a short look is enough to tell a row from a list of rows
+    end
+  end
+  return count
+end
+
+local INTEGERS = { tinyint = true, smallint = true, mediumint = true, integer = true, bigInteger = true }
+local TEXTS = { string = true, text = true, ulid = true, enum = true }
+
+-- A key value as a table key that the stored value is sure to share; nil when it is not sure.
+local function comparable(made, value)
+  if INTEGERS[made.kind] then
+    return math.type(value) == "integer" and value or nil
+  elseif TEXTS[made.kind] then
+    return type(value) == "string" and value or nil
+  elseif made.kind == "uuid" then
+    return type(value) == "string" and #value == 36 and value:lower() or nil
+  end
+  return nil
+end
+
+local function comparable_key(definition, row)
+  if definition.key then
+    local value = rawget(row, definition.key)
+    return value ~= nil and comparable(definition.by_property[definition.key], value) or nil
+  end
+  local parts = {}
+  for index, name in ipairs(definition.keys) do
+    local value = rawget(row, name)
+    value = value ~= nil and comparable(definition.by_property[name], value)
+    if not value then
+      return nil
+    end
+    local text = tostring(value)
+    parts[index] = #text .. ":" .. text
+  end
+  return #parts > 0 and table.concat(parts) or nil
+end
+
+-- How the returned rows of rows[first..last] find their places: by "key", by the "order" of
+-- numbers that the database gives out, or not at all (false). Second: the last row of that kind.
+local function matching(definition, rows, first, last)
+  local function kind_of(row)
+    if comparable_key(definition, row) ~= nil then
+      return "key"
+    elseif definition.increment and rawget(row, definition.increment) == nil then
+      return "order"
+    end
+    return false
+  end
+  local kind = kind_of(rows[first])
+  for index = first + 1, last do
+    if kind_of(rows[index]) ~= kind then
+      return kind, index - 1
+    end
+  end
+  return kind, last
+end
+
+local function sort_by_number(list, name)
+  local sorted = true
+  for index = 2, #list do
+    if list[index - 1][name] > list[index][name] then
+      sorted = false
+      break
+    end
+  end
+  if not sorted then
+    table.sort(list, function(a, b)
+      return a[name] < b[name]
+    end)
+  end
+end
+
+-- Put the stored rows at the places of the rows that they were made from.
+local function match(definition, how, rows, first, last, stored, into)
+  if how == "order" then
+    sort_by_number(stored, definition.increment)
+    table.move(stored, 1, #stored, first, into)
+    return
+  end
+  local by_key = {}
+  for index = 1, #stored do
+    by_key[comparable_key(definition, stored[index])] = stored[index]
+  end
+  for index = first, last do
+    into[index] = by_key[comparable_key(definition, rows[index])]
+  end
+end
+
+-- The columns to ask for so that rows can be matched, and those to take off again.
+local function with_key_columns(definition, wanted)
+  if wanted == true then
+    return true, nil
+  end
+  local list, asked, added = {}, {}, {}
+  for index, name in ipairs(wanted) do
+    list[index] = name
+    asked[name] = true
+  end
+  for _, name in ipairs(definition.keys) do
+    if not asked[name] then
+      list[#list + 1] = name
+      added[#added + 1] = name
+    end
+  end
+  return list, added
+end
+
+-- The last row that can share a statement with row `first`.
+local function statement_end(definition, rows, first, count, per_statement, wanted, can_return)
+  local last = math.min(first + per_statement - 1, count)
+  if wanted == false then
+    return last, nil
+  end
+  if not can_return then
+    return first, false
+  end
+  local how
+  how, last = matching(definition, rows, first, last)
+  return how and last or first, how
+end
+
+local function strip(list, added)
+  for _, record in ipairs(list) do
+    for _, name in ipairs(added) do
+      record[name] = nil
+    end
+  end
+end
+
+-- rows[first..] as statements, each run before the next is made. Fills `into`, gives the count.
+local function store_many(frozen, definition, place, rows, count, wanted, into)
+  local handle, opts = place.handle, place.opts
+  local can_return = handle:can("RETURNING_INSERT")
+  local uniform = not handle:can("DEFAULT_IN_VALUES")
+  local per_statement = math.max(1, math.min(ROWS_PER_STATEMENT, BINDS_PER_STATEMENT // #definition.columns))
+  local asked, added
+  if wanted ~= false then
+    asked, added = with_key_columns(definition, wanted)
+  end
+  local first, affected = 1, 0
+  while first <= count do
+    local last, how = statement_end(definition, rows, first, count, per_statement, wanted, can_return)
+    if how == false then
+      into[first] = store_one(frozen, definition, handle, opts, rows[first], wanted)
+      affected = affected + 1
+    else
+      local query = core.query(frozen)
+      last = query:_insert(rows, first, last, uniform)
+      if wanted == false then
+        affected = affected + core.execute(handle, query, opts)
+      else
+        query:_returning(asked)
+        local stored = core.fetch(handle, query, opts)
+        match(definition, how, rows, first, last, stored, into)
+        affected = affected + #stored
+      end
+    end
+    first = last + 1
+  end
+  if added then
+    strip(into, added)
+  end
+  return affected
+end
+
+-- One statement needs no transaction of its own, several do.
+local function store_together(frozen, definition, place, rows, count, wanted)
+  local into = {}
+  if count == 1 then
+    local stored = store_one(frozen, definition, place.handle, place.opts, rows[1], wanted)
+    return { stored }, 1
+  end
+  local affected = transaction.atomic(place.ds, place.trx, function(trx)
+    local inner = { handle = place.handle, opts = running.inside(place.opts, trx) }
+    return store_many(frozen, definition, inner, rows, count, wanted, into)
+  end)
+  return into, affected
+end
+
+local function copy_rows(frozen, definition, rows, count, given)
+  local copies = {}
+  for index = 1, count do
+    local row = rawget(rows, index)
+    writing.need_row(row, ("insertMany: row %d"):format(index))
+    copies[index] = frozen:rowCopy(row)
+    writing.check_guarded(definition, copies[index], given)
+  end
+  return copies
+end
+
+local function run_before_many(definition, rows, ignored, ctx)
+  for _, row in ipairs(rows) do
+    complete_insert(definition, row, ignored, ctx)
+  end
+  if hooks.of(definition, "beforeInsertMany", ignored) then
+    hooks.run(definition, "beforeInsertMany", ignored, rows, ctx)
+  else
+    for _, row in ipairs(rows) do
+      hooks.run(definition, "beforeInsert", ignored, row, ctx)
+    end
+  end
+  for _, row in ipairs(rows) do
+    writing.fill(definition.fillers, row)
+    writing.prepare(definition, row)
+  end
+end
+
+local function run_after_many(definition, records, ignored, ctx)
+  if hooks.of(definition, "afterInsertMany", ignored) then
+    hooks.run(definition, "afterInsertMany", ignored, records, ctx)
+  else
+    for _, record in ipairs(records) do
+      hooks.run(definition, "afterInsert", ignored, record, ctx)
+    end
+  end
+  for _, record in ipairs(records) do
+    hooks.run(definition, "afterSave", ignored, record, ctx)
+  end
+end
+
+local function insert_copies(frozen, definition, place, rows, given, ignored)
+  local ctx = running.context("insert", definition, place.ds, place.trx, { bulk = true })
+  run_before_many(definition, rows, ignored, ctx)
+  local asked = writing.returning_list(given)
+  local wanted = wanted_for(definition, asked, ignored, "afterInsert", "afterInsertMany", "afterSave")
+  local records, affected = store_together(frozen, definition, place, rows, #rows, wanted)
+  if wanted ~= false then
+    reading.arrive(records, definition)
+    run_after_many(definition, records, ignored, ctx)
+  end
+  if asked == false then
+    return affected
+  end
+  return records
+end
+
+function inserting.insert_many(frozen, extra, rows, given)
+  local definition, bound = state.definition_of[frozen], state.source_of[frozen]
+  given = options.check(given, writing.options, "insertMany")
+  local count = need_rows(rows, "insertMany")
+  if count == 0 then
+    return given.returning == false and 0 or {}
+  end
+  local ignored = hooks.ignored(given.ignoreHooks, "insertMany")
+  local place = writing.place_of(definition, bound, extra, given)
+  if definition.plain_insert then
+    for index = 1, count do
+      writing.need_row(rawget(rows, index), ("insertMany: row %d"):format(index))
+    end
+    local wanted = writing.returning_list(given)
+    local records, affected = store_together(frozen, definition, place, rows, count, wanted)
+    if wanted == false then
+      return affected
+    end
+    reading.arrive(records, definition)
+    return records
+  end
+  local copies = copy_rows(frozen, definition, rows, count, given)
+  return writing.with_hooks(definition, "insert", ignored, place, function(inner)
+    return insert_copies(frozen, definition, inner, copies, given, ignored)
+  end)
+end
+
+-- ---- builders on plain tables -----------------------------------------------------------------
+
+local function store_table_rows(query, place, rows, first, last, wanted)
+  local part = query:clone()
+  local stop = part:_insert(rows, first, last, not place.handle:can("DEFAULT_IN_VALUES"))
+  if wanted then
+    part:_returning(wanted)
+    return stop, core.fetch(place.handle, part, place.opts)
+  end
+  return stop, (core.execute(place.handle, part, place.opts))
+end
+
+local function table_rows_wanted(given)
+  if given.returning == nil then
+    return false
+  end
+  return writing.returning_list(given)
+end
+
+function inserting.insert_table(query, extra, data, given)
+  writing.need_row(data, "insert")
+  given = options.check(given, writing.table_options, "insert")
+  local place = writing.place_of(nil, nil, extra, given)
+  local wanted = table_rows_wanted(given)
+  local _, result = store_table_rows(query, place, { data }, 1, 1, wanted)
+  if wanted then
+    return result[1]
+  end
+  return result
+end
+
+function inserting.insert_many_table(query, extra, rows, given)
+  given = options.check(given, writing.table_options, "insertMany")
+  local count = need_rows(rows, "insertMany")
+  local wanted = table_rows_wanted(given)
+  if count == 0 then
+    return wanted and {} or 0
+  end
+  local place = writing.place_of(nil, nil, extra, given)
+  return transaction.atomic(place.ds, place.trx, function(trx)
+    local inner = { handle = place.handle, opts = running.inside(place.opts, trx) }
+    local first, all, affected = 1, {}, 0
+    while first <= count do
+      local last = math.min(first + ROWS_PER_STATEMENT - 1, count)
+      local stop, result = store_table_rows(query, inner, rows, first, last, wanted)
+      if wanted then
+        table.move(result, 1, #result, #all + 1, all)
+      else
+        affected = affected + result
+      end
+      first = stop + 1
+    end
+    return wanted and all or affected
+  end)
+end
+
+return inserting

@@ -1,0 +1,160 @@
+-- Writes of one row by its primary key: what record:save(), record:delete() and the like do.
+-- The subject of their hooks is the record, and it takes the values that the database stored.
+local core = require("hysteria.core")
+local hooks = require("hysteria.hooks")
+local reading = require("hysteria.reading")
+local running = require("hysteria.running")
+local state = require("hysteria.state")
+local tracking = require("hysteria.tracking")
+local updating = require("hysteria.updating")
+local writing = require("hysteria.writing")
+
+local keyed = {}
+
+function keyed.need_key(definition)
+  if #definition.keys == 0 then
+    core.raise("MODEL_HAS_NO_PRIMARY_KEY", definition.name .. " has no primary key", { model = definition.name })
+  end
+end
+
+-- The key values of a record or row, in key order.
+function keyed.key_of(definition, row)
+  keyed.need_key(definition)
+  local key = {}
+  for index, name in ipairs(definition.keys) do
+    local value = rawget(row, name)
+    if value == nil or value == core.null then
+      core.raise("MODEL_HAS_NO_PRIMARY_KEY_VALUE", ("%s: the record has no `%s`"):format(definition.name, name), {
+        model = definition.name,
+      })
+    end
+    key[index] = value
+  end
+  return key
+end
+
+local function not_found(definition)
+  core.raise("ROW_NOT_FOUND", definition.name .. ": the row does not exist any more", { model = definition.name })
+end
+
+-- The row after the change as a record, or nil when there is none. `wanted` as in returning_list.
+local function change_by_key(frozen, place, key, wanted, change)
+  local query = core.query(frozen):_keyIs(key)
+  change(query)
+  if place.handle:can("RETURNING_UPDATE") then
+    query:_returning(wanted)
+    return core.fetch(place.handle, query, place.opts)[1]
+  end
+  if core.execute(place.handle, query, place.opts) == 0 then
+    return nil
+  end
+  return core.fetchOne(place.handle, writing.select_list(core.query(frozen), wanted):_keyIs(key), place.opts)
+end
+
+local function names_of(row)
+  local names = {}
+  for name in next, row do
+    names[#names + 1] = name
+  end
+  table.sort(names)
+  return names
+end
+
+-- Put what the database stored into a record, field by field.
+local function merge(record, stored, names)
+  for _, name in ipairs(names) do
+    record[name] = rawget(stored, name)
+  end
+  tracking.refresh(record, names)
+end
+
+-- Write `row` (properties and values, already a copy) to the row with this key. With a record,
+-- it takes the stored values and comes back; without, the stored row does.
+function keyed.update_key(frozen, key, row, given, record)
+  local definition, bound = state.definition_of[frozen], state.source_of[frozen]
+  local ignored = hooks.ignored(given.ignoreHooks, "update")
+  local place = writing.place_of(definition, bound, nil, given)
+  return writing.with_hooks(definition, "update", ignored, place, function(inner)
+    local ctx = running.context("update", definition, inner.ds, inner.trx, { ids = key, record = record })
+    writing.validate(definition, row, "update")
+    hooks.run(definition, "validate", ignored, row, ctx)
+    hooks.run(definition, "beforeSave", ignored, row, ctx)
+    hooks.run(definition, "beforeUpdate", ignored, row, ctx)
+    writing.fill(definition.updaters, row)
+    writing.prepare(definition, row)
+    local names = record and names_of(row)
+    local stored = change_by_key(frozen, inner, key, names or true, function(query)
+      writing.set_columns(query, definition, row)
+    end)
+    if stored == nil then
+      not_found(definition)
+    end
+    reading.arrive({ stored }, definition)
+    if record then
+      merge(record, stored, names)
+    end
+    local subject = record or stored
+    hooks.run(definition, "afterUpdate", ignored, subject, ctx)
+    hooks.run(definition, "afterSave", ignored, subject, ctx)
+    return subject
+  end)
+end
+
+-- The subject of the hooks of a write by key: the record, read first if only the key is known.
+local function subject_of(frozen, definition, place, key, record, operation, ignored)
+  if record or not definition.hooked[operation] or ignored == true then
+    return record, true
+  end
+  record = core.fetchOne(place.handle, core.query(frozen):_keyIs(key), place.opts)
+  return record, record ~= nil
+end
+
+-- Gives the number of rows: 1 or 0.
+function keyed.delete_key(frozen, key, given, record)
+  local definition, bound = state.definition_of[frozen], state.source_of[frozen]
+  local ignored = hooks.ignored(given.ignoreHooks, "delete")
+  local place = writing.place_of(definition, bound, nil, given)
+  return writing.with_hooks(definition, "delete", ignored, place, function(inner)
+    local subject, exists = subject_of(frozen, definition, inner, key, record, "delete", ignored)
+    if not exists then
+      return 0
+    end
+    local ctx = running.context("delete", definition, inner.ds, inner.trx, { ids = key })
+    hooks.run(definition, "beforeDelete", ignored, subject, ctx)
+    local query = core.query(frozen):_keyIs(key)
+    query:_delete()
+    local count = core.execute(inner.handle, query, inner.opts)
+    hooks.run(definition, "afterDelete", ignored, subject, ctx)
+    return count
+  end)
+end
+
+-- softDelete (deleted true) or restore of one row; the record, or the stored row.
+function keyed.soft_key(frozen, key, deleted, given, record)
+  local definition, bound = state.definition_of[frozen], state.source_of[frozen]
+  local operation = deleted and "softDelete" or "restore"
+  updating.need_soft_delete(definition, operation)
+  local ignored = hooks.ignored(given.ignoreHooks, operation)
+  local place = writing.place_of(definition, bound, nil, given)
+  local plan = updating.soft_plan(definition, deleted)
+  return writing.with_hooks(definition, operation, ignored, place, function(inner)
+    local subject, exists = subject_of(frozen, definition, inner, key, record, operation, ignored)
+    if not exists then
+      not_found(definition)
+    end
+    local ctx = running.context(operation, definition, inner.ds, inner.trx, { ids = key })
+    hooks.run(definition, plan.before, ignored, subject, ctx)
+    local stored = change_by_key(frozen, inner, key, true, plan.change)
+    if stored == nil then
+      not_found(definition)
+    end
+    reading.arrive({ stored }, definition)
+    if subject then
+      merge(subject, stored, { definition.soft_delete })
+    end
+    hooks.run(definition, plan.after, ignored, subject or stored, ctx)
+    return subject or stored
+  end)
+end
+
+return keyed

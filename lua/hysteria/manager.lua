@@ -1,0 +1,471 @@
+-- The verbs of a class: User:find{...}, User:insert{...}, User:save(...). They stand in
+-- model.statics, apart from what records have. Each resolves its source when it is called.
+local core = require("hysteria.core")
+local hooks = require("hysteria.hooks")
+local inserting = require("hysteria.inserting")
+local keyed = require("hysteria.keyed")
+local model = require("hysteria.model")
+local options = require("hysteria.options")
+local query = require("hysteria.query")
+local reading = require("hysteria.reading")
+local running = require("hysteria.running")
+local state = require("hysteria.state")
+local tracking = require("hysteria.tracking")
+local transaction = require("hysteria.transaction")
+local updating = require("hysteria.updating")
+local writing = require("hysteria.writing")
+
+local manager = model.statics
+
+local QUERY = options.names(
+  "connection", "trx", "timeout", "track", "ignoreHooks", "withDeleted", "onlyDeleted", "alias"
+)
+local FIND = options.names(QUERY, "select", "where", "relations", "orderBy", "groupBy", "limit", "offset")
+local FIND_OR_FAIL = options.names(FIND, "customError")
+local WRITE = options.names(writing.options, "connection", "track")
+local WHERE_WRITE = options.names(WRITE, "where", "withDeleted", "onlyDeleted")
+
+-- ---- sources ----------------------------------------------------------------------------------
+
+-- The class bound to a data source: its queries and records stay there.
+function manager.using(class, ds)
+  model.need(class, "using")
+  if type(ds) ~= "table" or ds._root == nil then
+    core.raise(ds == nil and "NIL_VALUE" or "INVALID_ARGUMENT", "using: a data source is expected, not "
+      .. options.kind(ds))
+  end
+  return model.bound(class, ds)
+end
+
+local function of_connection(class, given)
+  model.need(class, "a verb of a model")
+  if given ~= nil and given.connection ~= nil then
+    return manager.using(class, given.connection)
+  end
+  return class
+end
+
+-- The transaction that a class from trx.sql stands for, and other settings, on a fresh query.
+local function settings(q, class, given)
+  local trx = given.trx
+  if trx == nil then
+    trx = class._trx or nil
+  end
+  if trx ~= nil or given.timeout or given.track ~= nil or given.ignoreHooks then
+    local extra = q:_extra()
+    extra.trx, extra.timeout, extra.track = trx, given.timeout, given.track
+    extra.ignored = hooks.ignored(given.ignoreHooks, "query")
+  end
+  if given.alias then
+    q:alias(given.alias)
+  end
+  if given.withDeleted then
+    q:withDeleted()
+  end
+  if given.onlyDeleted then
+    q:onlyDeleted()
+  end
+  return q
+end
+
+function manager.query(class, given)
+  if given == nil then
+    local frozen = rawget(class, "_core") or model.freeze(model.need(class, "query"))
+    local q = core.query(frozen)
+    if class._trx then
+      q:_extra().trx = class._trx
+    end
+    return q
+  end
+  given = options.check(given, QUERY, "query")
+  class = of_connection(class, given)
+  return settings(core.query(model.freeze(class)), class, given)
+end
+
+function manager.where(class, ...)
+  return manager.query(class):where(...)
+end
+
+function manager.hook(class, name, fn)
+  model.need(class, "hook")
+  hooks.need(name, "hook")
+  options.need_type(fn, "function", "fn", "hook")
+  hooks.add(class._definition, name, fn)
+  model.refresh(class._definition)
+  return class
+end
+
+-- ---- reads ------------------------------------------------------------------------------------
+
+-- "name", { "name", "-age" } is not a thing: { "name", { "age", "desc" } } or { age = "desc" }.
+local function apply_order(q, order)
+  if type(order) == "string" then
+    q:orderBy(order)
+    return
+  end
+  options.plain(order, "find: orderBy")
+  local names = 0
+  for key, direction in next, order do
+    if type(key) == "string" then
+      names = names + 1
+      q:orderBy(key, direction)
+    end
+  end
+  if names > 1 or (names == 1 and #order > 0) then
+    core.raise("INVALID_ARGUMENT",
+      "find: orderBy with several columns is a list, { { \"a\", \"asc\" }, { \"b\", \"desc\" } }: a table has no order")
+  end
+  for index = 1, #order do
+    local entry = order[index]
+    if type(entry) == "table" then
+      q:orderBy(options.need_name(entry[1], "column", "find: orderBy"), entry[2])
+    else
+      q:orderBy(entry)
+    end
+  end
+end
+
+local function spread(value, name)
+  return table.unpack(options.name_list(value, name, "find"))
+end
+
+local function apply_find(q, given)
+  if given.select ~= nil then
+    options.need_type(given.select, "table", "select", "find")
+    q:select(table.unpack(given.select))
+  end
+  if given.where ~= nil then
+    q:where(given.where)
+  end
+  if given.relations ~= nil then
+    q:load(given.relations)
+  end
+  if given.groupBy ~= nil then
+    q:groupBy(spread(given.groupBy, "groupBy"))
+  end
+  if given.orderBy ~= nil then
+    apply_order(q, given.orderBy)
+  end
+  if given.limit ~= nil then
+    q:limit(given.limit)
+  end
+  if given.offset ~= nil then
+    q:offset(given.offset)
+  end
+  return q
+end
+
+local function find_query(class, given, allowed, what)
+  if given == nil then
+    return manager.query(class)
+  end
+  given = options.check(given, allowed, what)
+  class = of_connection(class, given)
+  return apply_find(settings(core.query(model.freeze(class)), class, given), given)
+end
+
+-- find { select, where, relations, orderBy, groupBy, limit, offset, ... } -> list
+function manager.find(class, given)
+  return find_query(class, given, FIND, "find"):many()
+end
+
+manager.all = manager.find
+
+function manager.findOne(class, given)
+  return find_query(class, given, FIND, "findOne"):one()
+end
+
+manager.first = manager.findOne
+
+function manager.findOneOrFail(class, given)
+  local row = find_query(class, given, FIND_OR_FAIL, "findOneOrFail"):one()
+  return query.must_exist(row, class._definition, given and given.customError)
+end
+
+local function by_value(class, column, value, given, what)
+  options.need_name(column, "column", what)
+  options.need(value, "value", what)
+  return find_query(class, given, FIND, what):where(column, value)
+end
+
+function manager.findBy(class, column, value, given)
+  return by_value(class, column, value, given, "findBy"):many()
+end
+
+function manager.findOneBy(class, column, value, given)
+  return by_value(class, column, value, given, "findOneBy"):one()
+end
+
+-- One value, or a list in key order (or a table by name) for a key of several columns.
+local function key_values(definition, value, what)
+  keyed.need_key(definition)
+  options.need(value, "key", what)
+  if definition.key then
+    if type(value) == "table" then
+      return { options.need(rawget(value, definition.key), definition.key, what) }
+    end
+    return { value }
+  end
+  options.need_type(value, "table", "key", what)
+  local list = {}
+  for index, name in ipairs(definition.keys) do
+    local part = rawget(value, index)
+    if part == nil then
+      part = rawget(value, name)
+    end
+    list[index] = options.need(part, name, what)
+  end
+  return list
+end
+
+function manager.findOneByPrimaryKey(class, value, given)
+  local definition = class._definition
+  local key = definition.key
+  if given == nil and key and type(value) ~= "table" then
+    if value == nil then
+      core.raise("NIL_VALUE", "findOneByPrimaryKey: key is nil")
+    end
+    return manager.query(class):where(key, value):one()
+  end
+  return find_query(class, given, FIND, "findOneByPrimaryKey"):_keyIs(
+    key_values(definition, value, "findOneByPrimaryKey")):one()
+end
+
+function manager.count(class, given)
+  return find_query(class, given, FIND, "count"):getCount()
+end
+
+function manager.exists(class, given)
+  return find_query(class, given, FIND, "exists"):exists()
+end
+
+local RAW = options.names("connection", "trx", "timeout", "track")
+
+-- Records from SQL text: columns by name, values by the model's columns.
+function manager.fromQuery(class, text, params, given)
+  options.need_type(text, "string", "text", "fromQuery")
+  given = options.check(given, RAW, "fromQuery")
+  class = of_connection(class, given)
+  local definition = class._definition
+  local trx = given.trx
+  if trx == nil then
+    trx = class._trx or nil
+  end
+  local handle, opts = running.target(definition, class._source, nil, { trx = trx, timeout = given.timeout })
+  local list = core.fetchRaw(handle, text, params, model.freeze(class), opts)
+  reading.arrive(list, definition, given.track)
+  return list
+end
+
+-- ---- writes -----------------------------------------------------------------------------------
+
+-- The frozen model and the options for writing.lua.
+local function write_target(class, given, allowed, what)
+  if given == nil then
+    class = model.need(class, what)
+    local frozen = class._core or model.freeze(class)
+    return frozen, class._trx and { trx = class._trx } or nil
+  end
+  given = options.check(given, allowed, what)
+  class = of_connection(class, given)
+  local rest = {}
+  for name in next, given do
+    if writing.options[name] then
+      rest[name] = given[name]
+    end
+  end
+  if rest.trx == nil then
+    rest.trx = class._trx or nil
+  end
+  return model.freeze(class), rest, given
+end
+
+function manager.insert(class, data, given)
+  local frozen, rest = write_target(class, given, WRITE, "insert")
+  local record = inserting.insert(frozen, nil, data, rest)
+  if given and given.track then
+    tracking.remember(record)
+  end
+  return record
+end
+
+function manager.insertMany(class, rows, given)
+  local frozen, rest = write_target(class, given, WRITE, "insertMany")
+  return inserting.insert_many(frozen, nil, rows, rest)
+end
+
+-- A builder for update and delete with { where = ... }.
+local function where_query(class, given, what)
+  given = options.check(given, WHERE_WRITE, what)
+  class = of_connection(class, given)
+  local q = settings(core.query(model.freeze(class)), class, { trx = given.trx,
+    withDeleted = given.withDeleted, onlyDeleted = given.onlyDeleted })
+  if given.where ~= nil then
+    q:where(given.where)
+  end
+  return q, {
+    timeout = given.timeout, ignoreHooks = given.ignoreHooks, returning = given.returning,
+    unguarded = given.unguarded,
+  }
+end
+
+-- update(changes, { where = { ... } }) -> count
+function manager.update(class, changes, given)
+  local q, rest = where_query(class, given, "update")
+  return q:update(changes, rest)
+end
+
+-- delete { where = { ... } } -> count
+function manager.delete(class, given)
+  local q, rest = where_query(class, given, "delete")
+  rest.unguarded = nil
+  return q:delete(rest)
+end
+
+function manager.truncate(class, given)
+  local frozen, rest = write_target(class, given, options.names(updating.truncate_options, "connection"), "truncate")
+  return updating.truncate(core.query(frozen), frozen, nil, rest)
+end
+
+-- A record or the key itself.
+local function key_of(class, subject, what)
+  options.need(subject, "record", what)
+  if type(subject) == "table" and core.kind(subject) == nil then
+    local shape = getmetatable(subject)
+    if shape and shape.class and shape.class._definition == class._definition then
+      return keyed.key_of(class._definition, subject), subject
+    end
+  end
+  return key_values(class._definition, subject, what), nil
+end
+
+-- The row as it is now, hooks and soft delete not asked; nil when it is gone.
+function manager.refresh(class, subject, given)
+  given = options.check(given, RAW, "refresh")
+  class = of_connection(class, given)
+  local key = key_of(class, subject, "refresh")
+  local trx = given.trx
+  if trx == nil then
+    trx = class._trx or nil
+  end
+  local frozen = model.freeze(class)
+  local handle, opts = running.target(class._definition, class._source, nil, { trx = trx, timeout = given.timeout })
+  local record = core.fetchOne(handle, core.query(frozen):_keyIs(key), opts)
+  if record then
+    reading.arrive({ record }, class._definition, given.track)
+  end
+  return record
+end
+
+-- updateRecord(record | key, changes?, options?): with a record and no changes, its fields.
+function manager.updateRecord(class, subject, changes, given)
+  local frozen, rest = write_target(class, given, WRITE, "updateRecord")
+  local definition = class._definition
+  local key, record = key_of(class, subject, "updateRecord")
+  if changes == nil and record then
+    return record:save(given)
+  end
+  options.need(changes, "changes", "updateRecord")
+  local row = writing.changes(frozen, definition, changes, rest or {})
+  return keyed.update_key(frozen, key, row, rest or {}, record)
+end
+
+function manager.deleteRecord(class, subject, given)
+  local frozen, rest = write_target(class, given, WRITE, "deleteRecord")
+  local key, record = key_of(class, subject, "deleteRecord")
+  return keyed.delete_key(frozen, key, rest or {}, record)
+end
+
+function manager.softDelete(class, subject, given)
+  local frozen, rest = write_target(class, given, WRITE, "softDelete")
+  local key, record = key_of(class, subject, "softDelete")
+  return keyed.soft_key(frozen, key, true, rest or {}, record)
+end
+
+function manager.restore(class, subject, given)
+  local frozen, rest = write_target(class, given, WRITE, "restore")
+  local key, record = key_of(class, subject, "restore")
+  return keyed.soft_key(frozen, key, false, rest or {}, record)
+end
+
+local function has_key(definition, data)
+  for _, name in ipairs(definition.keys) do
+    local value = rawget(data, name)
+    if value == nil or value == core.null then
+      return false
+    end
+  end
+  return true
+end
+
+-- A plain row whose key may or may not exist yet: looked up and written in one transaction.
+local function save_row(class, data, frozen, rest)
+  local definition = class._definition
+  if not has_key(definition, data) then
+    return inserting.insert(frozen, nil, data, rest)
+  end
+  local key = keyed.key_of(definition, data)
+  local _, _, ds = running.target(definition, state.source_of[frozen], nil, rest or {})
+  return transaction.atomic(ds, rest and rest.trx, function(trx)
+    local inner = { trx = trx }
+    for name, value in next, rest or {} do
+      inner[name] = inner[name] or value
+    end
+    if not core.query(frozen):_keyIs(key):exists({ trx = trx, ignoreHooks = true }) then
+      return inserting.insert(frozen, nil, data, inner)
+    end
+    local row = writing.changes(frozen, definition, data, inner)
+    if next(row) == nil then
+      return manager.refresh(class, data, { trx = trx })
+    end
+    return keyed.update_key(frozen, key, row, inner)
+  end)
+end
+
+-- save(record) writes its fields; save(row) inserts it, or updates the row with its key.
+function manager.save(class, data, given)
+  options.need_type(data, "table", "data", "save")
+  local frozen, rest = write_target(class, given, WRITE, "save")
+  keyed.need_key(class._definition)
+  local shape = getmetatable(data)
+  if shape and shape.class then
+    if shape.class._definition ~= class._definition then
+      core.raise("INVALID_ARGUMENT", ("save: a record of %s was given to %s"):format(
+        shape.class._definition.name, class._definition.name))
+    end
+    return data:save(given)
+  end
+  return save_row(of_connection(class, given), data, frozen, rest)
+end
+
+local FIRST_OR_INSERT = options.names(WRITE, "fullResponse")
+
+-- The row that equals `search`, else a new one of both tables. Second value: is it new?
+function manager.firstOrInsert(class, search, data, given)
+  options.need_type(search, "table", "search", "firstOrInsert")
+  given = options.check(given, FIRST_OR_INSERT, "firstOrInsert")
+  local find = { connection = given.connection, trx = given.trx, timeout = given.timeout, where = search,
+    ignoreHooks = given.ignoreHooks, track = given.track }
+  local rest = {}
+  for name, value in next, given do
+    if name ~= "fullResponse" then
+      rest[name] = value
+    end
+  end
+  local found, is_new = manager.findOne(class, find), false
+  if found == nil then
+    local row = {}
+    for _, part in ipairs({ search, data or {} }) do
+      for name, value in next, options.plain(part, "firstOrInsert: a row") do
+        row[name] = value
+      end
+    end
+    found, is_new = manager.insert(class, row, rest), true
+  end
+  if given.fullResponse then
+    return { isNew = is_new, model = found }
+  end
+  return found, is_new
+end
+
+return manager

@@ -1,0 +1,426 @@
+-- The terminal verbs of queries, and the few building verbs that need the Lua side (load,
+-- scopes, soft delete, timeout). They join the C verbs in core.queryMethods, so that every
+-- query has them: those of a model and those on a plain table.
+local core = require("hysteria.core")
+local hooks = require("hysteria.hooks")
+local inserting = require("hysteria.inserting")
+local options = require("hysteria.options")
+local preload = require("hysteria.preload")
+local reading = require("hysteria.reading")
+local running = require("hysteria.running")
+local state = require("hysteria.state")
+local updating = require("hysteria.updating")
+
+local query = {}
+
+local methods = core.queryMethods
+local definition_of = state.definition_of
+local source_of = state.source_of
+
+local NONE = {}
+local READ = options.names("trx", "timeout", "ignoreHooks", "track")
+local FAIL = options.names(READ, "customError")
+
+-- Definition, frozen model and own settings of a query; nil where it has none.
+local function about(q)
+  local frozen = q:_model()
+  return frozen and definition_of[frozen], frozen, q:_peek()
+end
+
+local function need_model(q, what)
+  local definition, frozen, extra = about(q)
+  if not definition then
+    core.raise("INVALID_ARGUMENT", what .. " needs a query on a model, not on a plain table")
+  end
+  return definition, frozen, extra
+end
+
+-- ---- reads ------------------------------------------------------------------------------------
+
+-- The short road: no hooks, no scopes, no loads, no options. The source is asked for when the
+-- query runs, not when it was built.
+function methods.many(q, given)
+  local frozen, extra = q:_model(), q:_peek()
+  local definition = frozen and definition_of[frozen]
+  if given == nil and extra == nil and (frozen == nil or definition.plain_read) then
+    local ds = frozen and source_of[frozen] or state.default or running.no_source()
+    return core.fetch(ds._core or running.closed(), q)
+  end
+  return reading.list(q, definition, extra, options.check(given, READ, "many"), false, "many")
+end
+
+function methods.one(q, given)
+  local frozen, extra = q:_model(), q:_peek()
+  local definition = frozen and definition_of[frozen]
+  if given == nil and extra == nil and (frozen == nil or definition.plain_read) then
+    local ds = frozen and source_of[frozen] or state.default or running.no_source()
+    return core.fetchOne(ds._core or running.closed(), q)
+  end
+  return reading.list(q, definition, extra, options.check(given, READ, "one"), true, "one")[1]
+end
+
+methods.first = methods.one
+
+-- The row that must be there, or ROW_NOT_FOUND (or the caller's own error).
+function query.must_exist(row, definition, custom_error)
+  if row ~= nil then
+    return row
+  elseif custom_error ~= nil then
+    error(custom_error, 0)
+  end
+  local name = definition and definition.name
+  core.raise("ROW_NOT_FOUND", name and name .. ": no row matches" or "no row matches", { model = name })
+end
+
+function methods.oneOrFail(q, given)
+  given = options.check(given, FAIL, "oneOrFail")
+  local definition, _, extra = about(q)
+  local row = reading.list(q, definition, extra, given, true, "oneOrFail")[1]
+  return query.must_exist(row, definition, given.customError)
+end
+
+methods.firstOrFail = methods.oneOrFail
+
+-- Is there any row? Asks for a key, not for a row, where that cannot change the answer.
+function methods.exists(q, given)
+  local definition, _, extra = about(q)
+  local prepared, handle, opts = reading.begin(q, definition, extra, options.check(given, READ, "exists"), "exists")
+  local key = definition and definition.keys[1]
+  if key and not (prepared:_has("group") or prepared:_has("set") or prepared:_has("distinct")) then
+    if rawequal(prepared, q) then
+      prepared = q:clone()
+    end
+    prepared:clearSelect():clearOrderBy():select(definition.table .. "." .. key)
+  end
+  local limited = { limit = 1, trx = opts and opts.trx, timeout = opts and opts.timeout }
+  local _, found = core.scalar(handle, prepared, limited)
+  return found
+end
+
+-- The values of one column; NULL as sql.null.
+function methods.pluck(q, column, given)
+  options.need(column, "column", "pluck")
+  local definition, _, extra = about(q)
+  local prepared, handle, opts = reading.begin(q, definition, extra, options.check(given, READ, "pluck"), "pluck")
+  if rawequal(prepared, q) then
+    prepared = q:clone()
+  end
+  local list = core.pluck(handle, prepared:clearSelect():select(column), opts)
+  for _, entry in ipairs(definition and definition.serializers or NONE) do
+    if entry.property == column then
+      for index = 1, #list do
+        if list[index] ~= core.null then
+          list[index] = entry.fn(list[index])
+        end
+      end
+    end
+  end
+  return list
+end
+
+local function aggregate(q, func, column, given, what)
+  local definition, _, extra = about(q)
+  local prepared, handle, opts = reading.begin(q, definition, extra, options.check(given, READ, what), what)
+  return (core.scalar(handle, prepared:_aggregate(func, column), opts))
+end
+
+-- getCount(column?, options?): rows, or the column's values that are not NULL.
+function methods.getCount(q, column, given)
+  if type(column) == "table" and given == nil then
+    column, given = nil, column
+  end
+  if column ~= nil then
+    options.need_name(column, "column", "getCount")
+  end
+  return aggregate(q, "count", column or "*", given, "getCount")
+end
+
+methods.count = methods.getCount
+
+for name, func in next, { getMax = "max", getMin = "min", getAvg = "avg", getSum = "sum" } do
+  methods[name] = function(q, column, given)
+    options.need_name(column, "column", name)
+    return aggregate(q, func, column, given, name)
+  end
+end
+
+-- paginate(page, perPage) -> { data, paginationMetadata }
+function methods.paginate(q, page, per_page, given)
+  local function need(value, name)
+    options.need(value, name, "paginate")
+    local whole = type(value) == "number" and math.tointeger(value)
+    if not whole or whole < 1 then
+      core.raise("INVALID_PAGINATION_PARAMETERS", ("paginate: %s must be a whole number from 1 on"):format(name))
+    end
+    return whole
+  end
+  page, per_page = need(page, "page"), need(per_page, "perPage")
+  given = options.check(given, READ, "paginate")
+  local total = methods.getCount(q, nil, given)
+  local data = methods.many(q:clone():limit(per_page):offset((page - 1) * per_page), given)
+  local last = math.max(1, (total + per_page - 1) // per_page)
+  return {
+    data = data,
+    paginationMetadata = {
+      total = total, perPage = per_page, currentPage = page, firstPage = 1, lastPage = last, isEmpty = total == 0,
+      hasMorePages = page < last, hasPages = total > per_page,
+    },
+  }
+end
+
+-- ---- writes -----------------------------------------------------------------------------------
+
+function methods.insert(q, data, given)
+  local definition, frozen, extra = about(q)
+  if definition then
+    return inserting.insert(frozen, extra, data, given)
+  end
+  return inserting.insert_table(q, extra, data, given)
+end
+
+function methods.insertMany(q, rows, given)
+  local definition, frozen, extra = about(q)
+  if definition then
+    return inserting.insert_many(frozen, extra, rows, given)
+  end
+  return inserting.insert_many_table(q, extra, rows, given)
+end
+
+function methods.update(q, changes, given)
+  local _, frozen, extra = about(q)
+  return updating.update(q, frozen, extra, changes, given)
+end
+
+function methods.delete(q, given)
+  local _, frozen, extra = about(q)
+  return updating.delete(q, frozen, extra, given)
+end
+
+local function step(q, sign, what, column, ...)
+  local amount, given = ...
+  if select("#", ...) == 0 then
+    amount = 1
+  elseif type(amount) == "table" and given == nil then
+    amount, given = 1, amount
+  end
+  options.need(amount, "amount", what)
+  local _, frozen, extra = about(q)
+  if sign < 0 and (math.type(amount) or core.isDecimal(amount)) then
+    amount = -amount
+  end
+  return updating.increment(q, frozen, extra, column, amount, given)
+end
+
+-- increment(column, amount = 1, options?)
+function methods.increment(q, column, ...)
+  return step(q, 1, "increment", column, ...)
+end
+
+function methods.decrement(q, column, ...)
+  return step(q, -1, "decrement", column, ...)
+end
+
+function methods.softDelete(q, given)
+  local definition, frozen, extra = about(q)
+  if definition then
+    return updating.soft(q, frozen, extra, true, given)
+  end
+  return updating.soft_table(q, extra, true, given)
+end
+
+function methods.restore(q, given)
+  local definition, frozen, extra = about(q)
+  if definition then
+    return updating.soft(q, frozen, extra, false, given)
+  end
+  return updating.soft_table(q, extra, false, given)
+end
+
+function methods.truncate(q, given)
+  local _, frozen, extra = about(q)
+  return updating.truncate(q, frozen, extra, given)
+end
+
+-- ---- building ---------------------------------------------------------------------------------
+
+-- load("posts"), load("posts.comments"), load("posts", function(posts) ... end),
+-- load { "posts", "author", comments = function(comments) ... end }
+function methods.load(q, what, fn)
+  local definition = need_model(q, "load")
+  options.need(what, "relation", "load")
+  if type(what) ~= "table" then
+    preload.add(q, definition, what, fn)
+    return q
+  end
+  options.plain(what, "load: relations")
+  local names = {}
+  for key, value in next, what do
+    if math.type(key) == "integer" then
+      preload.add(q, definition, value)
+    else
+      names[#names + 1] = options.need_name(key, "relation", "load")
+    end
+  end
+  table.sort(names)
+  for _, name in ipairs(names) do
+    preload.add(q, definition, name, what[name])
+  end
+  return q
+end
+
+function methods.clearRelations(q)
+  local extra = q:_peek()
+  if extra then
+    extra.loads = nil
+  end
+  return q
+end
+
+local function set(name, value)
+  return function(q)
+    q:_extra()[name] = value
+    return q
+  end
+end
+
+methods.allRows = set("all_rows", true)
+methods.withoutDefaultScope = set("unscoped", true)
+
+local function deleted(mode, what)
+  return function(q)
+    if not need_model(q, what).soft_delete then
+      core.raise("INVALID_MODEL", what .. " needs a model with hysteria.softDelete()")
+    end
+    q:_extra().deleted = mode
+    return q
+  end
+end
+
+methods.withDeleted = deleted("with", "withDeleted")
+methods.onlyDeleted = deleted("only", "onlyDeleted")
+
+function methods.timeout(q, milliseconds)
+  q:_extra().timeout = options.need_count(milliseconds, 1, "milliseconds", "timeout")
+  return q
+end
+
+function methods.ignoreHooks(q, which)
+  if which == nil then
+    which = true
+  end
+  q:_extra().ignored = hooks.ignored(which, "ignoreHooks")
+  return q
+end
+
+-- fn(q, value) if the value is neither nil nor false.
+function methods.when(q, value, fn)
+  options.need_type(fn, "function", "fn", "when")
+  if value then
+    fn(q, value)
+  end
+  return q
+end
+
+-- fn(q, value) if the value is neither nil nor sql.null: false counts.
+function methods.strictWhen(q, value, fn)
+  options.need_type(fn, "function", "fn", "strictWhen")
+  if value ~= nil and value ~= core.null then
+    fn(q, value)
+  end
+  return q
+end
+
+-- ---- scopes -----------------------------------------------------------------------------------
+
+-- scope("adults", ...): what the model's scope adds, grouped apart from the user's conditions.
+function methods.scope(q, name, ...)
+  local definition = need_model(q, "scope")
+  options.need_name(name, "name", "scope")
+  local fn = definition.scopes[name]
+  if not fn then
+    core.raise("SCOPE_NOT_FOUND", ("no scope `%s` on %s%s"):format(
+      name, definition.name, options.hint(name, definition.scope_names)), { model = definition.name })
+  end
+  q:_guard(fn, ...)
+  local extra = q:_extra()
+  extra.scope_calls = extra.scope_calls or {}
+  table.insert(extra.scope_calls, { fn = fn, arguments = table.pack(...) })
+  return q
+end
+
+local function method_names(definition)
+  local names = {}
+  for name in next, methods do
+    if type(name) == "string" and not name:find("^_") then
+      names[#names + 1] = name
+    end
+  end
+  for _, name in ipairs(definition and definition.scope_names or NONE) do
+    names[#names + 1] = name
+  end
+  table.sort(names)
+  return names
+end
+
+-- A name that is no verb is a scope of the query's model, or a mistake. Which one, only the
+-- call can tell: an index of a userdata does not know the userdata.
+local callers = {}
+
+local function caller_for(name)
+  return function(q, ...)
+    local definition = core.kind(q) == "query" and about(q) or nil
+    if definition and definition.scopes[name] then
+      return q:scope(name, ...)
+    end
+    core.raise("INVALID_ARGUMENT", ("queries have no verb `%s`%s"):format(
+      name, options.hint(name, method_names(definition))))
+  end
+end
+
+setmetatable(methods, {
+  __index = function(_, name)
+    if type(name) ~= "string" or name:find("^_") then
+      return nil
+    end
+    local caller = callers[name] or caller_for(name)
+    if state.scopes[name] then
+      callers[name] = caller
+    end
+    return caller
+  end,
+})
+
+-- ---- inspection -------------------------------------------------------------------------------
+
+-- The dialect that was named, or that of the source which the query would run on.
+local function dialect_for(q, dialect)
+  if dialect ~= nil then
+    return options.need_name(dialect, "dialect", "toQuery")
+  end
+  local definition, frozen, extra = about(q)
+  local _, _, ds = running.target(definition, frozen and source_of[frozen], extra, NONE)
+  return ds:getDbType()
+end
+
+-- What would run, soft delete and default scopes included, hooks not.
+local function as_it_runs(q)
+  local definition, _, extra = about(q)
+  return definition and reading.prepare(q, definition, extra) or q
+end
+
+-- Readable text with the values in it; never to be sent.
+function methods.toQuery(q, dialect)
+  return (core.compile(as_it_runs(q), dialect_for(q, dialect), "literal"))
+end
+
+function methods.toSql(q, dialect)
+  return (core.compile(as_it_runs(q), dialect_for(q, dialect), "binds"))
+end
+
+-- { sql, bindings } as they are sent.
+function methods.unWrap(q, dialect)
+  local text, bindings = core.compile(as_it_runs(q), dialect_for(q, dialect), "binds")
+  return { sql = text, bindings = bindings }
+end
+
+return query

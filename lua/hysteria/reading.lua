@@ -1,0 +1,163 @@
+-- Reads through a model: what is added to a query before it runs (soft delete, default scopes,
+-- beforeFetch), and what happens to its rows afterwards (serialize, tracking, afterFetch,
+-- relations). The user's builder is never changed: what has to be added goes to a clone.
+local core = require("hysteria.core")
+local hooks = require("hysteria.hooks")
+local preload = require("hysteria.preload")
+local running = require("hysteria.running")
+local state = require("hysteria.state")
+local tracking = require("hysteria.tracking")
+
+local reading = {}
+
+local function only_live(query, definition)
+  if definition.soft_boolean then
+    query:where(definition.soft_delete, false)
+  else
+    query:whereNull(definition.soft_delete)
+  end
+end
+
+local function only_deleted(query, definition)
+  if definition.soft_boolean then
+    query:where(definition.soft_delete, true)
+  else
+    query:whereNotNull(definition.soft_delete)
+  end
+end
+
+local function call(query, fn)
+  fn(query)
+end
+
+-- Soft delete and default scopes, on a clone. Writes go through this too.
+function reading.filter(query, definition, extra)
+  local clone = query:clone()
+  local mode = extra and extra.deleted
+  if definition.soft_delete and mode ~= "with" then
+    clone:_guard(mode == "only" and only_deleted or only_live, definition)
+  end
+  if not (extra and extra.unscoped) then
+    local scopes = definition.default_scopes
+    for index = 1, #scopes do
+      clone:_guard(call, scopes[index])
+    end
+  end
+  return clone
+end
+
+-- All of that and the beforeFetch hooks: the query that runs. `ctx` may be made later.
+function reading.prepare(query, definition, extra, ignored, make_ctx)
+  if not definition.filtered then
+    return query
+  end
+  local prepared = reading.filter(query, definition, extra)
+  local list = hooks.of(definition, "beforeFetch", ignored)
+  if list and make_ctx then
+    local ctx = make_ctx(prepared)
+    for index = 1, #list do
+      prepared:_guard(list[index], ctx)
+    end
+  end
+  return prepared
+end
+
+local function serialize(list, definition)
+  local serializers = definition.serializers
+  for index = 1, #serializers do
+    local property, fn = serializers[index].property, serializers[index].fn
+    for place = 1, #list do
+      local value = rawget(list[place], property)
+      if value ~= nil then
+        list[place][property] = fn(value)
+      end
+    end
+  end
+end
+
+-- What every list of fresh records goes through first; writes that return rows too.
+function reading.arrive(list, definition, track)
+  if definition.serializers then
+    serialize(list, definition)
+  end
+  if track == nil then
+    track = definition.track
+  end
+  if track then
+    for index = 1, #list do
+      tracking.remember(list[index])
+    end
+  end
+end
+
+local function run_after_fetch(list, definition, ignored, ctx)
+  local after = hooks.of(definition, "afterFetch", ignored)
+  for index = 1, after and #after or 0 do
+    local replacement = after[index](list, ctx)
+    if type(replacement) == "table" then
+      list = replacement
+    end
+  end
+  return list
+end
+
+local function ignored_hooks(extra, given, what)
+  local ignore = given.ignoreHooks
+  if ignore == nil and extra then
+    return extra.ignored
+  end
+  return hooks.ignored(ignore, what)
+end
+
+-- Everything a read needs, prepared once: used by lists, single rows and aggregates.
+function reading.begin(query, definition, extra, given, what)
+  local loads = extra and extra.loads
+  local bound = definition and state.source_of[query:_model()]
+  local handle, opts, ds, trx = running.target(definition, bound, extra, given, loads and #loads)
+  local ignored = ignored_hooks(extra, given, what)
+  local ctx
+  local function make_ctx(prepared)
+    ctx = ctx or running.context("fetch", definition, ds, trx, { query = prepared })
+    return ctx
+  end
+  if definition then
+    query = reading.prepare(query, definition, extra, ignored, make_ctx)
+  end
+  return query, handle, opts, {
+    ds = ds, trx = trx, bound = bound, ignored = ignored, make_ctx = make_ctx, timeout = opts and opts.timeout,
+  }
+end
+
+-- The rows of a query as a list; `single`: at most one.
+function reading.list(query, definition, extra, given, single, what)
+  local prepared, handle, opts, run = reading.begin(query, definition, extra, given, what)
+  local loads = definition and extra and extra.loads
+  local added
+  if loads then
+    prepared, added = preload.with_keys(prepared, query, definition, preload.keys_for(definition, loads))
+  end
+  local list
+  if single then
+    list = { core.fetchOne(handle, prepared, opts) }
+  else
+    list = core.fetch(handle, prepared, opts)
+  end
+  if definition == nil then
+    return list
+  end
+  local track = given.track
+  if track == nil and extra then
+    track = extra.track
+  end
+  reading.arrive(list, definition, track)
+  if definition.hooks.afterFetch and (#list > 0 or not single) then
+    list = run_after_fetch(list, definition, run.ignored, run.make_ctx(prepared))
+  end
+  if loads and #list > 0 then
+    preload.load(list, definition, loads, run, reading)
+    preload.strip(list, added)
+  end
+  return list
+end
+
+return reading

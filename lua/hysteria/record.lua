@@ -1,0 +1,259 @@
+-- The verbs of records: user:save(), user:delete()... A record is a plain table of its selected
+-- columns; its metatable (one per result shape) knows the class, the source it came from and
+-- the names that were selected. Nothing here is a field, and reading a field never does I/O.
+local core = require("hysteria.core")
+local keyed = require("hysteria.keyed")
+local model = require("hysteria.model")
+local options = require("hysteria.options")
+local preload = require("hysteria.preload")
+local reading = require("hysteria.reading")
+local running = require("hysteria.running")
+local state = require("hysteria.state")
+local tracking = require("hysteria.tracking")
+local writing = require("hysteria.writing")
+
+local record = model.records
+
+local OPTIONS = options.names(writing.options, "connection")
+
+local function shape_of(self, what)
+  local shape = type(self) == "table" and getmetatable(self)
+  if not shape or not shape.class or not shape.columns then
+    core.raise("INVALID_ARGUMENT", ("%s needs a record; objects use the colon"):format(what))
+  end
+  return shape
+end
+
+-- Frozen model, definition, key and checked options of a write.
+local function begin(self, given, what)
+  local class = shape_of(self, what).class
+  given = options.check(given, OPTIONS, what)
+  if given.connection ~= nil then
+    class = class:using(given.connection)
+  end
+  local rest = {}
+  for name, value in next, given do
+    if name ~= "connection" then
+      rest[name] = value
+    end
+  end
+  local definition = class._definition
+  return model.freeze(class), definition, keyed.key_of(definition, self), rest
+end
+
+-- The fields that save writes: selected, not nil, not the key, not computed by the database.
+local function fields_to_save(self, shape, definition)
+  local row, tracked = {}, tracking.is_tracked(self)
+  for _, made in ipairs(definition.columns) do
+    local name = made.property
+    local value = rawget(self, name)
+    if value ~= nil and not made.generated and not (tracked and not tracking.has_changed(self, name)) then
+      row[name] = value
+    end
+  end
+  for _, name in ipairs(definition.keys) do
+    row[name] = nil
+  end
+  for name in next, self do
+    if not definition.by_property[name] and not definition.relations[name] and not shape.columns[name] then
+      core.raise("UNDEFINED_COLUMN", ("no column '%s' on %s%s"):format(
+        tostring(name), definition.name, options.hint(name, definition.properties)), { model = definition.name })
+    end
+  end
+  return row
+end
+
+-- Write the fields to the row; NULL only where sql.null was assigned. Gives the record.
+function record:save(given)
+  local shape = shape_of(self, "save")
+  local frozen, definition, key, rest = begin(self, given, "save")
+  local row = fields_to_save(self, shape, definition)
+  if next(row) == nil then
+    return self
+  end
+  return keyed.update_key(frozen, key, row, rest, self)
+end
+
+-- update(changes): only these columns.
+function record:update(changes, given)
+  local frozen, definition, key, rest = begin(self, given, "update")
+  return keyed.update_key(frozen, key, writing.changes(frozen, definition, changes, rest), rest, self)
+end
+
+-- Really delete the row. Gives the number of rows: 1, or 0 when it was gone already.
+function record:delete(given)
+  local frozen, _, key, rest = begin(self, given, "delete")
+  return keyed.delete_key(frozen, key, rest, self)
+end
+
+function record:softDelete(given)
+  local frozen, _, key, rest = begin(self, given, "softDelete")
+  return keyed.soft_key(frozen, key, true, rest, self)
+end
+
+function record:restore(given)
+  local frozen, _, key, rest = begin(self, given, "restore")
+  return keyed.soft_key(frozen, key, false, rest, self)
+end
+
+local REFRESH = options.names("connection", "trx", "timeout")
+
+-- Read the selected columns again. Gives the record, or nil when its row is gone.
+function record:refresh(given)
+  local shape = shape_of(self, "refresh")
+  given = options.check(given, REFRESH, "refresh")
+  local fresh = shape.class:refresh(self, given)
+  if fresh == nil then
+    return nil
+  end
+  local names = {}
+  for name in next, shape.columns do
+    if shape.class._definition.by_property[name] then
+      self[name] = rawget(fresh, name)
+      names[#names + 1] = name
+    end
+  end
+  tracking.refresh(self, names)
+  return self
+end
+
+-- record:load("posts", fn?): fill a relation now.
+function record:load(path, fn, given)
+  local shape = shape_of(self, "load")
+  given = options.check(given, REFRESH, "load")
+  local class = shape.class
+  local definition = class._definition
+  local q = class:query()
+  q:load(path, fn)
+  local loads = q:_peek().loads
+  local bound = given.connection and given.connection._root or class._source or nil
+  local _, _, ds, trx = running.target(definition, bound, nil, given)
+  for _, key in ipairs(preload.keys_for(definition, loads)) do
+    if not shape.columns[key] and rawget(self, key) == nil then
+      core.raise("INVALID_ARGUMENT", ("load needs column `%s` of %s, which this record was read without"):format(
+        key, definition.name))
+    end
+  end
+  preload.load({ self }, definition, loads, { bound = bound, ds = ds, trx = trx, timeout = given.timeout }, reading)
+  return self
+end
+
+local MERGE = options.names("unguarded")
+
+-- Assign several fields; nothing is written. Guarded columns and unknown names are refused.
+function record:mergeProps(data, given)
+  local class = shape_of(self, "mergeProps").class
+  options.need(data, "data", "mergeProps")
+  given = options.check(given, MERGE, "mergeProps")
+  for name, value in next, writing.checked(model.freeze(class), class._definition, data, given) do
+    self[name] = value
+  end
+  return self
+end
+
+-- Was this column selected? Tells a NULL from a column that was not read.
+function record:has(name)
+  return shape_of(self, "has").columns[options.need_name(name, "column", "has")] == true
+end
+
+local function is_record(value)
+  local shape = type(value) == "table" and getmetatable(value)
+  return shape and shape.class ~= nil and shape.columns ~= nil
+end
+
+local function related(value, convert)
+  if is_record(value) then
+    return convert(value)
+  end
+  local list = {}
+  for index, entry in ipairs(value) do
+    list[index] = convert(entry)
+  end
+  return list
+end
+
+-- A plain table of the columns and loaded relations; hidden columns stay out.
+function record:toTable()
+  local definition = shape_of(self, "toTable").class._definition
+  local plain = {}
+  for name, value in next, self do
+    local made = definition.by_property[name]
+    if definition.relations[name] and type(value) == "table" then
+      plain[name] = related(value, record.toTable)
+    elseif not (made and made.hidden) then
+      plain[name] = value
+    end
+  end
+  return plain
+end
+
+local function for_json(self)
+  local shape = getmetatable(self)
+  local definition = shape.class._definition
+  local object = {}
+  for name in next, shape.columns do
+    local made = definition.by_property[name]
+    if not (made and made.hidden) and rawget(self, name) == nil then
+      object[name] = core.jsonNull
+    end
+  end
+  for name, value in next, self do
+    local made = definition.by_property[name]
+    if value == core.null then
+      object[name] = core.jsonNull
+    elseif definition.relations[name] and type(value) == "table" then
+      object[name] = is_record(value) and for_json(value) or core.array(related(value, for_json))
+    elseif not (made and made.hidden) then
+      object[name] = value
+    end
+  end
+  return core.object(object)
+end
+
+-- JSON text; columns that are NULL are null, hidden columns stay out.
+function record:toJson()
+  shape_of(self, "toJson")
+  return core.jsonEncode(for_json(self))
+end
+
+local function shown(value)
+  if type(value) == "string" then
+    return ("%q"):format(value)
+  elseif type(value) == "table" then
+    return core.jsonEncode(value)
+  end
+  return tostring(value)
+end
+
+-- What print(record) shows: User { id = 1, email = "ada@x.org", posts = [2] }
+function model.record_tostring(self)
+  local shape = getmetatable(self)
+  local definition = shape.class._definition
+  local parts = {}
+  for _, made in ipairs(definition.columns) do
+    local value = rawget(self, made.property)
+    if value ~= nil then
+      local secret = made.hidden or made.sensitive
+      parts[#parts + 1] = ("%s = %s"):format(made.property, secret and "***" or shown(value))
+    end
+  end
+  local others = {}
+  for name, value in next, self do
+    if not definition.by_property[name] then
+      local text
+      if definition.relations[name] and type(value) == "table" then
+        text = is_record(value) and getmetatable(value).class._definition.name or ("[%d]"):format(#value)
+      else
+        text = shown(value)
+      end
+      others[#others + 1] = ("%s = %s"):format(tostring(name), text)
+    end
+  end
+  table.sort(others)
+  table.move(others, 1, #others, #parts + 1, parts)
+  return ("%s { %s }"):format(definition.name, table.concat(parts, ", "))
+end
+
+state.is_record = is_record
+
+return record

@@ -1,0 +1,303 @@
+-- update, increment, delete, softDelete, restore and truncate of builders: the guard against a
+-- write without a condition, the filters of the model, and what a limit or a join becomes.
+local core = require("hysteria.core")
+local hooks = require("hysteria.hooks")
+local options = require("hysteria.options")
+local reading = require("hysteria.reading")
+local running = require("hysteria.running")
+local state = require("hysteria.state")
+local transaction = require("hysteria.transaction")
+local writing = require("hysteria.writing")
+
+local updating = {}
+
+-- ---- the statement ----------------------------------------------------------------------------
+
+-- Did a scope that the user called add a condition? Only asked before a write without WHERE.
+local function scopes_limit(query, calls)
+  local frozen = query:_model()
+  for _, entry in ipairs(calls) do
+    local probe = core.query(frozen)
+    entry.fn(probe, table.unpack(entry.arguments, 1, entry.arguments.n))
+    if probe:_has("where") then
+      return true
+    end
+  end
+  return false
+end
+
+local function need_condition(query, extra, what)
+  if query:_has("where") or (extra and extra.all_rows) then
+    return
+  end
+  if extra and extra.scope_calls and scopes_limit(query, extra.scope_calls) then
+    return
+  end
+  core.raise("MISSING_WHERE", what .. " without a condition; call :allRows() before it if every row is meant")
+end
+
+-- A statement that can only take a WHERE, for a query that says more: order and limit, joins.
+local function narrowed(query, definition, what)
+  local more = query:_has("limit") or query:_has("order") or query:_has("join") or query:_has("group")
+    or query:_has("distinct") or query:_has("set")
+  if not more then
+    return query
+  end
+  if not definition or not definition.key then
+    core.raise("UNSUPPORTED", what .. " with a limit, an order or a join needs a model with a key of one column")
+  end
+  local keys = query:clone():clearSelect():select(definition.table .. "." .. definition.key)
+  return core.query(query:_model()):whereIn(definition.key, keys)
+end
+
+local function filtered(query, definition, extra)
+  if definition and definition.filtered then
+    return reading.filter(query, definition, extra)
+  end
+  return query:clone()
+end
+
+local FEATURE = { update = "RETURNING_UPDATE", delete = "RETURNING_DELETE" }
+
+-- Run a write; rows when they were asked for, else the count. Where the database returns no
+-- rows, they are locked by reading their keys first, and read again (or before, for a delete).
+local function execute(query, definition, place, given, statement, change)
+  if not given.returning then
+    change(query)
+    return (core.execute(place.handle, query, place.opts))
+  end
+  local wanted = writing.returning_list(given)
+  if place.handle:can(FEATURE[statement]) then
+    change(query)
+    query:_returning(wanted)
+    local rows = core.fetch(place.handle, query, place.opts)
+    if definition then
+      reading.arrive(rows, definition)
+    end
+    return rows
+  end
+  if not definition or not definition.key then
+    core.raise("UNSUPPORTED", statement .. " with returning needs a model with a primary key here")
+  end
+  return transaction.atomic(place.ds, place.trx, function(trx)
+    local opts = running.inside(place.opts, trx)
+    local frozen = query:_model()
+    local keys = core.pluck(place.handle, query:clone():select(definition.key), opts)
+    local function read()
+      return core.fetch(place.handle, writing.select_list(core.query(frozen), wanted):whereIn(definition.key, keys), opts)
+    end
+    local rows = statement == "delete" and read() or nil
+    local again = core.query(frozen):whereIn(definition.key, keys)
+    change(again)
+    core.execute(place.handle, again, opts)
+    rows = rows or read()
+    reading.arrive(rows, definition)
+    return rows
+  end)
+end
+
+-- ---- update and increment -----------------------------------------------------------------------
+
+-- Conditions that a hook adds are grouped apart from the user's.
+local function run_on_query(query, definition, name, ignored, subject, ctx)
+  if hooks.of(definition, name, ignored) then
+    query:_guard(function()
+      hooks.run(definition, name, ignored, subject, ctx)
+    end)
+  end
+end
+
+local function update_copy(query, definition, place, row, given, ignored)
+  local ctx = running.context("update", definition, place.ds, place.trx, { bulk = true, query = query })
+  writing.validate(definition, row, "update")
+  hooks.run(definition, "validate", ignored, row, ctx)
+  run_on_query(query, definition, "beforeSave", ignored, row, ctx)
+  run_on_query(query, definition, "beforeUpdate", ignored, row, ctx)
+  writing.fill(definition.updaters, row)
+  writing.prepare(definition, row)
+  local result = execute(narrowed(query, definition, "update"), definition, place, given, "update", function(target)
+    writing.set_columns(target, definition, row)
+  end)
+  hooks.run(definition, "afterUpdate", ignored, row, ctx)
+  hooks.run(definition, "afterSave", ignored, row, ctx)
+  return result
+end
+
+-- `frozen` nil: a builder on a plain table.
+function updating.update(query, frozen, extra, changes, given)
+  local definition = frozen and state.definition_of[frozen]
+  writing.need_changes(changes, "update")
+  given = options.check(given, definition and writing.options or writing.table_options, "update")
+  need_condition(query, extra, "update")
+  local place = writing.place_of(definition, frozen and state.source_of[frozen], extra, given)
+  if not definition then
+    options.plain(changes, "update: the changes")
+    return execute(narrowed(query:clone(), nil, "update"), nil, place, given, "update", function(target)
+      writing.set_columns(target, nil, changes)
+    end)
+  end
+  local row = frozen:rowCopy(changes)
+  writing.check_guarded(definition, row, given)
+  local ignored = hooks.ignored(given.ignoreHooks, "update")
+  local target = filtered(query, definition, extra)
+  return writing.with_hooks(definition, "update", ignored, place, function(inner)
+    return update_copy(target, definition, inner, row, given, ignored)
+  end)
+end
+
+-- column = column + amount
+function updating.increment(query, frozen, extra, column, amount, given)
+  local definition = frozen and state.definition_of[frozen]
+  options.need_name(column, "column", "increment")
+  if math.type(amount) == nil and not core.isDecimal(amount) then
+    core.raise("INVALID_ARGUMENT", "increment: the amount must be a number")
+  end
+  given = options.check(given, definition and writing.options or writing.table_options, "increment")
+  need_condition(query, extra, "increment")
+  local place = writing.place_of(definition, frozen and state.source_of[frozen], extra, given)
+  if not definition then
+    return execute(narrowed(query:clone(), nil, "increment"), nil, place, given, "update", function(target)
+      target:_increment(column, amount)
+    end)
+  end
+  writing.check_guarded(definition, { [column] = amount }, given)
+  local ignored = hooks.ignored(given.ignoreHooks, "increment")
+  local target = filtered(query, definition, extra)
+  return writing.with_hooks(definition, "update", ignored, place, function(inner)
+    local row = {}
+    local ctx = running.context("increment", definition, inner.ds, inner.trx, {
+      bulk = true, query = target, column = column, amount = amount,
+    })
+    run_on_query(target, definition, "beforeUpdate", ignored, row, ctx)
+    writing.fill(definition.updaters, row)
+    local result = execute(narrowed(target, definition, "increment"), definition, inner, given, "update",
+      function(changed)
+        changed:_increment(column, amount)
+        writing.set_columns(changed, definition, row)
+      end)
+    hooks.run(definition, "afterUpdate", ignored, row, ctx)
+    return result
+  end)
+end
+
+-- ---- delete, softDelete, restore, truncate -------------------------------------------------------
+
+local function delete_rows(target)
+  target:_delete()
+end
+
+-- A write whose hooks get the query: delete, softDelete, restore.
+local function bulk(query, definition, place, given, ignored, plan)
+  local ctx = running.context(plan.operation, definition, place.ds, place.trx, { bulk = true, query = query })
+  run_on_query(query, definition, plan.before, ignored, query, ctx)
+  local result = execute(narrowed(query, definition, plan.operation), definition, place, given, plan.statement,
+    plan.change)
+  hooks.run(definition, plan.after, ignored, query, ctx)
+  return result
+end
+
+function updating.delete(query, frozen, extra, given)
+  local definition = frozen and state.definition_of[frozen]
+  given = options.check(given, definition and writing.options or writing.table_options, "delete")
+  need_condition(query, extra, "delete")
+  local place = writing.place_of(definition, frozen and state.source_of[frozen], extra, given)
+  if not definition then
+    return execute(narrowed(query:clone(), nil, "delete"), nil, place, given, "delete", delete_rows)
+  end
+  local ignored = hooks.ignored(given.ignoreHooks, "delete")
+  local target = filtered(query, definition, extra)
+  return writing.with_hooks(definition, "delete", ignored, place, function(inner)
+    return bulk(target, definition, inner, given, ignored, {
+      operation = "delete", before = "beforeDelete", after = "afterDelete", statement = "delete", change = delete_rows,
+    })
+  end)
+end
+
+function updating.need_soft_delete(definition, what)
+  if not definition.soft_delete then
+    core.raise("INVALID_MODEL", ("%s: %s has no hysteria.softDelete()"):format(what, definition.name), {
+      model = definition.name,
+    })
+  end
+end
+
+-- softDelete falls back to the delete hooks where only those exist.
+local function soft_hook(definition, name, fallback)
+  return definition.hooks[name] and name or fallback
+end
+
+local function mark(definition, deleted)
+  return function(target)
+    local value = core.null
+    if definition.soft_boolean then
+      value = deleted
+    elseif deleted then
+      value = core.now()
+    end
+    local row = { [definition.soft_delete] = value }
+    writing.fill(definition.updaters, row)
+    writing.set_columns(target, definition, row)
+  end
+end
+
+function updating.soft_plan(definition, deleted)
+  if not deleted then
+    return {
+      operation = "restore", before = "beforeRestore", after = "afterRestore", statement = "update",
+      change = mark(definition, false),
+    }
+  end
+  return {
+    operation = "softDelete", statement = "update", change = mark(definition, true),
+    before = soft_hook(definition, "beforeSoftDelete", "beforeDelete"),
+    after = soft_hook(definition, "afterSoftDelete", "afterDelete"),
+  }
+end
+
+-- deleted: true for softDelete, false for restore.
+function updating.soft(query, frozen, extra, deleted, given)
+  local definition = state.definition_of[frozen]
+  local plan_name = deleted and "softDelete" or "restore"
+  updating.need_soft_delete(definition, plan_name)
+  given = options.check(given, writing.options, plan_name)
+  need_condition(query, extra, plan_name)
+  local place = writing.place_of(definition, state.source_of[frozen], extra, given)
+  local ignored = hooks.ignored(given.ignoreHooks, plan_name)
+  local mode = { deleted = deleted and "live" or "only", unscoped = extra and extra.unscoped }
+  local target = filtered(query, definition, mode)
+  return writing.with_hooks(definition, plan_name, ignored, place, function(inner)
+    return bulk(target, definition, inner, given, ignored, updating.soft_plan(definition, deleted))
+  end)
+end
+
+updating.soft_table_options = options.names("trx", "timeout", "returning", "column", "value")
+
+-- A plain table has no annotation: the column is `deleted_at` unless said.
+function updating.soft_table(query, extra, deleted, given)
+  local what = deleted and "softDelete" or "restore"
+  given = options.check(given, updating.soft_table_options, what)
+  need_condition(query, extra, what)
+  local place = writing.place_of(nil, nil, extra, given)
+  local value = core.null
+  if deleted then
+    value = given.value == nil and core.now() or given.value
+  end
+  return execute(narrowed(query:clone(), nil, what), nil, place, given, "update", function(target)
+    target:_set(given.column or "deleted_at", value)
+  end)
+end
+
+updating.truncate_options = options.names("trx", "timeout")
+
+updating.truncate_options = options.names("trx", "timeout")
+
+function updating.truncate(query, frozen, extra, given)
+  given = options.check(given, updating.truncate_options, "truncate")
+  local definition = frozen and state.definition_of[frozen]
+  local place = writing.place_of(definition, frozen and state.source_of[frozen], extra, given)
+  local target = frozen and core.query(frozen) or query:clone()
+  target:_truncate()
+  core.execute(place.handle, target, place.opts)
+end
+
+return updating

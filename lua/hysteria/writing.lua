@@ -1,0 +1,203 @@
+-- What all writes share: their options, checking and completing the data, where they run, and
+-- the transaction around a write whose model has hooks. The writes themselves are in
+-- inserting.lua, updating.lua (builders) and keyed.lua (one row by its key).
+local core = require("hysteria.core")
+local options = require("hysteria.options")
+local running = require("hysteria.running")
+local transaction = require("hysteria.transaction")
+
+local writing = {}
+
+local NONE = {}
+
+writing.options = options.names("trx", "timeout", "ignoreHooks", "returning", "unguarded")
+writing.table_options = options.names("trx", "timeout", "returning")
+
+-- ---- data -------------------------------------------------------------------------------------
+
+function writing.need_row(data, what)
+  if data == nil then
+    core.raise("NIL_VALUE", what .. ": the row is nil")
+  elseif type(data) ~= "table" then
+    core.raise("INVALID_ARGUMENT", ("%s: a row must be a table, not %s"):format(what, options.kind(data)))
+  end
+end
+
+function writing.check_guarded(definition, row, given)
+  local guarded = definition.guarded
+  if guarded and not given.unguarded then
+    for name in next, row do
+      if guarded[name] then
+        core.raise("GUARDED_COLUMN", ("%s.%s is guarded: only { unguarded = true } may write it"):format(
+          definition.name, name), { model = definition.name })
+      end
+    end
+  end
+end
+
+-- What a validator answered, as a message or nil.
+local function verdict(ok, answer, message)
+  if not ok then
+    return "Validation error"
+  elseif type(answer) == "table" then
+    return answer.valid == false and (answer.message or "Validation error") or nil
+  elseif type(answer) == "string" then
+    return answer
+  elseif answer == false then
+    return message or "Validation error"
+  end
+  return nil
+end
+
+-- On an insert every validated column, on an update the given ones; all failures at once.
+function writing.validate(definition, row, operation)
+  local failures
+  for _, entry in ipairs(definition.validators or NONE) do
+    local value = row[entry.property]
+    if value ~= nil or operation == "insert" then
+      local about = { model = definition.class, column = entry.property, operation = operation, data = row }
+      for _, fn in ipairs(entry.list) do
+        if value == core.null then
+          value = nil
+        end
+        local message = verdict(pcall(fn, value, about))
+        if message then
+          failures = failures or {}
+          failures[entry.property] = failures[entry.property] or {}
+          table.insert(failures[entry.property], message)
+        end
+      end
+    end
+  end
+  if failures then
+    local names = {}
+    for name in next, failures do
+      names[#names + 1] = name
+    end
+    table.sort(names)
+    core.raise("VALIDATION_ERROR", ("%s: not valid: %s"):format(definition.name, table.concat(names, ", ")), {
+      model = definition.name, errors = failures,
+    })
+  end
+end
+
+writing.EXPRESSION = { null = true, raw = true, func = true, col = true, case = true, query = true }
+
+-- The row's own prepare functions; NULL and SQL expressions pass untouched.
+function writing.prepare(definition, row)
+  for _, entry in ipairs(definition.prepares or NONE) do
+    local value = row[entry.property]
+    if value ~= nil and not writing.EXPRESSION[core.kind(value)] then
+      local prepared = entry.fn(value)
+      if prepared ~= nil then
+        row[entry.property] = prepared
+      end
+    end
+  end
+end
+
+-- Computed values for columns that the row leaves out.
+function writing.fill(list, row)
+  for index = 1, list and #list or 0 do
+    local entry = list[index]
+    if row[entry.property] == nil then
+      row[entry.property] = entry.fill(row)
+    end
+  end
+end
+
+function writing.need_changes(changes, what)
+  if changes == nil then
+    core.raise("NIL_VALUE", what .. ": the changes are nil")
+  elseif type(changes) ~= "table" or core.kind(changes) ~= nil then
+    core.raise("INVALID_ARGUMENT", ("%s: the changes must be a table, not %s"):format(what, options.kind(changes)))
+  elseif next(changes) == nil then
+    core.raise("INVALID_ARGUMENT", what .. ": nothing to change; fields that are nil are no fields (sql.null is NULL)")
+  end
+end
+
+-- A checked copy of data that comes from outside.
+function writing.checked(frozen, definition, data, given)
+  writing.need_row(data, "the data")
+  local row = frozen:rowCopy(data)
+  writing.check_guarded(definition, row, given)
+  return row
+end
+
+-- What an update by key writes: a checked copy without the key itself.
+function writing.changes(frozen, definition, data, given)
+  writing.need_changes(data, "update")
+  local row = writing.checked(frozen, definition, data, given)
+  for _, name in ipairs(definition.keys) do
+    row[name] = nil
+  end
+  return row
+end
+
+-- The columns that a write gives back: a list, true for all, false for none.
+function writing.returning_list(given)
+  local wanted = given.returning
+  if wanted == nil or wanted == true then
+    return true
+  elseif wanted == false then
+    return false
+  end
+  local list = options.name_list(wanted, "returning", "the write")
+  if list[1] == "*" then
+    return true
+  end
+  return list
+end
+
+function writing.select_list(query, wanted)
+  if wanted ~= true then
+    query:select(table.unpack(wanted))
+  end
+  return query
+end
+
+-- In the model's order, so that equal updates are equal texts.
+function writing.set_columns(query, definition, row)
+  if definition then
+    for index = 1, #definition.properties do
+      local name = definition.properties[index]
+      if row[name] ~= nil then
+        query:_set(name, row[name])
+      end
+    end
+    return
+  end
+  local names = {}
+  for name in next, row do
+    if type(name) ~= "string" then
+      core.raise("INVALID_ARGUMENT", "update: a row's keys are column names")
+    end
+    names[#names + 1] = name
+  end
+  table.sort(names)
+  for _, name in ipairs(names) do
+    query:_set(name, row[name])
+  end
+end
+
+-- ---- where and how ------------------------------------------------------------------------------
+
+-- { handle, opts, ds, trx } of a call.
+function writing.place_of(definition, bound, extra, given)
+  local handle, opts, ds, trx = running.target(definition, bound, extra, given)
+  return { handle = handle, opts = opts, ds = ds, trx = trx }
+end
+
+-- fn(place, ...) where the hooks of an operation can be undone together with the write.
+function writing.with_hooks(definition, operation, ignored, place, fn, ...)
+  if definition.hooked[operation] and ignored ~= true then
+    return transaction.atomic(place.ds, place.trx, function(trx, ...)
+      return fn({
+        handle = place.handle, ds = place.ds, trx = trx, opts = running.inside(place.opts, trx),
+      }, ...)
+    end, ...)
+  end
+  return fn(place, ...)
+end
+
+return writing

@@ -1,0 +1,388 @@
+/*
+ * golden.c - compiles every golden case for every dialect and compares with what was written
+ * by hand: text, typed binds, result columns. SQLite parses each of its texts too, against
+ * the tables below, so that the expectations themselves are checked where that is possible.
+ */
+#include "golden.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#include <sqlite3.h>
+
+#include <base/buf.h>
+#include <base/number.h>
+#include <base/text.h>
+
+enum { POSTGRES, COCKROACHDB, MYSQL, MARIADB, SQLITE, DIALECTS };
+
+static hy_model *models[GOLDEN_MODEL_COUNT];
+static hy_compiler *compiler;
+static sqlite3 *db;
+static unsigned n_texts, n_parsed;
+
+/* ---- models and tables -------------------------------------------------------------------- */
+
+#define COLUMN(property_, kind_, flags_) \
+    {.property = property_, .kind = HY_KIND_##kind_, .flags = flags_, .precision = -1, .scale = -1}
+
+static const hy_column user_columns[] = {
+    COLUMN("id", BIGINT, HY_COLUMN_PRIMARY | HY_COLUMN_INCREMENT),
+    COLUMN("firstName", STRING, 0),
+    COLUMN("age", INTEGER, 0),
+    COLUMN("active", BOOLEAN, 0),
+    COLUMN("balance", DECIMAL, 0),
+    COLUMN("score", DOUBLE, 0),
+    COLUMN("createdAt", TIMESTAMP, 0),
+    COLUMN("password", STRING, HY_COLUMN_HIDDEN),
+};
+static const hy_column post_columns[] = {
+    COLUMN("id", BIGINT, HY_COLUMN_PRIMARY),
+    COLUMN("userId", BIGINT, 0),
+    COLUMN("title", STRING, 0),
+    COLUMN("views", INTEGER, 0),
+};
+static const hy_column tag_columns[] = {
+    COLUMN("userId", BIGINT, HY_COLUMN_PRIMARY),
+    COLUMN("tagId", BIGINT, HY_COLUMN_PRIMARY),
+    COLUMN("weight", INTEGER, 0),
+};
+static const hy_column log_columns[] = {
+    COLUMN("id", BIGINT, HY_COLUMN_PRIMARY),
+    COLUMN("userId", BIGINT, 0),
+};
+static const hy_column odd_columns[] = {
+    {.property = "id", .name = "i\"d", .kind = HY_KIND_BIGINT, .flags = HY_COLUMN_PRIMARY},
+    {.property = "tick", .name = "a`b", .kind = HY_KIND_STRING},
+    {.property = "plain", .name = "order", .kind = HY_KIND_STRING},
+    {.property = "euro", .name = "\u20ac \\", .kind = HY_KIND_STRING},
+};
+static const hy_column plain_columns[] = {
+    COLUMN("name", STRING, 0),
+    COLUMN("size", INTEGER, 0),
+    COLUMN("doubled", INTEGER, HY_COLUMN_GENERATED),
+};
+
+static const struct {
+    const char *name, *schema, *table;
+    const hy_column *columns;
+    size_t n;
+} model_list[GOLDEN_MODEL_COUNT] = {
+    [USER] = {"User", NULL, "users", user_columns, 8},
+    [POST] = {"Post", NULL, "posts", post_columns, 4},
+    [TAG] = {"UserTag", NULL, "user_tags", tag_columns, 3},
+    [LOG] = {"Log", "app", "logs", log_columns, 2},
+    [ODD] = {"Odd", NULL, "we\"ird.`table", odd_columns, 4},
+    [PLAIN] = {"Plain", NULL, "plains", plain_columns, 3},
+};
+
+static const char sqlite_schema[] =
+    "CREATE TABLE users (id INTEGER PRIMARY KEY, first_name TEXT UNIQUE, age INTEGER, active INTEGER, balance TEXT,"
+    " score REAL, created_at TEXT, password TEXT);"
+    "CREATE TABLE posts (id INTEGER PRIMARY KEY, user_id INTEGER, title TEXT, views INTEGER);"
+    "CREATE TABLE user_tags (user_id INTEGER, tag_id INTEGER, weight INTEGER, PRIMARY KEY (user_id, tag_id));"
+    "CREATE TABLE app.logs (id INTEGER PRIMARY KEY, user_id INTEGER);"
+    "CREATE TABLE app.tags (id INTEGER PRIMARY KEY, label TEXT, parent_id INTEGER, user_id INTEGER);"
+    "CREATE TABLE tags (id INTEGER PRIMARY KEY, label TEXT, parent_id INTEGER, user_id INTEGER);"
+    "CREATE TABLE \"we\"\"ird.`table\" (\"i\"\"d\" INTEGER PRIMARY KEY, \"a`b\" TEXT, \"order\" TEXT, \"\u20ac \\\" TEXT);"
+    "CREATE TABLE plains (name TEXT, size INTEGER, doubled INTEGER AS (size * 2));";
+
+const hy_model *golden_get(golden_model model)
+{
+    return models[model];
+}
+
+static void make_model(golden_model which)
+{
+    hy_error err;
+    hy_model *m = hy_model_new(model_list[which].name, model_list[which].schema, model_list[which].table,
+                               HY_NAMING_SNAKE);
+
+    assert_non_null(m);
+    for (size_t i = 0; i < model_list[which].n; i++)
+        if (hy_model_add_column(m, &model_list[which].columns[i], &err) != HY_OK)
+            fail_msg("%s: %s", model_list[which].name, err.message);
+    if (hy_model_freeze(m, &err) != HY_OK)
+        fail_msg("%s: %s", model_list[which].name, err.message);
+    models[which] = m;
+}
+
+static void no_function(sqlite3_context *ctx, int n, sqlite3_value **args)
+{
+    (void)n;
+    (void)args;
+    sqlite3_result_null(ctx);
+}
+static void no_final(sqlite3_context *ctx)
+{
+    sqlite3_result_null(ctx);
+}
+static int no_order(void *ctx, int a_size, const void *a, int b_size, const void *b)
+{
+    (void)ctx, (void)a_size, (void)a, (void)b_size, (void)b;
+    return 0;
+}
+
+static int set_up(void **state)
+{
+    char *message = NULL;
+
+    (void)state;
+    for (golden_model m = USER; m < GOLDEN_MODEL_COUNT; m++)
+        make_model(m);
+    compiler = hy_compiler_new();
+    assert_non_null(compiler);
+    assert_int_equal(SQLITE_OK, sqlite3_open(":memory:", &db));
+    sqlite3_create_window_function(db, "hysteria_sum", 1, SQLITE_UTF8, NULL, no_function, no_final, no_final,
+                                   no_function, NULL);
+    sqlite3_create_window_function(db, "hysteria_avg", 1, SQLITE_UTF8, NULL, no_function, no_final, no_final,
+                                   no_function, NULL);
+    sqlite3_create_collation(db, "hysteria_decimal", SQLITE_UTF8, NULL, no_order);
+    sqlite3_exec(db, "ATTACH ':memory:' AS app", NULL, NULL, NULL);
+    if (sqlite3_exec(db, sqlite_schema, NULL, NULL, &message) != SQLITE_OK)
+        fail_msg("%s", message);
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    hy_compiler_free(compiler);
+    sqlite3_close(db);
+    for (golden_model m = USER; m < GOLDEN_MODEL_COUNT; m++)
+        hy_model_unref(models[m]);
+    printf("golden: %u texts compared, %u of them parsed by SQLite %s\n", n_texts, n_parsed, sqlite3_libversion());
+    return 0;
+}
+
+/* ---- printing what came out --------------------------------------------------------------- */
+
+static void print_value(hy_buf *out, const hy_value *v)
+{
+    char text[64];
+
+    switch (v->type) {
+    case HY_BOOL: hy_buf_puts(out, v->as.boolean ? "true" : "false"); break;
+    case HY_INT:
+    case HY_DATE:
+    case HY_TIME:
+    case HY_TIMESTAMP:
+        hy_buf_printf(out, "%" PRId64, v->as.integer);
+        break;
+    case HY_DOUBLE: hy_buf_printf(out, "%g", v->as.number); break;
+    case HY_TEXT:
+    case HY_BLOB:
+    case HY_DECIMAL:
+    case HY_JSON:
+        hy_buf_append(out, v->as.text.data, v->as.text.size);
+        break;
+    case HY_UUID:
+        hy_uuid_format(v->as.uuid, text);
+        hy_buf_puts(out, text);
+        break;
+    case HY_NULL:
+    case HY_TYPE_COUNT:
+        break;
+    }
+}
+
+static void print_binds(hy_buf *out, const hy_sql *sql)
+{
+    hy_buf_reset(out);
+    for (size_t i = 0; i < sql->n_binds; i++) {
+        if (i > 0)
+            hy_buf_putc(out, ' ');
+        if (sql->param_names != NULL && sql->param_names[i] != NULL)
+            hy_buf_printf(out, "<%s>", sql->param_names[i]);
+        hy_buf_printf(out, "%s:", hy_type_name(sql->binds[i].value.type));
+        print_value(out, &sql->binds[i].value);
+        hy_buf_printf(out, "/%s", hy_kind_name(sql->binds[i].kind));
+    }
+}
+
+static void print_columns(hy_buf *out, const hy_sql *sql)
+{
+    hy_buf_reset(out);
+    for (size_t i = 0; i < sql->n_columns; i++)
+        hy_buf_printf(out, "%s%s:%s%s", i > 0 ? " " : "", sql->columns[i].name, hy_kind_name(sql->columns[i].kind),
+                      sql->columns[i].column != NULL ? "*" : "");
+}
+
+/* ---- what is expected --------------------------------------------------------------------- */
+
+static const char *pick_text(const golden *g, size_t dialect)
+{
+    const char *own[DIALECTS] = {g->postgres, g->cockroachdb, g->mysql, g->mariadb, g->sqlite};
+
+    if (own[dialect] != NULL)
+        return own[dialect];
+    if (dialect == COCKROACHDB && g->postgres != NULL)
+        return g->postgres;
+    if (dialect == MARIADB && g->mysql != NULL)
+        return g->mysql;
+    return g->sql;
+}
+
+static const char *pick_binds(const golden *g, size_t dialect)
+{
+    const char *own = dialect == SQLITE ? g->binds_sqlite : dialect == MYSQL || dialect == MARIADB ? g->binds_mysql : NULL;
+
+    if (own != NULL)
+        return own;
+    return g->binds != NULL ? g->binds : "";
+}
+
+/* The two notations of golden.h. */
+static void spell(hy_buf *out, const char *text, size_t dialect)
+{
+    unsigned number = 0;
+    bool numbered = dialect == POSTGRES || dialect == COCKROACHDB;
+    bool ticks = dialect == MYSQL || dialect == MARIADB;
+
+    hy_buf_reset(out);
+    if (*text == '=') {
+        hy_buf_puts(out, text + 1);
+        return;
+    }
+    for (; *text != '\0'; text++) {
+        if (*text == '?' && numbered)
+            hy_buf_printf(out, "$%u", ++number);
+        else
+            hy_buf_putc(out, *text == '`' && !ticks ? '"' : *text);
+    }
+}
+
+/* ---- comparing ---------------------------------------------------------------------------- */
+
+static unsigned complain(const golden *g, size_t dialect, const char *what, const char *expected, const char *got)
+{
+    print_error("%s [%s] %s\n  expected: %s\n  got:      %s\n", g->name, hy_dialect_name(hy_dialect_at(dialect)), what,
+                expected, got);
+    return 1;
+}
+
+static unsigned check_sqlite(const golden *g, const hy_sql *sql)
+{
+    sqlite3_stmt *stmt = NULL;
+    unsigned bad = 0;
+
+    if (sqlite3_prepare_v2(db, sql->text, (int)sql->size, &stmt, NULL) != SQLITE_OK)
+        bad = complain(g, SQLITE, "SQLite says", sqlite3_errmsg(db), sql->text);
+    else if ((size_t)sqlite3_bind_parameter_count(stmt) != sql->n_binds)
+        bad = complain(g, SQLITE, "parameters", "as many as binds", sql->text);
+    sqlite3_finalize(stmt);
+    n_parsed++;
+    return bad;
+}
+
+static unsigned check_fails(const golden *g, size_t dialect, hy_status expected, const char *feature, hy_status status,
+                            const hy_error *err)
+{
+    if (status != expected)
+        return complain(g, dialect, "status", hy_status_name(expected),
+                        status == HY_OK ? "OK" : err->message);
+    if (feature == NULL)
+        return 0;
+    if (strcmp(err->feature, feature) != 0)
+        return complain(g, dialect, "feature", feature, err->feature);
+    if (strcmp(err->dialect, hy_dialect_name(hy_dialect_at(dialect))) != 0)
+        return complain(g, dialect, "dialect", hy_dialect_name(hy_dialect_at(dialect)), err->dialect);
+    return 0;
+}
+
+static unsigned check_text(const golden *g, size_t dialect, const char *text, const hy_sql *sql)
+{
+    hy_buf want = {0}, got = {0};
+    unsigned bad = 0;
+
+    n_texts++;
+    spell(&want, text, dialect);
+    if (strcmp(hy_buf_text(&want), sql->text) != 0 || strlen(sql->text) != sql->size)
+        bad += complain(g, dialect, "text", hy_buf_text(&want), sql->text);
+    print_binds(&got, sql);
+    if (strcmp(pick_binds(g, dialect), hy_buf_text(&got)) != 0)
+        bad += complain(g, dialect, "binds", pick_binds(g, dialect), hy_buf_text(&got));
+    print_columns(&got, sql);
+    if (g->columns != NULL && strcmp(g->columns, hy_buf_text(&got)) != 0)
+        bad += complain(g, dialect, "columns", g->columns, hy_buf_text(&got));
+    if (sql->hash != hy_hash(0, sql->text, sql->size))
+        bad += complain(g, dialect, "hash", "of the text", "another");
+    hy_buf_clear(&want);
+    hy_buf_clear(&got);
+    return bad + (dialect == SQLITE ? check_sqlite(g, sql) : 0);
+}
+
+static unsigned check_query(const golden *g, size_t dialect, const hy_query *q)
+{
+    const hy_dialect *d = hy_dialect_at(dialect);
+    const char *text = pick_text(g, dialect);
+    hy_compile_options options = {
+        .features = g->newest ? hy_dialect_features(d, 990000) : 0,
+        .limit = g->limit,
+        .inline_values = g->inline_values,
+    };
+    hy_error err;
+    hy_sql sql;
+
+    hy_error_clear(&err);
+    hy_status status = hy_compile(compiler, q, d, &options, &sql, &err);
+    if (g->fails != HY_OK)
+        return check_fails(g, dialect, g->fails, NULL, status, &err);
+    if (text == NULL)
+        return complain(g, dialect, "the case", "a text", "none");
+    if (*text == '!')
+        return check_fails(g, dialect, HY_EUNSUPPORTED, text + 1, status, &err);
+    if (status != HY_OK)
+        return complain(g, dialect, "failed", text, err.message);
+    return check_text(g, dialect, text, &sql);
+}
+
+/* The query itself, then a copy of it after the original is gone. */
+static unsigned check_case(const golden *g)
+{
+    hy_query *q = hy_query_new(models[g->model]), *copy = hy_query_new(models[g->model]);
+    unsigned bad = 0;
+    hy_error err;
+
+    assert_true(q != NULL && copy != NULL);
+    g->build(q);
+    for (size_t d = 0; d < DIALECTS; d++)
+        bad += check_query(g, d, q);
+    bool copied = hy_query_status(q, &err) == HY_OK && hy_query_copy(copy, q, &err) == HY_OK;
+    hy_query_free(q);
+    for (size_t d = 0; copied && bad == 0 && d < DIALECTS; d++)
+        bad += check_query(g, d, copy);
+    hy_query_free(copy);
+    return bad;
+}
+
+static void check_group(const golden_group *group)
+{
+    unsigned bad = 0;
+
+    for (size_t i = 0; i < group->n; i++)
+        bad += check_case(&group->cases[i]);
+    assert_int_equal(0, bad);
+}
+
+#define GROUP(name)                            \
+    static void name##_texts(void **state)     \
+    {                                          \
+        (void)state;                           \
+        check_group(&golden_##name);           \
+    }
+GROUP(select)
+GROUP(where)
+GROUP(join)
+GROUP(group_order)
+GROUP(set)
+GROUP(write)
+
+int main(void)
+{
+    static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(select_texts), cmocka_unit_test(where_texts), cmocka_unit_test(join_texts),
+        cmocka_unit_test(group_order_texts), cmocka_unit_test(set_texts), cmocka_unit_test(write_texts),
+    };
+    return cmocka_run_group_tests_name("golden", tests, set_up, tear_down);
+}
