@@ -59,7 +59,8 @@ void hyl_state_open(lua_State *L);
 /** Push the table with the Lua halves of the plans. */
 void hyl_push_state_value(lua_State *L);
 /** Make the metatable of a type: methods (may be NULL) become __index. */
-void hyl_type_new(lua_State *L, hyl_type type, const char *name, const luaL_Reg *methods, const luaL_Reg *meta);
+void hyl_type_new(lua_State *L, hyl_type type, const char *name, const luaL_Reg *methods,
+                  const luaL_Reg *meta);
 /** Give the userdata on top the metatable of a type. */
 void hyl_set_type(lua_State *L, hyl_type type);
 /** A zeroed block of our type on top of the stack. */
@@ -138,7 +139,7 @@ hyl_as hyl_model_as(const hyl_model *m, const hy_column *column);
 hyl_model *hyl_check_model(lua_State *L, int index);
 void hyl_model_open(lua_State *L);
 
-/* ---- query.c, predicate.c ---------------------------------------------------------------- */
+/* ---- query.c, predicate.c, write.c ---------------------------------------------------------------- */
 
 enum { HYL_QUERY_SIZE = 1536, HYL_QUERY_EXTRA = 1, HYL_QUERY_MODEL = 2 };
 
@@ -156,6 +157,13 @@ static inline hy_query *hyl_check_query(lua_State *L, int index)
 hy_query *hyl_new_query(lua_State *L, int model_index);
 /** Raise the builder's failure, if any, and forget it. */
 void hyl_query_check(lua_State *L, hy_query *q);
+/** The end of every verb: hyl_query_check(), and the query as the one result. */
+int hyl_query_done(lua_State *L, hy_query *q);
+/** A text argument, named in the error. */
+const char *hyl_check_text(lua_State *L, int index, const char *name, size_t *size);
+/** The number of a word in a NULL-ended list, 0 for nil. */
+int hyl_check_word(lua_State *L, int index, const char *what, const char *const words[]);
+hy_expr *hyl_column_named(hy_query *q, const char *name);
 /**
  * The query that an argument means: a query, or a function(sub) that fills (or returns) one.
  * Leaves it on top of the stack. NULL if the argument is neither.
@@ -169,6 +177,7 @@ void hyl_call_in_group(lua_State *L, int fn, int query, hy_query *q, size_t dept
  */
 hy_expr *hyl_to_condition(lua_State *L, hy_query *q, int index, const char *what, int depth);
 void hyl_predicate_open(lua_State *L); /* adds verbs to the table on top */
+void hyl_write_open(lua_State *L);     /* likewise */
 void hyl_query_open(lua_State *L);
 
 /* ---- plan.c -------------------------------------------------------------------------------- */
@@ -201,15 +210,20 @@ hy_status hyl_plan_push_row(lua_State *L, const hyl_plan *plan, const hy_value *
 hy_status hyl_plan_push_first(lua_State *L, const hyl_plan *plan, const hy_value *row, hy_error *err);
 void hyl_plan_free(hyl_plan *plan);
 
-/* ---- source.c, transaction.c ----------------------------------------------------------------- */
+/* ---- source.c, events.c, run.c, transaction.c ------------------------------------------------- */
 
 /* User values: 1 ambient list, 2 global transaction, 3 observer function, 4 free cursors. */
-enum { HYL_SOURCE_AMBIENT = 1, HYL_SOURCE_GLOBAL, HYL_SOURCE_OBSERVER, HYL_SOURCE_CURSORS, HYL_SOURCE_VALUES = 4 };
+enum {
+    HYL_SOURCE_AMBIENT = 1,
+    HYL_SOURCE_GLOBAL,
+    HYL_SOURCE_OBSERVER,
+    HYL_SOURCE_CURSORS,
+    HYL_SOURCE_VALUES = 4
+};
 typedef struct hyl_source {
     hy_source *source;
-    int n_free;      /* cursors in user value 4 */
-    int n_ambient;   /* entries in user value 1 */
-    bool observed;
+    int n_free;    /* cursors in user value 4 */
+    int n_ambient; /* entries in user value 1 */
     bool in_observer;
 } hyl_source;
 
@@ -219,27 +233,26 @@ typedef struct hyl_transaction {
     uint64_t id;
 } hyl_transaction;
 
-/** What a call's options say, see README. */
-typedef struct hyl_run {
-    hy_run_options options;
-    int extra; /* fields that every row will get later */
-    char holder[128];
-} hyl_run;
-
 hyl_source *hyl_check_source(lua_State *L, int index);
-/** Fill from the options table at index (or nil); finds the ambient transaction. */
-void hyl_run_options(lua_State *L, int source, int index, hyl_run *run);
-/** Wait as told: blocks. Returns when the task may be advanced. */
+/** Push the transaction userdata that a statement run now joins, or nil. */
+void hyl_push_ambient(lua_State *L, int source);
+void hyl_source_open(lua_State *L);
+
+/** The core's observer: copies what it is told, touches no Lua. */
+void hyl_on_event(void *ctx, const hy_event *e);
+/** Forget what an earlier call left undelivered. */
+void hyl_events_begin(void);
+/** Give what was collected to the observer of the source at index; `sql` (may be NULL) has the binds. */
+void hyl_events_deliver(lua_State *L, int source, const hy_sql *sql);
+/** The one place that waits: blocks until the task may be advanced. */
 void hyl_wait(lua_State *L, const hy_wait *wait);
 /** Advance a task to its end, delivering events of the source at index. */
 hy_status hyl_run_task(lua_State *L, int source, hy_task *task, hy_error *err);
-/** Start collecting events of this call; deliver what was collected to the observer. */
-void hyl_events_begin(hyl_source *s);
-void hyl_events_deliver(lua_State *L, int source, const hy_sql *sql);
-void hyl_source_open(lua_State *L);
+
+/** core.rawQuery(source, text, params, opts) */
+int hyl_raw_query(lua_State *L);
+void hyl_run_open(lua_State *L);
 void hyl_transaction_open(lua_State *L);
-/** Push the transaction userdata that a statement run now joins, or nil. */
-void hyl_push_ambient(lua_State *L, int source);
 
 /* ---- module.c ------------------------------------------------------------------------------ */
 

@@ -35,7 +35,8 @@ static void check_decimal(lua_State *L, int index, hy_decimal *out)
         return;
     }
     if (lua_type(L, index) == LUA_TNUMBER)
-        hyl_fail(L, HY_EINVALID_ARGUMENT, "a float does not mix with decimals: write it as text, sql.decimal(\"0.1\")");
+        hyl_fail(L, HY_EINVALID_ARGUMENT,
+                 "a float does not mix with decimals: write it as text, sql.decimal(\"0.1\")");
     hyl_fail_argument(L, index, NULL, "a decimal, an integer or decimal text");
 }
 
@@ -208,11 +209,15 @@ void hyl_decimal_open(lua_State *L)
                                        {"scale", decimal_scale},
                                        {NULL, NULL}};
     static const luaL_Reg meta[] = {
-        {"__add", decimal_add}, {"__sub", decimal_sub},           {"__mul", decimal_mul}, {"__unm", decimal_unm},
-        {"__eq", decimal_eq},   {"__lt", decimal_lt},             {"__le", decimal_le},   {"__div", decimal_slash},
-        {"__idiv", decimal_slash}, {"__tostring", decimal_tostring}, {"__concat", decimal_concat}, {NULL, NULL},
+        {"__add", decimal_add},       {"__sub", decimal_sub},
+        {"__mul", decimal_mul},       {"__unm", decimal_unm},
+        {"__eq", decimal_eq},         {"__lt", decimal_lt},
+        {"__le", decimal_le},         {"__div", decimal_slash},
+        {"__idiv", decimal_slash},    {"__tostring", decimal_tostring},
+        {"__concat", decimal_concat}, {NULL, NULL},
     };
-    static const luaL_Reg functions[] = {{"decimal", core_decimal}, {"isDecimal", core_is_decimal}, {NULL, NULL}};
+    static const luaL_Reg functions[] = {
+        {"decimal", core_decimal}, {"isDecimal", core_is_decimal}, {NULL, NULL}};
     hyl_type_new(L, HYL_DECIMAL, "hysteria.decimal", methods, meta);
     lua_pop(L, 1);
     luaL_setfuncs(L, functions, 0);

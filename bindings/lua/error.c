@@ -153,9 +153,9 @@ int hyl_fail_argument(lua_State *L, int index, const char *name, const char *exp
             function = ar.name;
     }
     bool is_nil = lua_isnoneornil(L, index);
-    return hyl_fail(L, is_nil ? HY_ENIL_VALUE : HY_EINVALID_ARGUMENT, "%s: %s%s%s is %s, expected %s", function,
-                    name != NULL ? "argument '" : "an argument", name != NULL ? name : "", name != NULL ? "'" : "",
-                    is_nil ? "nil" : got, expected);
+    return hyl_fail(L, is_nil ? HY_ENIL_VALUE : HY_EINVALID_ARGUMENT, "%s: %s%s%s is %s, expected %s",
+                    function, name != NULL ? "argument '" : "an argument", name != NULL ? name : "",
+                    name != NULL ? "'" : "", is_nil ? "nil" : got, expected);
 }
 
 /* ---- for Lua ------------------------------------------------------------------------------- */
@@ -246,8 +246,8 @@ static int error_tostring(lua_State *L)
 void hyl_error_open(lua_State *L)
 {
     static const luaL_Reg functions[] = {
-        {"error", make},           {"raise", raise},      {"isError", core_is_error},
-        {"caller", caller},        {"ownPrefix", own_prefix}, {NULL, NULL},
+        {"error", make},    {"raise", raise},          {"isError", core_is_error},
+        {"caller", caller}, {"ownPrefix", own_prefix}, {NULL, NULL},
     };
     static const luaL_Reg methods[] = {{"is", error_is}, {NULL, NULL}};
     luaL_setfuncs(L, functions, 0);

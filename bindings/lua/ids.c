@@ -116,8 +116,9 @@ static int core_monotonic(lua_State *L)
 
 void hyl_ids_open(lua_State *L)
 {
-    static const luaL_Reg functions[] = {{"uuid4", core_uuid4}, {"uuid7", core_uuid7},         {"ulid", core_ulid},
-                                         {"now", core_now},     {"monotonic", core_monotonic}, {NULL, NULL}};
+    static const luaL_Reg functions[] = {{"uuid4", core_uuid4},         {"uuid7", core_uuid7},
+                                         {"ulid", core_ulid},           {"now", core_now},
+                                         {"monotonic", core_monotonic}, {NULL, NULL}};
     if (sodium_init() < 0)
         hyl_fail(L, HY_EDEVELOPMENT_ERROR, "no source of randomness");
     luaL_setfuncs(L, functions, 0);

@@ -101,7 +101,8 @@ static void fill_object(lua_State *L, json_t *node, int index, int depth)
     for (lua_pushnil(L); lua_next(L, index); lua_pop(L, 1)) {
         size_t size;
         if (lua_type(L, -2) != LUA_TSTRING)
-            hyl_fail(L, HY_EINVALID_ARGUMENT, "JSON: an object's keys are text, got a %s", luaL_typename(L, -2));
+            hyl_fail(L, HY_EINVALID_ARGUMENT, "JSON: an object's keys are text, got a %s",
+                     luaL_typename(L, -2));
         const char *key = lua_tolstring(L, -2, &size);
         if (hy_text_check(key, size) != HY_TEXT_FINE)
             hyl_fail(L, HY_EDATA_INVALID, "JSON: a key is no UTF-8 text");
@@ -134,7 +135,8 @@ static json_t *build_text(lua_State *L, int index)
     const char *text = lua_tolstring(L, index, &size);
     hy_text_fault fault = hy_text_check(text, size);
     if (fault != HY_TEXT_FINE)
-        hyl_fail(L, HY_EDATA_INVALID, fault == HY_TEXT_NUL ? "JSON: text with a NUL byte" : "JSON: text is no UTF-8");
+        hyl_fail(L, HY_EDATA_INVALID,
+                 fault == HY_TEXT_NUL ? "JSON: text with a NUL byte" : "JSON: text is no UTF-8");
     return json_stringn_nocheck(text, size);
 }
 
@@ -225,7 +227,8 @@ static void push_object(lua_State *L, const json_t *node, int depth)
 {
     size_t n = json_object_size(node);
     lua_createtable(L, 0, (int)n);
-    for (void *it = json_object_iter((json_t *)node); it != NULL; it = json_object_iter_next((json_t *)node, it)) {
+    for (void *it = json_object_iter((json_t *)node); it != NULL;
+         it = json_object_iter_next((json_t *)node, it)) {
         lua_pushlstring(L, json_object_iter_key(it), json_object_iter_key_len(it));
         push_node(L, json_object_iter_value(it), depth + 1);
         lua_rawset(L, -3);

@@ -76,9 +76,11 @@ static unsigned column_flags(lua_State *L)
         const char *name;
         hy_column_flag flag;
     } names[] = {
-        {"primary", HY_COLUMN_PRIMARY},     {"notNull", HY_COLUMN_NOT_NULL},     {"unique", HY_COLUMN_UNIQUE},
-        {"increment", HY_COLUMN_INCREMENT}, {"hidden", HY_COLUMN_HIDDEN},        {"generated", HY_COLUMN_GENERATED},
-        {"sensitive", HY_COLUMN_SENSITIVE}, {"unsigned", HY_COLUMN_UNSIGNED},    {"timezone", HY_COLUMN_TIMEZONE},
+        {"primary", HY_COLUMN_PRIMARY},     {"notNull", HY_COLUMN_NOT_NULL},
+        {"unique", HY_COLUMN_UNIQUE},       {"increment", HY_COLUMN_INCREMENT},
+        {"hidden", HY_COLUMN_HIDDEN},       {"generated", HY_COLUMN_GENERATED},
+        {"sensitive", HY_COLUMN_SENSITIVE}, {"unsigned", HY_COLUMN_UNSIGNED},
+        {"timezone", HY_COLUMN_TIMEZONE},
     };
     unsigned flags = 0;
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
@@ -99,10 +101,10 @@ static void column_default(lua_State *L, hy_column *column, char text[HY_DECIMAL
     if (type == HYL_RAW)
         column->default_sql = hyl_node_word(L, -1, &size);
     else if (type == HYL_DECIMAL)
-        column->default_value =
-            hy_bytes(HY_DECIMAL, text, hy_decimal_format(lua_touserdata(L, -1), text));
+        column->default_value = hy_bytes(HY_DECIMAL, text, hy_decimal_format(lua_touserdata(L, -1), text));
     else if (!lua_isnil(L, -1) && !hyl_to_value(L, -1, &column->default_value, scratch))
-        hyl_fail(L, HY_EINVALID_MODEL, "column '%s': a default is a value or sql.rawStatement", column->property);
+        hyl_fail(L, HY_EINVALID_MODEL, "column '%s': a default is a value or sql.rawStatement",
+                 column->property);
     lua_pop(L, 1);
 }
 
@@ -124,8 +126,8 @@ static void add_column(lua_State *L, hyl_model *m, size_t i)
     const char *kind = text_field(L, "kind");
     column.kind = hy_kind_from_name(kind != NULL ? kind : "any");
     if (column.property == NULL || column.kind == HY_KIND_COUNT)
-        hyl_fail(L, HY_EINVALID_MODEL, "column '%s': no kind '%s'", column.property != NULL ? column.property : "?",
-                 kind != NULL ? kind : "?");
+        hyl_fail(L, HY_EINVALID_MODEL, "column '%s': no kind '%s'",
+                 column.property != NULL ? column.property : "?", kind != NULL ? kind : "?");
     const char *as = text_field(L, "as");
     for (int w = 0; as != NULL && as_words[w] != NULL; w++)
         if (strcmp(as, as_words[w]) == 0)
@@ -181,7 +183,8 @@ static void add_foreign_key(lua_State *L, hyl_model *m)
     hy_error err;
     if (table == NULL || n != n_targets)
         hyl_fail(L, HY_EINVALID_MODEL, "a foreign key needs a table and as many targets as columns");
-    if (hy_model_add_foreign_key(m->model, name, columns, n, table, targets, on_delete, on_update, &err) != HY_OK)
+    if (hy_model_add_foreign_key(m->model, name, columns, n, table, targets, on_delete, on_update, &err) !=
+        HY_OK)
         hyl_raise(L, &err);
     lua_settop(L, spec);
 }
@@ -229,7 +232,8 @@ static int core_model(lua_State *L)
 {
     luaL_checktype(L, 1, LUA_TTABLE);
     lua_settop(L, 1);
-    const char *name = text_field(L, "name"), *schema = text_field(L, "schema"), *table = text_field(L, "table");
+    const char *name = text_field(L, "name"), *schema = text_field(L, "schema"),
+               *table = text_field(L, "table");
     const char *naming = text_field(L, "naming");
     lua_getfield(L, 1, "columns");
     if (name == NULL || table == NULL || !lua_istable(L, 2))
@@ -321,8 +325,9 @@ static int model_column(lua_State *L)
     static const struct {
         const char *name;
         hy_column_flag flag;
-    } flags[] = {{"increment", HY_COLUMN_INCREMENT}, {"generated", HY_COLUMN_GENERATED}, {"hidden", HY_COLUMN_HIDDEN},
-                 {"notNull", HY_COLUMN_NOT_NULL},    {"primary", HY_COLUMN_PRIMARY},     {"sensitive", HY_COLUMN_SENSITIVE}};
+    } flags[] = {{"increment", HY_COLUMN_INCREMENT}, {"generated", HY_COLUMN_GENERATED},
+                 {"hidden", HY_COLUMN_HIDDEN},       {"notNull", HY_COLUMN_NOT_NULL},
+                 {"primary", HY_COLUMN_PRIMARY},     {"sensitive", HY_COLUMN_SENSITIVE}};
     size_t size;
     const char *name = luaL_checklstring(L, 2, &size);
     const hy_column *c = hy_model_find_column(self(L), name, size);
@@ -366,8 +371,9 @@ const hy_column *hyl_check_writable(lua_State *L, const hy_model *m, int index)
         hyl_fail(L, HY_EUNDEFINED_COLUMN, "%s", message);
     }
     if (c->flags & HY_COLUMN_GENERATED)
-        hyl_fail(L, HY_EINVALID_ARGUMENT, "column '%s' of %s is computed by the database and cannot be written",
-                 c->property, hy_model_name(m));
+        hyl_fail(L, HY_EINVALID_ARGUMENT,
+                 "column '%s' of %s is computed by the database and cannot be written", c->property,
+                 hy_model_name(m));
     return c;
 }
 
@@ -397,8 +403,8 @@ static int model_row_copy(lua_State *L)
         const hy_column *c = hyl_check_writable(L, m, 4);
         lua_pushstring(L, c->property);
         if (lua_rawget(L, 3) != LUA_TNIL)
-            return hyl_fail(L, HY_EINVALID_ARGUMENT, "column '%s' is given twice, by property and by database name",
-                            c->property);
+            return hyl_fail(L, HY_EINVALID_ARGUMENT,
+                            "column '%s' is given twice, by property and by database name", c->property);
         lua_pop(L, 1);
         lua_pushstring(L, c->property);
         lua_insert(L, -2);
@@ -496,8 +502,8 @@ static int model_create_sql(lua_State *L)
     luaL_checkstack(L, 8, NULL);
     sql_list list = {0};
     hy_error err;
-    return finish_list(L, &list, hy_ddl_create_table(m, dialect, if_not_exists, foreign_keys, collect, &list, &err),
-                       &err);
+    return finish_list(
+        L, &list, hy_ddl_create_table(m, dialect, if_not_exists, foreign_keys, collect, &list, &err), &err);
 }
 
 static int model_foreign_key_sql(lua_State *L)
@@ -550,12 +556,18 @@ static int core_singular(lua_State *L)
 void hyl_model_open(lua_State *L)
 {
     static const luaL_Reg methods[] = {
-        {"name", model_name},           {"table", model_table},
-        {"version", model_version},     {"columns", model_columns},
-        {"keys", model_keys},           {"column", model_column},
-        {"suggest", model_suggest},     {"rowCheck", model_row_check},
-        {"rowCopy", model_row_copy},    {"createSql", model_create_sql},
-        {"dropSql", model_drop_sql},    {"foreignKeySql", model_foreign_key_sql},
+        {"name", model_name},
+        {"table", model_table},
+        {"version", model_version},
+        {"columns", model_columns},
+        {"keys", model_keys},
+        {"column", model_column},
+        {"suggest", model_suggest},
+        {"rowCheck", model_row_check},
+        {"rowCopy", model_row_copy},
+        {"createSql", model_create_sql},
+        {"dropSql", model_drop_sql},
+        {"foreignKeySql", model_foreign_key_sql},
         {NULL, NULL},
     };
     static const luaL_Reg meta[] = {{"__gc", model_gc}, {NULL, NULL}};

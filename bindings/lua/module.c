@@ -23,8 +23,11 @@ static int core_parse_url(lua_State *L)
     lua_createtable(L, 0, 8);
     const struct {
         const char *name, *value;
-    } fields[] = {{"type", url.scheme},         {"username", url.user}, {"password", url.password},
-                  {"host", url.host}, {"database", url.database}};
+    } fields[] = {{"type", url.scheme},
+                  {"username", url.user},
+                  {"password", url.password},
+                  {"host", url.host},
+                  {"database", url.database}};
     for (size_t i = 0; i < sizeof fields / sizeof *fields; i++)
         if (fields[i].value != NULL) {
             lua_pushstring(L, fields[i].value);
@@ -79,7 +82,8 @@ static void set_dialects(lua_State *L)
 
 int hyl_open_core(lua_State *L)
 {
-    static const luaL_Reg functions[] = {{"parseUrl", core_parse_url}, {"suggest", core_suggest}, {NULL, NULL}};
+    static const luaL_Reg functions[] = {
+        {"parseUrl", core_parse_url}, {"suggest", core_suggest}, {NULL, NULL}};
     luaL_checkversion(L);
     luaL_checkstack(L, 20, NULL);
     lua_newtable(L);
@@ -92,6 +96,7 @@ int hyl_open_core(lua_State *L)
     hyl_model_open(L);
     hyl_query_open(L);
     hyl_source_open(L);
+    hyl_run_open(L);
     hyl_transaction_open(L);
     luaL_setfuncs(L, functions, 0);
     lua_getfield(L, -1, "ownPrefix");

@@ -103,7 +103,8 @@ static hy_status push_timestamp(lua_State *L, const hy_value *v, const hy_column
     size_t size = v->as.text.size;
     bool whole = v->type == HY_TEXT && (size == 19 || (size == 26 && memcmp(text + 19, ".000000", 7) != 0));
     int64_t micros;
-    if (!whole || !is_canonical(text, size, "dddd-dd-dd dd:dd:dd.dddddd") || !hy_timestamp_parse(text, size, &micros))
+    if (!whole || !is_canonical(text, size, "dddd-dd-dd dd:dd:dd.dddddd") ||
+        !hy_timestamp_parse(text, size, &micros))
         return push_decoded(L, KIND_OF(column, HY_KIND_TIMESTAMP), v, err);
     lua_pushlstring(L, text, size);
     return HY_OK;
@@ -226,20 +227,37 @@ static hy_status push_date_table(lua_State *L, const hy_value *v, const hy_colum
 }
 
 static const hyl_pusher pushers[HY_KIND_COUNT] = {
-    [HY_KIND_ANY] = push_any,         [HY_KIND_BOOLEAN] = push_bool,      [HY_KIND_TINYINT] = push_int,
-    [HY_KIND_SMALLINT] = push_int,    [HY_KIND_MEDIUMINT] = push_int,     [HY_KIND_INTEGER] = push_int,
-    [HY_KIND_BIGINT] = push_int,      [HY_KIND_FLOAT] = push_double,      [HY_KIND_DOUBLE] = push_double,
-    [HY_KIND_DECIMAL] = push_decimal, [HY_KIND_STRING] = push_text,       [HY_KIND_CHAR] = push_text,
-    [HY_KIND_TEXT] = push_text,       [HY_KIND_ENUM] = push_text,         [HY_KIND_ULID] = push_text,
-    [HY_KIND_UUID] = push_uuid,       [HY_KIND_BINARY] = push_blob,       [HY_KIND_VARBINARY] = push_blob,
-    [HY_KIND_JSON] = push_json,       [HY_KIND_JSONB] = push_json,        [HY_KIND_DATE] = push_date,
-    [HY_KIND_TIME] = push_time,       [HY_KIND_DATETIME] = push_timestamp, [HY_KIND_TIMESTAMP] = push_timestamp,
+    [HY_KIND_ANY] = push_any,
+    [HY_KIND_BOOLEAN] = push_bool,
+    [HY_KIND_TINYINT] = push_int,
+    [HY_KIND_SMALLINT] = push_int,
+    [HY_KIND_MEDIUMINT] = push_int,
+    [HY_KIND_INTEGER] = push_int,
+    [HY_KIND_BIGINT] = push_int,
+    [HY_KIND_FLOAT] = push_double,
+    [HY_KIND_DOUBLE] = push_double,
+    [HY_KIND_DECIMAL] = push_decimal,
+    [HY_KIND_STRING] = push_text,
+    [HY_KIND_CHAR] = push_text,
+    [HY_KIND_TEXT] = push_text,
+    [HY_KIND_ENUM] = push_text,
+    [HY_KIND_ULID] = push_text,
+    [HY_KIND_UUID] = push_uuid,
+    [HY_KIND_BINARY] = push_blob,
+    [HY_KIND_VARBINARY] = push_blob,
+    [HY_KIND_JSON] = push_json,
+    [HY_KIND_JSONB] = push_json,
+    [HY_KIND_DATE] = push_date,
+    [HY_KIND_TIME] = push_time,
+    [HY_KIND_DATETIME] = push_timestamp,
+    [HY_KIND_TIMESTAMP] = push_timestamp,
     [HY_KIND_CUSTOM] = push_any,
 };
 
 static hyl_pusher choose(hy_kind kind, hyl_as as)
 {
-    bool moment = kind == HY_KIND_DATE || kind == HY_KIND_TIME || kind == HY_KIND_DATETIME || kind == HY_KIND_TIMESTAMP;
+    bool moment =
+        kind == HY_KIND_DATE || kind == HY_KIND_TIME || kind == HY_KIND_DATETIME || kind == HY_KIND_TIMESTAMP;
     if (kind == HY_KIND_DECIMAL && as == HYL_AS_STRING)
         return push_decimal_text;
     if (kind == HY_KIND_DECIMAL && as == HYL_AS_NUMBER)
@@ -334,8 +352,8 @@ const hyl_plan *hyl_plan_get(lua_State *L, const hy_sql *sql, const hy_result_co
     hyl_state *state = hyl_state_get(L);
     int slot = (int)((sql->hash ^ (version * UINT64_C(0x9E3779B97F4A7C15)) >> 32) % HYL_PLAN_SLOTS);
     hyl_plan *plan = state->plans[slot];
-    if (plan != NULL && plan->hash == sql->hash && plan->model_version == version && plan->text_size == sql->size &&
-        (size_t)plan->n == n && memcmp(plan->text, sql->text, sql->size) == 0)
+    if (plan != NULL && plan->hash == sql->hash && plan->model_version == version &&
+        plan->text_size == sql->size && (size_t)plan->n == n && memcmp(plan->text, sql->text, sql->size) == 0)
         return plan;
 
     plan = make(sql, columns, n, m);

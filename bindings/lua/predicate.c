@@ -33,10 +33,11 @@ typedef struct verb {
 } verb;
 
 /* A family: name, orName, andName. */
-#define FAMILY(base, Base, slot, negated, form, op)                  \
-    {base, slot, HY_AND, negated, form, op},                         \
-    {"and" Base, slot, HY_AND, negated, form, op},                   \
-    {"or" Base, slot, HY_OR, negated, form, op}
+#define FAMILY(base, Base, slot, negated, form, op)                                         \
+    {base, slot, HY_AND, negated, form, op}, {"and" Base, slot, HY_AND, negated, form, op}, \
+    {                                                                                       \
+        "or" Base, slot, HY_OR, negated, form, op                                           \
+    }
 
 static const verb verbs[] = {
     FAMILY("where", "Where", HY_SLOT_WHERE, false, FORM_COMPARE, 0),
@@ -116,14 +117,16 @@ static hy_expr *in_any(lua_State *L, hy_query *q, hy_expr *lhs, int index, bool 
 }
 
 /* lhs BETWEEN the values at two indexes. */
-static hy_expr *between(lua_State *L, hy_query *q, hy_expr *lhs, int low, int high, bool negated, const char *what)
+static hy_expr *between(lua_State *L, hy_query *q, hy_expr *lhs, int low, int high, bool negated,
+                        const char *what)
 {
     hy_expr *l = hyl_to_expr(L, q, low, lhs, NULL, what);
     hy_expr *h = hyl_to_expr(L, q, high, lhs, NULL, what);
     return hy_expr_between(q, lhs, l, h, negated);
 }
 
-static hy_expr *between_list(lua_State *L, hy_query *q, hy_expr *lhs, int index, bool negated, const char *what)
+static hy_expr *between_list(lua_State *L, hy_query *q, hy_expr *lhs, int index, bool negated,
+                             const char *what)
 {
     if (!lua_istable(L, index) || lua_rawlen(L, index) != 2)
         hyl_fail(L, HY_EINVALID_ARGUMENT, "%s: between takes two values", what);
@@ -336,7 +339,8 @@ static hy_expr *read_column(lua_State *L, hy_query *q, const verb *v, int n_args
         hyl_fail(L, HY_EINVALID_ARGUMENT, "%s takes (column, column) or (column, operator, column)", v->name);
     hy_op op = n_args == 3 ? check_op(L, v, 3) : HY_OP_EQ;
     if (hy_op_arity(op) != 2)
-        hyl_fail(L, HY_EINVALID_ARGUMENT, "%s: operator '%s' does not compare two columns", v->name, hy_op_word(op));
+        hyl_fail(L, HY_EINVALID_ARGUMENT, "%s: operator '%s' does not compare two columns", v->name,
+                 hy_op_word(op));
     hy_expr *lhs = operand(L, q, v, 2);
     return hy_expr_compare(q, op, lhs, operand(L, q, v, n_args + 1));
 }

@@ -42,14 +42,14 @@ void hyl_query_check(lua_State *L, hy_query *q)
     hyl_raise(L, &err);
 }
 
-static int done(lua_State *L, hy_query *q)
+int hyl_query_done(lua_State *L, hy_query *q)
 {
     hyl_query_check(L, q);
     lua_settop(L, 1);
     return 1;
 }
 
-static const char *check_text(lua_State *L, int index, const char *name, size_t *size)
+const char *hyl_check_text(lua_State *L, int index, const char *name, size_t *size)
 {
     if (lua_type(L, index) != LUA_TSTRING)
         hyl_fail_argument(L, index, name, "text");
@@ -129,7 +129,7 @@ static int query_select(lua_State *L)
             i += alias != NULL;
         }
     }
-    return done(L, q);
+    return hyl_query_done(L, q);
 }
 
 /* The fragment at `index`: text followed by its parameters, or a raw value. */
@@ -138,7 +138,7 @@ static hy_expr *raw_argument(lua_State *L, hy_query *q, int index, int last, con
     if (hyl_typeof(L, index) == HYL_RAW)
         return hyl_to_expr(L, q, index, NULL, NULL, what);
     size_t size;
-    const char *text = check_text(L, index, what, &size);
+    const char *text = hyl_check_text(L, index, what, &size);
     int n = last > index ? last - index : 0;
     hy_expr **items = lua_newuserdatauv(L, sizeof *items * (size_t)(n + 1), 0);
     for (int i = 0; i < n; i++)
@@ -153,7 +153,7 @@ static int query_select_raw(lua_State *L)
 {
     hy_query *q = hyl_check_query(L, 1);
     hy_query_select(q, raw_argument(L, q, 2, lua_gettop(L), "selectRaw"), NULL);
-    return done(L, q);
+    return hyl_query_done(L, q);
 }
 
 /* selectFunc(func, column | "*", alias) */
@@ -161,18 +161,18 @@ static int query_select_func(lua_State *L)
 {
     hy_query *q = hyl_check_query(L, 1);
     size_t size;
-    const char *func = check_text(L, 2, "function", &size);
+    const char *func = hyl_check_text(L, 2, "function", &size);
     hy_expr *arg = hyl_to_operand(L, q, 3, false, "column");
-    const char *alias = lua_isnoneornil(L, 4) ? NULL : check_text(L, 4, "alias", &(size_t){0});
+    const char *alias = lua_isnoneornil(L, 4) ? NULL : hyl_check_text(L, 4, "alias", &(size_t){0});
     hy_query_select(q, hy_expr_call(q, func, size, &arg, 1, false), alias);
-    return done(L, q);
+    return hyl_query_done(L, q);
 }
 
 static int query_distinct(lua_State *L)
 {
     hy_query *q = hyl_check_query(L, 1);
     hy_query_distinct(q);
-    return done(L, q);
+    return hyl_query_done(L, q);
 }
 
 static int query_distinct_on(lua_State *L)
@@ -183,7 +183,7 @@ static int query_distinct_on(lua_State *L)
         return hyl_fail(L, HY_ENIL_VALUE, "distinctOn: a column is expected");
     for (int i = 2; i <= n; i++)
         hy_query_distinct_on(q, hyl_to_operand(L, q, i, false, "distinctOn"));
-    return done(L, q);
+    return hyl_query_done(L, q);
 }
 
 /* from(table, alias?) or from(query | fn, alias) */
@@ -191,14 +191,14 @@ static int query_from(lua_State *L)
 {
     hy_query *q = hyl_check_query(L, 1);
     lua_settop(L, 3);
-    const char *alias = lua_isnil(L, 3) ? NULL : check_text(L, 3, "alias", &(size_t){0});
+    const char *alias = lua_isnil(L, 3) ? NULL : hyl_check_text(L, 3, "alias", &(size_t){0});
     if (lua_type(L, 2) == LUA_TSTRING) {
         size_t size;
         const char *table = lua_tolstring(L, 2, &size);
         hy_query_from(q, table, size);
         if (alias != NULL)
             hy_query_alias(q, alias);
-        return done(L, q);
+        return hyl_query_done(L, q);
     }
     hy_query *sub = hyl_to_query(L, 2);
     if (sub == NULL)
@@ -206,14 +206,14 @@ static int query_from(lua_State *L)
     if (alias == NULL)
         return hyl_fail(L, HY_EMISSING_ALIAS_FOR_SUBQUERY, "from: a subquery needs an alias");
     hy_query_from_query(q, sub, alias);
-    return done(L, q);
+    return hyl_query_done(L, q);
 }
 
 static int query_alias(lua_State *L)
 {
     hy_query *q = hyl_check_query(L, 1);
-    hy_query_alias(q, check_text(L, 2, "alias", &(size_t){0}));
-    return done(L, q);
+    hy_query_alias(q, hyl_check_text(L, 2, "alias", &(size_t){0}));
+    return hyl_query_done(L, q);
 }
 
 /* ---- joins ---------------------------------------------------------------------------------- */
@@ -243,11 +243,11 @@ static int query_join_raw(lua_State *L)
 {
     const join_verb *v = lua_touserdata(L, lua_upvalueindex(1));
     hy_query *q = hyl_check_query(L, 1);
-    check_text(L, 2, "text", &(size_t){0});
+    hyl_check_text(L, 2, "text", &(size_t){0});
     lua_pushfstring(L, "%s%s", v->raw, lua_tostring(L, 2));
     lua_replace(L, 2);
     hy_query_join_raw(q, raw_argument(L, q, 2, lua_gettop(L), v->name));
-    return done(L, q);
+    return hyl_query_done(L, q);
 }
 
 /* Push "alias.name" unless the name has a dot already. */
@@ -272,7 +272,7 @@ static const char *push_join_alias(lua_State *L, const char *table)
     return lua_pushstring(L, dot != NULL ? dot + 1 : table);
 }
 
-static hy_expr *column_named(hy_query *q, const char *name)
+hy_expr *hyl_column_named(hy_query *q, const char *name)
 {
     return hy_expr_column(q, name, strlen(name));
 }
@@ -298,31 +298,33 @@ static int query_join(lua_State *L)
     int fn = last >= 3 && lua_isfunction(L, last) ? last : 0;
     int n_columns = (fn != 0 ? fn : last + 1) - 3;
     if (n_columns > 3 || (n_columns == 0 && fn == 0 && v->kind != HY_JOIN_CROSS))
-        return hyl_fail(L, HY_EINVALID_ARGUMENT, "%s takes (table, column, column?, operator?, function?)", v->name);
+        return hyl_fail(L, HY_EINVALID_ARGUMENT, "%s takes (table, column, column?, operator?, function?)",
+                        v->name);
     if (n_columns >= 1) {
         const char *primary = NULL;
         if (n_columns >= 2 && !lua_isnil(L, 4))
-            primary = check_text(L, 4, "primary column", &(size_t){0});
+            primary = hyl_check_text(L, 4, "primary column", &(size_t){0});
         else if (hy_query_model(q) != NULL && hy_model_n_keys(hy_query_model(q)) == 1)
             primary = hy_model_key(hy_query_model(q), 0)->property;
         else
-            return hyl_fail(L, HY_EMODEL_HAS_NO_PRIMARY_KEY, "%s: name the column of the base table too", v->name);
+            return hyl_fail(L, HY_EMODEL_HAS_NO_PRIMARY_KEY, "%s: name the column of the base table too",
+                            v->name);
         hy_op op = HY_OP_EQ;
         if (n_columns == 3) {
-            const char *word = check_text(L, 5, "operator", &size);
+            const char *word = hyl_check_text(L, 5, "operator", &size);
             op = hy_op_from_word(word, size);
             if (op == HY_OP_COUNT || hy_op_arity(op) != 2 || op >= HY_OP_ADD)
                 return hyl_fail(L, HY_EINVALID_ARGUMENT, "%s: no operator '%.40s'", v->name, word);
         }
-        hy_expr *lhs = column_named(q, push_qualified(L, alias, check_text(L, 3, "column", &size)));
-        hy_expr *rhs = column_named(q, push_qualified(L, hy_query_base_name(q), primary));
+        hy_expr *lhs = hyl_column_named(q, push_qualified(L, alias, hyl_check_text(L, 3, "column", &size)));
+        hy_expr *rhs = hyl_column_named(q, push_qualified(L, hy_query_base_name(q), primary));
         hy_query_predicate(q, HY_SLOT_ON, HY_AND, false, hy_expr_compare(q, op, lhs, rhs));
     }
     if (fn != 0) {
         size_t depth = hy_query_group_open(q, HY_SLOT_ON, HY_AND, false);
         hyl_call_in_group(L, fn, 1, q, depth);
     }
-    return done(L, q);
+    return hyl_query_done(L, q);
 }
 
 /* ---- group, order, limit ------------------------------------------------------------------------ */
@@ -335,17 +337,17 @@ static int query_group_by(lua_State *L)
         return hyl_fail(L, HY_ENIL_VALUE, "groupBy: a column is expected");
     for (int i = 2; i <= n; i++)
         hy_query_group_by(q, hyl_to_operand(L, q, i, true, "groupBy"));
-    return done(L, q);
+    return hyl_query_done(L, q);
 }
 
 static int query_group_by_raw(lua_State *L)
 {
     hy_query *q = hyl_check_query(L, 1);
     hy_query_group_by(q, raw_argument(L, q, 2, lua_gettop(L), "groupByRaw"));
-    return done(L, q);
+    return hyl_query_done(L, q);
 }
 
-static int check_word(lua_State *L, int index, const char *what, const char *const words[])
+int hyl_check_word(lua_State *L, int index, const char *what, const char *const words[])
 {
     if (lua_isnoneornil(L, index))
         return 0;
@@ -358,8 +360,8 @@ static int check_word(lua_State *L, int index, const char *what, const char *con
             if (strcmp(lower, words[i]) == 0 && strlen(word) == strlen(words[i]))
                 return i;
     }
-    return hyl_fail(L, HY_EINVALID_ARGUMENT, "%s: expected \"%s\" or \"%s\"", what, words[0][0] == '\0' ? words[1] : words[0],
-                    words[0][0] == '\0' ? words[2] : words[1]);
+    return hyl_fail(L, HY_EINVALID_ARGUMENT, "%s: expected \"%s\" or \"%s\"", what,
+                    words[0][0] == '\0' ? words[1] : words[0], words[0][0] == '\0' ? words[2] : words[1]);
 }
 
 /* orderBy(column, "asc" | "desc", { nulls = "first" | "last" }) */
@@ -371,24 +373,24 @@ static int query_order_by(lua_State *L)
     if (lua_gettop(L) < 2)
         return hyl_fail(L, HY_ENIL_VALUE, "orderBy: a column is expected");
     lua_settop(L, 4);
-    int direction = check_word(L, 3, "orderBy", directions);
+    int direction = hyl_check_word(L, 3, "orderBy", directions);
     int nulls = 0;
     if (lua_istable(L, 4)) {
         lua_pushliteral(L, "nulls");
         lua_rawget(L, 4);
-        nulls = check_word(L, -1, "orderBy nulls", nulls_words);
+        nulls = hyl_check_word(L, -1, "orderBy nulls", nulls_words);
     } else if (!lua_isnil(L, 4)) {
         return hyl_fail_argument(L, 4, "options", "a table");
     }
     hy_query_order_by(q, hyl_to_operand(L, q, 2, true, "orderBy"), (hy_direction)direction, (hy_nulls)nulls);
-    return done(L, q);
+    return hyl_query_done(L, q);
 }
 
 static int query_order_by_raw(lua_State *L)
 {
     hy_query *q = hyl_check_query(L, 1);
     hy_query_order_by(q, raw_argument(L, q, 2, lua_gettop(L), "orderByRaw"), HY_ASC, HY_NULLS_DEFAULT);
-    return done(L, q);
+    return hyl_query_done(L, q);
 }
 
 static int64_t check_count(lua_State *L, int index, const char *what)
@@ -406,14 +408,14 @@ static int query_limit(lua_State *L)
 {
     hy_query *q = hyl_check_query(L, 1);
     hy_query_limit(q, check_count(L, 2, "limit"));
-    return done(L, q);
+    return hyl_query_done(L, q);
 }
 
 static int query_offset(lua_State *L)
 {
     hy_query *q = hyl_check_query(L, 1);
     hy_query_offset(q, check_count(L, 2, "offset"));
-    return done(L, q);
+    return hyl_query_done(L, q);
 }
 
 /* ---- with, set operations, locks ------------------------------------------------------------------ */
@@ -421,12 +423,12 @@ static int query_offset(lua_State *L)
 static int add_with(lua_State *L, bool recursive, bool materialized)
 {
     hy_query *q = hyl_check_query(L, 1);
-    const char *name = check_text(L, 2, "name", &(size_t){0});
+    const char *name = hyl_check_text(L, 2, "name", &(size_t){0});
     hy_query *sub = hyl_to_query(L, 3);
     if (sub == NULL)
         return hyl_fail_argument(L, 3, "query", "a query or a function");
     hy_query_with(q, name, sub, recursive, materialized);
-    return done(L, q);
+    return hyl_query_done(L, q);
 }
 
 static int query_with(lua_State *L)
@@ -458,7 +460,7 @@ static int query_set_operation(lua_State *L)
     if (other == NULL)
         return hyl_fail_argument(L, 2, "query", "a query or a function");
     hy_query_set_operation(q, v->op, other);
-    return done(L, q);
+    return hyl_query_done(L, q);
 }
 
 static bool flag(lua_State *L, int table, const char *name)
@@ -481,7 +483,7 @@ static int add_lock(lua_State *L, hy_lock lock)
     if (skip && no_wait)
         return hyl_fail(L, HY_EINVALID_ARGUMENT, "a lock either skips locked rows or does not wait");
     hy_query_lock(q, lock, skip ? HY_LOCK_SKIP_LOCKED : no_wait ? HY_LOCK_NOWAIT : HY_LOCK_WAIT);
-    return done(L, q);
+    return hyl_query_done(L, q);
 }
 
 static int query_lock_for_update(lua_State *L)
@@ -499,12 +501,12 @@ typedef struct clear_verb {
 } clear_verb;
 
 static const clear_verb clear_verbs[] = {
-    {"clearSelect", HY_PART_SELECT},   {"clearDistinct", HY_PART_DISTINCT},
-    {"clearFrom", HY_PART_FROM},       {"clearJoin", HY_PART_JOIN},
-    {"clearWhere", HY_PART_WHERE},     {"clearGroupBy", HY_PART_GROUP},
-    {"clearHaving", HY_PART_HAVING},   {"clearOrderBy", HY_PART_ORDER},
-    {"clearLimit", HY_PART_LIMIT},     {"clearOffset", HY_PART_OFFSET},
-    {"clearLockQuery", HY_PART_LOCK},  {"clearUnionQuery", HY_PART_SET_OPERATION},
+    {"clearSelect", HY_PART_SELECT},  {"clearDistinct", HY_PART_DISTINCT},
+    {"clearFrom", HY_PART_FROM},      {"clearJoin", HY_PART_JOIN},
+    {"clearWhere", HY_PART_WHERE},    {"clearGroupBy", HY_PART_GROUP},
+    {"clearHaving", HY_PART_HAVING},  {"clearOrderBy", HY_PART_ORDER},
+    {"clearLimit", HY_PART_LIMIT},    {"clearOffset", HY_PART_OFFSET},
+    {"clearLockQuery", HY_PART_LOCK}, {"clearUnionQuery", HY_PART_SET_OPERATION},
     {"clearWithQuery", HY_PART_WITH},
 };
 
@@ -513,323 +515,10 @@ static int query_clear_part(lua_State *L)
     const clear_verb *v = lua_touserdata(L, lua_upvalueindex(1));
     hy_query *q = hyl_check_query(L, 1);
     hy_query_clear_part(q, v->part);
-    return done(L, q);
+    return hyl_query_done(L, q);
 }
 
-/* ---- writes (for lua/hysteria) ---------------------------------------------------------------------- */
-
-static int by_name(const void *a, const void *b)
-{
-    return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
-static int by_index(const void *a, const void *b)
-{
-    size_t x = (*(const hy_column *const *)a)->index, y = (*(const hy_column *const *)b)->index;
-    return x < y ? -1 : x > y;
-}
-
-/* What one insert writes to: the union of the rows' keys, each with its key string. */
-typedef struct targets {
-    size_t n;
-    const hy_column **columns; /* model queries */
-    const char **keys;         /* as the rows spell them */
-} targets;
-
-/* Add the keys of the row on top to the set table at `seen` (key -> true). */
-static void collect_keys(lua_State *L, int seen)
-{
-    int row = lua_gettop(L);
-    hyl_check_plain(L, row, "insert");
-    for (lua_pushnil(L); lua_next(L, row);) {
-        lua_pop(L, 1);
-        lua_pushvalue(L, -1);
-        lua_pushboolean(L, 1);
-        lua_rawset(L, seen);
-    }
-}
-
-static void check_row(lua_State *L, int rows, lua_Integer i)
-{
-    if (lua_rawgeti(L, rows, i) != LUA_TTABLE)
-        hyl_fail(L, lua_isnil(L, -1) ? HY_ENIL_VALUE : HY_EINVALID_ARGUMENT, "insert: row %d is a %s, expected a table",
-                 (int)i, luaL_typename(L, -1));
-}
-
-/* Has the row on top exactly the keys of the set table at `seen`, `n` of them? */
-static bool has_same_keys(lua_State *L, int seen, lua_Integer n)
-{
-    int row = lua_gettop(L);
-    lua_Integer found = 0;
-    for (lua_pushnil(L); lua_next(L, row); found++) {
-        lua_pop(L, 1);
-        lua_pushvalue(L, -1);
-        bool known = lua_rawget(L, seen) != LUA_TNIL;
-        lua_pop(L, 1);
-        if (!known) {
-            lua_pop(L, 1);
-            return false;
-        }
-    }
-    return found == n;
-}
-
-/* The last row up to `last` that, like all before it, has the keys of row `first`. */
-static lua_Integer uniform_end(lua_State *L, int rows, lua_Integer first, lua_Integer last)
-{
-    int top = lua_gettop(L);
-    lua_newtable(L);
-    check_row(L, rows, first);
-    collect_keys(L, top + 1);
-    lua_Integer n = 0, at = first;
-    lua_settop(L, top + 1);
-    for (lua_pushnil(L); lua_next(L, top + 1); lua_pop(L, 1))
-        n++;
-    while (at < last) {
-        lua_settop(L, top + 1);
-        check_row(L, rows, at + 1);
-        if (!has_same_keys(L, top + 1, n))
-            break;
-        at++;
-    }
-    lua_settop(L, top);
-    return at;
-}
-
-/* Fill `t`; leaves its two blocks and the set of keys on the stack. */
-static void read_targets(lua_State *L, const hy_model *model, int rows, lua_Integer first, lua_Integer last, targets *t)
-{
-    lua_newtable(L);
-    int seen = lua_gettop(L);
-    for (lua_Integer i = first; i <= last; i++) {
-        check_row(L, rows, i);
-        collect_keys(L, seen);
-        lua_settop(L, seen);
-    }
-    size_t n = 0;
-    for (lua_pushnil(L); lua_next(L, seen); lua_pop(L, 1))
-        n++;
-    t->keys = lua_newuserdatauv(L, sizeof *t->keys * (n + 1), 0);
-    t->columns = lua_newuserdatauv(L, sizeof *t->columns * (n + 1), 0);
-    t->n = n;
-    size_t i = 0;
-    for (lua_pushnil(L); lua_next(L, seen); lua_pop(L, 1), i++) {
-        if (model != NULL)
-            t->columns[i] = hyl_check_writable(L, model, lua_gettop(L) - 1);
-        else if (lua_type(L, -2) != LUA_TSTRING)
-            hyl_fail(L, HY_EINVALID_ARGUMENT, "a row's keys are column names, got a %s", luaL_typename(L, -2));
-        t->keys[i] = lua_tostring(L, -2);
-    }
-    if (model == NULL) {
-        qsort(t->keys, n, sizeof *t->keys, by_name);
-        return;
-    }
-    qsort(t->columns, n, sizeof *t->columns, by_index);
-    for (i = 0; i < n; i++) {
-        if (i > 0 && t->columns[i] == t->columns[i - 1])
-            hyl_fail(L, HY_EINVALID_ARGUMENT, "column '%s' is given twice, by property and by database name",
-                     t->columns[i]->property);
-        t->keys[i] = NULL;
-    }
-}
-
-/* The value of column i in the row at `row`: by property, else by database name. Pushed. */
-static void push_cell(lua_State *L, const targets *t, size_t i, int row, int keys)
-{
-    lua_rawgeti(L, keys, (lua_Integer)i + 1);
-    if (lua_rawget(L, row) == LUA_TNIL && t->columns[i] != NULL && t->keys[i] == NULL &&
-        t->columns[i]->name != t->columns[i]->property) {
-        lua_pop(L, 1);
-        lua_pushstring(L, t->columns[i]->name);
-        lua_rawget(L, row);
-    }
-}
-
-/* q:_insert(rows, first, last, uniform) -> the last row that was taken */
-static int query_insert(lua_State *L)
-{
-    hy_query *q = hyl_check_query(L, 1);
-    luaL_checktype(L, 2, LUA_TTABLE);
-    lua_Integer first = luaL_optinteger(L, 3, 1), last = luaL_optinteger(L, 4, (lua_Integer)lua_rawlen(L, 2));
-    bool uniform = lua_toboolean(L, 5);
-    lua_settop(L, 2);
-    if (uniform && last > first)
-        last = uniform_end(L, 2, first, last);
-    const hy_model *model = hy_query_model(q);
-    targets t;
-    read_targets(L, model, 2, first, last, &t);
-    if (model != NULL)
-        hy_query_insert_columns(q, t.columns, t.n);
-    else
-        hy_query_insert(q, t.keys, t.n);
-
-    lua_createtable(L, (int)t.n, 0); /* the key strings, pushed once */
-    int keys = lua_gettop(L);
-    for (size_t i = 0; i < t.n; i++) {
-        lua_pushstring(L, model != NULL ? t.columns[i]->property : t.keys[i]);
-        lua_rawseti(L, keys, (lua_Integer)i + 1);
-    }
-    if (model == NULL)
-        memset(t.columns, 0, sizeof *t.columns * t.n);
-    hy_expr **values = lua_newuserdatauv(L, sizeof *values * (t.n + 1), 0);
-    int top = lua_gettop(L);
-    for (lua_Integer r = first; r <= last; r++) {
-        lua_rawgeti(L, 2, r);
-        for (size_t i = 0; i < t.n; i++) {
-            push_cell(L, &t, i, top + 1, keys);
-            values[i] = lua_isnil(L, -1) ? NULL
-                                         : hyl_to_expr(L, q, -1, NULL, t.columns[i],
-                                                       model != NULL ? t.columns[i]->property : t.keys[i]);
-            lua_pop(L, 1);
-        }
-        hy_query_insert_row(q, values, t.n);
-        lua_settop(L, top);
-    }
-    hyl_query_check(L, q);
-    lua_pushinteger(L, last);
-    return 1;
-}
-
-/* q:_set(column, value) */
-static int query_set(lua_State *L)
-{
-    hy_query *q = hyl_check_query(L, 1);
-    size_t size;
-    const char *name = check_text(L, 2, "column", &size);
-    const hy_column *column = hy_query_model(q) != NULL ? hyl_check_writable(L, hy_query_model(q), 2) : NULL;
-    hy_query_set(q, name, size, hyl_to_expr(L, q, 3, NULL, column, name));
-    return done(L, q);
-}
-
-/* q:_increment(column, amount): column = column + amount */
-static int query_increment(lua_State *L)
-{
-    hy_query *q = hyl_check_query(L, 1);
-    size_t size;
-    const char *name = check_text(L, 2, "column", &size);
-    if (hy_query_model(q) != NULL)
-        hyl_check_writable(L, hy_query_model(q), 2);
-    if (lua_type(L, 3) != LUA_TNUMBER && hyl_typeof(L, 3) != HYL_DECIMAL)
-        return hyl_fail_argument(L, 3, "amount", "a number");
-    hy_expr *column = hy_expr_column(q, name, size);
-    hy_expr *amount = hyl_to_expr(L, q, 3, column, NULL, "amount");
-    hy_query_set(q, name, size, hy_expr_compare(q, HY_OP_ADD, column, amount));
-    return done(L, q);
-}
-
-static int query_delete(lua_State *L)
-{
-    hy_query *q = hyl_check_query(L, 1);
-    hy_query_delete(q);
-    return done(L, q);
-}
-
-static int query_truncate(lua_State *L)
-{
-    hy_query *q = hyl_check_query(L, 1);
-    hy_query_truncate(q);
-    return done(L, q);
-}
-
-/* q:_returning(list | true) */
-static int query_returning(lua_State *L)
-{
-    hy_query *q = hyl_check_query(L, 1);
-    if (!lua_istable(L, 2)) {
-        hy_query_returning(q, hy_expr_column(q, "*", 1), NULL);
-        return done(L, q);
-    }
-    for (lua_Integer i = 1; lua_rawgeti(L, 2, i) != LUA_TNIL; i++) {
-        hy_query_returning(q, hyl_to_operand(L, q, -1, false, "returning"), NULL);
-        lua_pop(L, 1);
-    }
-    return done(L, q);
-}
-
-/* A list of strings as C strings in a userdata left on the stack; the table keeps them alive. */
-static const char **check_names(lua_State *L, int index, const char *what, size_t *n)
-{
-    if (!lua_istable(L, index))
-        hyl_fail_argument(L, index, what, "a list of column names");
-    *n = lua_rawlen(L, index);
-    const char **names = lua_newuserdatauv(L, sizeof *names * (*n + 1), 0);
-    for (size_t i = 0; i < *n; i++) {
-        if (lua_rawgeti(L, index, (lua_Integer)i + 1) != LUA_TSTRING)
-            hyl_fail(L, HY_EINVALID_ARGUMENT, "%s: column names are text", what);
-        names[i] = lua_tostring(L, -1);
-        lua_pop(L, 1);
-    }
-    return names;
-}
-
-/* q:_onConflict(columns, "update" | "nothing", update_columns) */
-static int query_on_conflict(lua_State *L)
-{
-    static const char *const actions[] = {"update", "nothing", NULL};
-    hy_query *q = hyl_check_query(L, 1);
-    lua_settop(L, 4);
-    int action = check_word(L, 3, "onConflict", actions);
-    size_t n, n_update = 0;
-    const char **columns = check_names(L, 2, "conflict columns", &n);
-    const char **update = action == 0 ? check_names(L, 4, "update columns", &n_update) : NULL;
-    hy_query_on_conflict(q, columns, n, (hy_conflict_action)action, update, n_update);
-    return done(L, q);
-}
-
-/* q:_keyIs({ values in key order }) */
-static int query_key_is(lua_State *L)
-{
-    hy_query *q = hyl_check_query(L, 1);
-    luaL_checktype(L, 2, LUA_TTABLE);
-    const hy_model *model = hy_query_model(q);
-    size_t n = model != NULL ? hy_model_n_keys(model) : 0;
-    if (n == 0)
-        return hyl_fail(L, HY_EMODEL_HAS_NO_PRIMARY_KEY, "%s has no primary key",
-                        model != NULL ? hy_model_name(model) : "a plain table");
-    for (size_t i = 0; i < n; i++) {
-        const char *key = hy_model_key(model, i)->property;
-        lua_rawgeti(L, 2, (lua_Integer)i + 1);
-        hy_expr *lhs = column_named(q, key);
-        hy_expr *rhs = hyl_to_expr(L, q, -1, lhs, NULL, key);
-        hy_query_predicate(q, HY_SLOT_WHERE, HY_AND, false, hy_expr_compare(q, HY_OP_EQ, lhs, rhs));
-        lua_pop(L, 1);
-    }
-    return done(L, q);
-}
-
-/* q:_keyIn(properties, rows): one property: rows are values; several: rows are lists of values. */
-static int query_key_in(lua_State *L)
-{
-    hy_query *q = hyl_check_query(L, 1);
-    size_t n_columns;
-    const char **names = check_names(L, 2, "key", &n_columns);
-    luaL_checktype(L, 3, LUA_TTABLE);
-    size_t n = lua_rawlen(L, 3);
-    hy_expr **items = lua_newuserdatauv(L, sizeof *items * (n + 1), 0);
-    hy_expr **cells = lua_newuserdatauv(L, sizeof *cells * (2 * n_columns + 1), 0);
-    hy_expr **columns = cells + n_columns;
-    for (size_t c = 0; c < n_columns; c++)
-        columns[c] = column_named(q, names[c]);
-    hy_expr *lhs = n_columns == 1 ? columns[0] : hy_expr_row(q, columns, n_columns);
-    for (size_t i = 0; i < n; i++) {
-        lua_rawgeti(L, 3, (lua_Integer)i + 1);
-        if (n_columns == 1) {
-            items[i] = hyl_to_expr(L, q, -1, lhs, NULL, names[0]);
-        } else {
-            int row = lua_gettop(L);
-            luaL_checktype(L, row, LUA_TTABLE);
-            for (size_t c = 0; c < n_columns; c++) {
-                lua_rawgeti(L, row, (lua_Integer)c + 1);
-                cells[c] = hyl_to_expr(L, q, -1, columns[c], NULL, names[c]);
-                lua_pop(L, 1);
-            }
-            items[i] = hy_expr_row(q, cells, n_columns);
-        }
-        lua_pop(L, 1);
-    }
-    hy_query_predicate(q, HY_SLOT_WHERE, HY_AND, false, hy_expr_in(q, lhs, items, n, false));
-    return done(L, q);
-}
+/* ---- for lua/hysteria ------------------------------------------------------------------ */
 
 /* q:_guard(fn, ...): what fn(q, ...) adds is the engine's. */
 static int query_guard(lua_State *L)
@@ -847,7 +536,7 @@ static int query_guard(lua_State *L)
     hy_query_guard_end(q);
     if (status != LUA_OK)
         return lua_error(L);
-    return done(L, q);
+    return hyl_query_done(L, q);
 }
 
 /* ---- looking inside ----------------------------------------------------------------------------------- */
@@ -858,11 +547,9 @@ typedef struct part_question {
 } part_question;
 
 static const part_question part_questions[] = {
-    {"where", hy_query_has_where},       {"order", hy_query_has_order},
-    {"group", hy_query_has_group},       {"limit", hy_query_has_limit},
-    {"select", hy_query_has_select},     {"join", hy_query_has_join},
-    {"distinct", hy_query_is_distinct},  {"set", hy_query_has_set_operation},
-    {"lock", hy_query_has_lock},
+    {"where", hy_query_has_where},      {"order", hy_query_has_order},       {"group", hy_query_has_group},
+    {"limit", hy_query_has_limit},      {"select", hy_query_has_select},     {"join", hy_query_has_join},
+    {"distinct", hy_query_is_distinct}, {"set", hy_query_has_set_operation}, {"lock", hy_query_has_lock},
 };
 
 static int query_has(lua_State *L)
@@ -882,7 +569,7 @@ static int query_selects(lua_State *L)
 {
     hy_query *q = hyl_check_query(L, 1);
     size_t size;
-    const char *name = check_text(L, 2, "name", &size);
+    const char *name = hyl_check_text(L, 2, "name", &size);
     lua_pushboolean(L, hy_query_selects(q, name, size));
     return 1;
 }
@@ -971,7 +658,8 @@ static int query_count_over(lua_State *L)
 
 static bool needs_derived(const hy_query *q)
 {
-    return hy_query_has_group(q) || hy_query_is_distinct(q) || hy_query_has_set_operation(q) || hy_query_has_limit(q);
+    return hy_query_has_group(q) || hy_query_is_distinct(q) || hy_query_has_set_operation(q) ||
+           hy_query_has_limit(q);
 }
 
 /* q:_aggregate(func, column, distinct?) */
@@ -979,8 +667,8 @@ static int query_aggregate(lua_State *L)
 {
     hy_query *q = hyl_check_query(L, 1);
     size_t func_size, size;
-    const char *func = check_text(L, 2, "function", &func_size);
-    const char *column = check_text(L, 3, "column", &size);
+    const char *func = hyl_check_text(L, 2, "function", &func_size);
+    const char *column = hyl_check_text(L, 3, "column", &size);
     bool distinct = lua_toboolean(L, 4);
     bool is_count = strcmp(func, "count") == 0 && strcmp(column, "*") == 0;
     if (is_count && needs_derived(q)) {
@@ -1006,15 +694,17 @@ static int query_aggregate(lua_State *L)
     }
     hy_query *outer = hyl_new_query(L, 0);
     hy_query_from_query(outer, inner, "counted");
-    const hy_column *known = hy_query_model(q) != NULL ? hy_model_find_column(hy_query_model(q), column, size) : NULL;
+    const hy_column *known =
+        hy_query_model(q) != NULL ? hy_model_find_column(hy_query_model(q), column, size) : NULL;
     const char *name = known != NULL ? known->name : column;
-    hy_expr *arg = column_named(outer, name);
+    hy_expr *arg = hyl_column_named(outer, name);
     hy_query_select(outer, hy_expr_call(outer, func, func_size, &arg, 1, distinct), "value");
     hyl_query_check(L, outer);
     return 1;
 }
 
-/* ---- module ----------------------------------------------------------------------------------------------- */
+/* ---- module -----------------------------------------------------------------------------------------------
+ */
 
 /* core.query(model | table, { alias = }) */
 static int core_query(lua_State *L)
@@ -1110,15 +800,6 @@ void hyl_query_open(lua_State *L)
         {"lockForUpdate", query_lock_for_update},
         {"forShare", query_for_share},
         {"clone", query_clone},
-        {"_insert", query_insert},
-        {"_set", query_set},
-        {"_increment", query_increment},
-        {"_delete", query_delete},
-        {"_truncate", query_truncate},
-        {"_returning", query_returning},
-        {"_onConflict", query_on_conflict},
-        {"_keyIs", query_key_is},
-        {"_keyIn", query_key_in},
         {"_guard", query_guard},
         {"_has", query_has},
         {"_selects", query_selects},
@@ -1133,9 +814,11 @@ void hyl_query_open(lua_State *L)
     hyl_type_new(L, HYL_QUERY, "hysteria.query", methods, meta);
     lua_getfield(L, -1, "__index");
     hyl_predicate_open(L);
+    hyl_write_open(L);
     add_join_verbs(L);
     add_verbs(L, set_verbs, sizeof *set_verbs, sizeof set_verbs / sizeof *set_verbs, query_set_operation);
-    add_verbs(L, clear_verbs, sizeof *clear_verbs, sizeof clear_verbs / sizeof *clear_verbs, query_clear_part);
+    add_verbs(L, clear_verbs, sizeof *clear_verbs, sizeof clear_verbs / sizeof *clear_verbs,
+              query_clear_part);
     lua_setfield(L, -3, "queryMethods");
     lua_pop(L, 1);
 

@@ -1,198 +1,14 @@
 /*
- * source.c - data sources and the few functions that wait: fetch, execute, rawQuery...
- *
- * A running statement is a cursor userdata (so that a raise or a dropped coroutine gives
- * its connection back) taken from and returned to a list that the source keeps. Events for
- * observers are collected in C while the core runs and delivered between its steps: no Lua
- * runs inside the core.
+ * source.c - data sources: connecting, the pool's figures, and which transaction a statement
+ * joins. Running statements is run.c.
  */
 #include "binding.h"
 
-#include <limits.h>
-#include <stdio.h>
 #include <string.h>
-
-typedef enum result_mode { MODE_LIST, MODE_ONE, MODE_PLUCK, MODE_SCALAR, MODE_EXECUTE } result_mode;
-
-typedef struct hyl_cursor {
-    hy_cursor *cursor;
-} hyl_cursor;
 
 hyl_source *hyl_check_source(lua_State *L, int index)
 {
     return hyl_check(L, index, HYL_SOURCE);
-}
-
-/* ---- events ------------------------------------------------------------------------------------- */
-
-typedef struct event {
-    struct event *next;
-    hy_event event;
-    hy_status status;
-    char message[HY_ERROR_MESSAGE_SIZE];
-    hy_statement_kind kind;
-    bool has_raw;
-    char *table;
-    size_t size;
-    char text[];
-} event;
-
-typedef struct event_queue {
-    event *first, **last;
-} event_queue;
-
-static _Thread_local event_queue queue;
-
-/* Called by the core in the running thread; copies, touches no Lua. */
-static void on_event(void *ctx, const hy_event *e)
-{
-    (void)ctx;
-    event *copy = hy_alloc_zero(sizeof *copy + e->sql->size + 1);
-    if (copy == NULL)
-        return;
-    copy->event = *e;
-    copy->event.sql = NULL;
-    copy->event.error = NULL;
-    if (e->error != NULL) {
-        copy->status = e->error->status;
-        memcpy(copy->message, e->error->message, sizeof copy->message);
-    }
-    copy->kind = e->sql->kind;
-    copy->has_raw = e->sql->has_raw;
-    copy->table = e->sql->table != NULL ? hy_strdup(e->sql->table) : NULL;
-    copy->size = e->sql->size;
-    memcpy(copy->text, e->sql->text, e->sql->size);
-    if (queue.first == NULL)
-        queue.last = &queue.first;
-    *queue.last = copy;
-    queue.last = &copy->next;
-}
-
-static void free_event(event *e)
-{
-    hy_free(e->table);
-    hy_free(e);
-}
-
-void hyl_events_begin(hyl_source *s)
-{
-    (void)s;
-    while (queue.first != NULL) {
-        event *e = queue.first;
-        queue.first = e->next;
-        free_event(e);
-    }
-}
-
-static void push_params(lua_State *L, const hy_sql *sql)
-{
-    lua_createtable(L, (int)sql->n_binds, 0);
-    for (size_t i = 0; i < sql->n_binds; i++) {
-        if (sql->binds[i].sensitive)
-            lua_pushliteral(L, "[hidden]");
-        else
-            hyl_push_value(L, &sql->binds[i].value, true);
-        lua_rawseti(L, -2, (lua_Integer)i + 1);
-    }
-}
-
-static const char *operation_name(const event *e)
-{
-    static const char *const names[HY_STATEMENT_COUNT] = {
-        [HY_STATEMENT_SELECT] = "SELECT", [HY_STATEMENT_INSERT] = "INSERT",     [HY_STATEMENT_UPDATE] = "UPDATE",
-        [HY_STATEMENT_DELETE] = "DELETE", [HY_STATEMENT_TRUNCATE] = "TRUNCATE", [HY_STATEMENT_RAW] = "OTHER"};
-    return names[e->kind];
-}
-
-/* The table that an observer gets. */
-static void push_event(lua_State *L, const event *e, const hy_sql *sql)
-{
-    lua_createtable(L, 0, 12);
-    lua_pushinteger(L, (lua_Integer)e->event.id);
-    lua_setfield(L, -2, "id");
-    lua_pushstring(L, e->event.before ? "before" : e->status != HY_OK ? "error" : "after");
-    lua_setfield(L, -2, "phase");
-    lua_pushlstring(L, e->text, e->size);
-    lua_setfield(L, -2, "sql");
-    if (sql != NULL && sql->size == e->size && memcmp(sql->text, e->text, e->size) == 0)
-        push_params(L, sql);
-    else
-        lua_newtable(L);
-    lua_setfield(L, -2, "params");
-    lua_pushstring(L, operation_name(e));
-    lua_setfield(L, -2, "operation");
-    lua_pushboolean(L, e->has_raw);
-    lua_setfield(L, -2, "raw");
-    if (e->table != NULL) {
-        lua_pushstring(L, e->table);
-        lua_setfield(L, -2, "table");
-    }
-    if (e->event.before)
-        return;
-    lua_pushnumber(L, (double)e->event.duration_ns / 1e6);
-    lua_setfield(L, -2, "duration");
-    lua_pushinteger(L, e->event.rows);
-    lua_setfield(L, -2, "rows");
-    if (e->status != HY_OK) {
-        lua_createtable(L, 0, 2);
-        lua_pushstring(L, hy_status_name(e->status));
-        lua_setfield(L, -2, "code");
-        lua_pushstring(L, e->message);
-        lua_setfield(L, -2, "message");
-        lua_setfield(L, -2, "error");
-    }
-}
-
-/* Protected: observer function, event, sql. What the observer raises is its own affair. */
-static int call_observer(lua_State *L)
-{
-    const event *e = lua_touserdata(L, 2);
-    const hy_sql *sql = lua_touserdata(L, 3);
-    lua_pushvalue(L, 1);
-    push_event(L, e, sql);
-    lua_call(L, 1, 0);
-    return 0;
-}
-
-void hyl_events_deliver(lua_State *L, int source, const hy_sql *sql)
-{
-    if (queue.first == NULL)
-        return;
-    hyl_source *s = lua_touserdata(L, source);
-    luaL_checkstack(L, 8, NULL);
-    while (queue.first != NULL) {
-        event *e = queue.first;
-        queue.first = e->next;
-        lua_pushcfunction(L, call_observer);
-        lua_getiuservalue(L, source, HYL_SOURCE_OBSERVER);
-        lua_pushlightuserdata(L, e);
-        lua_pushlightuserdata(L, (void *)sql);
-        s->in_observer = true;
-        if (lua_pcall(L, 3, 0, 0) != LUA_OK)
-            lua_pop(L, 1);
-        s->in_observer = false;
-        free_event(e);
-    }
-}
-
-/* ---- waiting --------------------------------------------------------------------------------------- */
-
-void hyl_wait(lua_State *L, const hy_wait *wait)
-{
-    (void)L;
-    hy_wait_block(wait);
-}
-
-hy_status hyl_run_task(lua_State *L, int source, hy_task *task, hy_error *err)
-{
-    hy_wait wait;
-    hy_status status;
-    while ((status = hy_task_advance(task, &wait, err)) == HY_AGAIN) {
-        hyl_events_deliver(L, source, NULL);
-        hyl_wait(L, &wait);
-    }
-    hyl_events_deliver(L, source, NULL);
-    return status;
 }
 
 /* ---- the ambient transaction -------------------------------------------------------------------------- */
@@ -287,463 +103,9 @@ static int set_global(lua_State *L)
     return 0;
 }
 
-/* ---- options -------------------------------------------------------------------------------------------- */
-
-static lua_Integer integer_option(lua_State *L, int index, const char *name)
-{
-    lua_getfield(L, index, name);
-    int exact;
-    lua_Integer value = lua_tointegerx(L, -1, &exact);
-    if (!lua_isnil(L, -1) && (!exact || value < 0))
-        hyl_fail(L, HY_EINVALID_ARGUMENT, "option '%s' takes a whole number from 0", name);
-    lua_pop(L, 1);
-    return exact ? value : 0;
-}
-
-void hyl_run_options(lua_State *L, int source, int index, hyl_run *run)
-{
-    hyl_source *s = lua_touserdata(L, source);
-    memset(run, 0, sizeof *run);
-    run->options.may_block = true;
-    run->options.holder = run->holder;
-    if (s->in_observer)
-        hyl_fail(L, HY_EINVALID_ARGUMENT, "an observer cannot run statements");
-    bool ambient = true;
-    luaL_checkstack(L, 8, NULL);
-    if (lua_istable(L, index)) {
-        run->options.timeout = integer_option(L, index, "timeout");
-        run->options.limit = integer_option(L, index, "limit");
-        run->extra = (int)integer_option(L, index, "loads");
-        lua_getfield(L, index, "trx");
-        ambient = lua_isnil(L, -1);
-        if (!ambient && lua_toboolean(L, -1))
-            run->options.transaction = ((hyl_transaction *)hyl_check(L, -1, HYL_TRANSACTION))->trx;
-        lua_pop(L, 1);
-    }
-    lua_getiuservalue(L, source, HYL_SOURCE_GLOBAL);
-    bool maybe = s->n_ambient > 0 || !lua_isnil(L, -1);
-    lua_pop(L, 1);
-    if (ambient && maybe) {
-        hyl_push_ambient(L, source);
-        if (!lua_isnil(L, -1))
-            run->options.transaction = ((hyl_transaction *)hyl_check(L, -1, HYL_TRANSACTION))->trx;
-        lua_pop(L, 1);
-    }
-}
-
-/* ---- cursors ----------------------------------------------------------------------------------------------- */
-
-static int cursor_gc(lua_State *L)
-{
-    hyl_cursor *c = lua_touserdata(L, 1);
-    hy_cursor_free(c->cursor);
-    c->cursor = NULL;
-    return 0;
-}
-
-/* Push a cursor userdata that nothing else uses. */
-static hyl_cursor *take_cursor(lua_State *L, int source)
-{
-    hyl_source *s = lua_touserdata(L, source);
-    if (s->n_free > 0) {
-        lua_getiuservalue(L, source, HYL_SOURCE_CURSORS);
-        lua_rawgeti(L, -1, s->n_free);
-        lua_pushboolean(L, 0);
-        lua_rawseti(L, -3, s->n_free);
-        s->n_free--;
-        lua_replace(L, -2);
-        return lua_touserdata(L, -1);
-    }
-    hyl_cursor *c = hyl_new(L, HYL_CURSOR, sizeof *c, 0);
-    c->cursor = hy_cursor_new();
-    if (c->cursor == NULL)
-        hyl_fail(L, HY_EOUT_OF_MEMORY, "out of memory");
-    return c;
-}
-
-/* Put an idle cursor at `index` back on the list. */
-static void give_cursor(lua_State *L, int source, int index)
-{
-    enum { KEEP = 16 };
-    hyl_source *s = lua_touserdata(L, source);
-    if (s->n_free >= KEEP)
-        return;
-    lua_getiuservalue(L, source, HYL_SOURCE_CURSORS);
-    lua_pushvalue(L, index);
-    lua_rawseti(L, -2, s->n_free + 1);
-    s->n_free++;
-    lua_pop(L, 1);
-}
-
-/* ---- running -------------------------------------------------------------------------------------------------- */
-
-/* One call while it runs. Stack: 1 source, 2 query or text, 3 .. arguments; cursor at `at`. */
-typedef struct run_state {
-    hyl_run run;
-    hy_cursor *cursor;
-    int at;    /* index of the cursor userdata */
-    int model; /* index of the model userdata, 0: none */
-    result_mode mode;
-    bool found; /* MODE_SCALAR: there was a row */
-} run_state;
-
-static int fail_run(lua_State *L, run_state *r, const hy_error *err)
-{
-    hy_sql sql = *hy_cursor_sql(r->cursor);
-    hy_cursor_finish(r->cursor);
-    hyl_events_deliver(L, 1, &sql);
-    give_cursor(L, 1, r->at);
-    return hyl_raise_sql(L, err, &sql);
-}
-
-/* A pool whose connections are all held by garbage gives them back to the collector. */
-static bool collect_once(lua_State *L, hy_status status, bool *collected)
-{
-    if (*collected || (status != HY_EPOOL_SELF_DEADLOCK && status != HY_EPOOL_TIMEOUT))
-        return false;
-    *collected = true;
-    lua_gc(L, LUA_GCCOLLECT);
-    return true;
-}
-
-typedef hy_status (*starter)(lua_State *L, run_state *r, hy_source *source, hy_error *err);
-
-static hy_status start_query(lua_State *L, run_state *r, hy_source *source, hy_error *err)
-{
-    return hy_cursor_start(r->cursor, source, lua_touserdata(L, 2), &r->run.options, err);
-}
-
-/* Start and run up to the first row. */
-static hy_status begin_run(lua_State *L, run_state *r, starter start, hy_error *err)
-{
-    hyl_source *s = hyl_check_source(L, 1);
-    bool collected = false;
-    hyl_events_begin(s);
-    for (;;) {
-        hy_status status = start(L, r, s->source, err);
-        hy_wait wait;
-        while (status == HY_OK && (status = hy_task_advance(hy_cursor_task(r->cursor), &wait, err)) == HY_AGAIN) {
-            hyl_events_deliver(L, 1, hy_cursor_sql(r->cursor));
-            hyl_wait(L, &wait);
-            status = HY_OK;
-        }
-        if (status == HY_OK || !collect_once(L, status, &collected))
-            return status;
-    }
-}
-
-static hy_status next_row(lua_State *L, run_state *r, const hy_value **row, hy_error *err)
-{
-    hy_wait wait;
-    hy_status status;
-    while ((status = hy_cursor_next(r->cursor, row, &wait, err)) == HY_AGAIN)
-        hyl_wait(L, &wait);
-    return status;
-}
-
-/* Rows as tables into the list at `list`; MODE_ONE stops after the first. */
-static hy_status read_rows(lua_State *L, run_state *r, const hyl_plan *plan, int list, hy_error *err)
-{
-    hyl_plan_push_keys(L, plan);
-    int base = list + 1, top = lua_gettop(L);
-    lua_Integer n = 0;
-    for (;;) {
-        const hy_value *row;
-        hy_status status = next_row(L, r, &row, err);
-        if (status != HY_OK)
-            return status;
-        status = hyl_plan_push_row(L, plan, row, base, r->run.extra, err);
-        if (status != HY_OK)
-            return status;
-        lua_rawseti(L, list, ++n);
-        lua_settop(L, top);
-    }
-}
-
-static hy_status read_values(lua_State *L, run_state *r, const hyl_plan *plan, int list, hy_error *err)
-{
-    lua_Integer n = 0;
-    for (;;) {
-        const hy_value *row;
-        hy_status status = next_row(L, r, &row, err);
-        if (status != HY_OK)
-            return status;
-        status = hyl_plan_push_first(L, plan, row, err);
-        if (status != HY_OK)
-            return status;
-        lua_rawseti(L, list, ++n);
-        lua_settop(L, list);
-    }
-}
-
-/* Nothing is kept: a write, or the rest after one row. */
-static hy_status drain(lua_State *L, run_state *r, hy_error *err)
-{
-    const hy_value *row;
-    hy_status status;
-    while ((status = next_row(L, r, &row, err)) == HY_OK)
-        ;
-    return status;
-}
-
-/* The first row as one table (or value) on top of the stack, or nil; then the rest. */
-static hy_status read_one(lua_State *L, run_state *r, const hyl_plan *plan, hy_error *err)
-{
-    int result = lua_gettop(L) + 1;
-    const hy_value *row;
-    hy_status status = next_row(L, r, &row, err);
-    if (status == HY_DONE) {
-        lua_pushnil(L);
-        return HY_DONE;
-    }
-    if (status != HY_OK)
-        return status;
-    r->found = true;
-    if (r->mode == MODE_SCALAR) {
-        status = plan->n == 0 || row[0].type == HY_NULL ? (lua_pushnil(L), HY_OK)
-                                                        : hyl_plan_push_first(L, plan, row, err);
-    } else {
-        lua_pushnil(L);
-        hyl_plan_push_keys(L, plan);
-        status = hyl_plan_push_row(L, plan, row, result + 1, r->run.extra, err);
-        if (status == HY_OK)
-            lua_replace(L, result);
-        lua_settop(L, result);
-    }
-    return status == HY_OK ? drain(L, r, err) : status;
-}
-
-/* Raw rows that become records: names that are the model's columns are read as such. */
-static const hy_result_column *model_columns(lua_State *L, run_state *r, size_t n)
-{
-    const hy_model *model = ((hyl_model *)lua_touserdata(L, r->model))->model;
-    hy_result_column *columns = lua_newuserdatauv(L, sizeof *columns * (n + 1), 0);
-    memcpy(columns, hy_cursor_columns(r->cursor), sizeof *columns * n);
-    for (size_t i = 0; i < n; i++) {
-        const hy_column *c = hy_model_find_column(model, columns[i].name, strlen(columns[i].name));
-        if (c != NULL)
-            columns[i] = (hy_result_column){c->property, c->kind, c};
-    }
-    return columns;
-}
-
-static const hyl_plan *get_plan(lua_State *L, run_state *r)
-{
-    const hy_sql *sql = hy_cursor_sql(r->cursor);
-    size_t n = hy_cursor_n_columns(r->cursor);
-    if (r->model == 0 || sql->kind != HY_STATEMENT_RAW)
-        return hyl_plan_get(L, sql, hy_cursor_columns(r->cursor), n, r->model);
-    const hyl_plan *plan = hyl_plan_get(L, sql, model_columns(L, r, n), n, r->model);
-    lua_pop(L, 1);
-    return plan;
-}
-
-static int run(lua_State *L, run_state *r, starter start)
-{
-    hy_error err;
-    hyl_cursor *c = take_cursor(L, 1);
-    r->cursor = c->cursor;
-    r->at = lua_gettop(L);
-    if (begin_run(L, r, start, &err) != HY_OK)
-        return fail_run(L, r, &err);
-
-    hy_status status;
-    const hyl_plan *plan = NULL;
-    if (r->mode != MODE_EXECUTE) {
-        plan = get_plan(L, r);
-        if (plan == NULL) {
-            hy_fail_oom(&err);
-            return fail_run(L, r, &err);
-        }
-    }
-    switch (r->mode) {
-    case MODE_EXECUTE:
-        status = drain(L, r, &err);
-        break;
-    case MODE_LIST:
-    case MODE_PLUCK:
-        lua_newtable(L);
-        status = (r->mode == MODE_LIST ? read_rows : read_values)(L, r, plan, r->at + 1, &err);
-        break;
-    default:
-        status = read_one(L, r, plan, &err);
-        break;
-    }
-    if (status != HY_DONE)
-        return fail_run(L, r, &err);
-    lua_settop(L, r->mode == MODE_EXECUTE ? r->at : r->at + 1);
-    hyl_events_deliver(L, 1, hy_cursor_sql(r->cursor));
-    if (r->mode == MODE_EXECUTE) {
-        lua_pushinteger(L, hy_cursor_affected(r->cursor));
-        lua_pushinteger(L, hy_cursor_insert_id(r->cursor));
-        give_cursor(L, 1, r->at);
-        return 2;
-    }
-    give_cursor(L, 1, r->at);
-    if (r->mode != MODE_SCALAR)
-        return 1;
-    lua_pushboolean(L, r->found);
-    return 2;
-}
-
-/* core.fetch, fetchOne, pluck, scalar, execute (source, q, opts) */
-static int run_query(lua_State *L, result_mode mode)
-{
-    run_state r = {.mode = mode};
-    lua_settop(L, 3);
-    hyl_check_source(L, 1);
-    hyl_check_query(L, 2);
-    hyl_run_options(L, 1, 3, &r.run);
-    if (mode == MODE_ONE || mode == MODE_SCALAR)
-        r.run.options.limit = 1;
-    if (lua_getiuservalue(L, 2, HYL_QUERY_MODEL) != LUA_TNIL && mode != MODE_EXECUTE)
-        r.model = 4;
-    return run(L, &r, start_query);
-}
-
-static int core_fetch(lua_State *L)
-{
-    return run_query(L, MODE_LIST);
-}
-static int core_fetch_one(lua_State *L)
-{
-    return run_query(L, MODE_ONE);
-}
-static int core_pluck(lua_State *L)
-{
-    return run_query(L, MODE_PLUCK);
-}
-static int core_scalar(lua_State *L)
-{
-    return run_query(L, MODE_SCALAR);
-}
-static int core_execute(lua_State *L)
-{
-    return run_query(L, MODE_EXECUTE);
-}
-
-/* ---- raw SQL ------------------------------------------------------------------------------------------------------ */
-
-typedef struct raw_binds {
-    hy_bind *binds;
-    const char **names; /* NULL: positional */
-    size_t n;
-} raw_binds;
-
-/* Decimals and JSON values need text of their own: kept as Lua strings in the table at `keep`. */
-static hy_value bind_value(lua_State *L, int index, int keep)
-{
-    hy_value value;
-    char scratch[HY_VALUE_SCRATCH_SIZE];
-    size_t size;
-    if (hyl_to_value(L, index, &value, scratch))
-        return value;
-    hy_type type;
-    if (hyl_typeof(L, index) == HYL_DECIMAL) {
-        char text[HY_DECIMAL_TEXT_SIZE];
-        size = hy_decimal_format(lua_touserdata(L, index), text);
-        lua_pushlstring(L, text, size);
-        type = HY_DECIMAL;
-    } else if (hyl_json_tagged(L, index)) {
-        hyl_json_encode(L, index);
-        type = HY_JSON;
-    } else {
-        hyl_fail(L, lua_isnil(L, index) ? HY_ENIL_VALUE : HY_EINVALID_ARGUMENT, "params: a %s is no value%s",
-                 luaL_typename(L, index), lua_isnil(L, index) ? " (sql.null means NULL)" : "");
-        return hy_null();
-    }
-    const char *text = lua_tolstring(L, -1, &size);
-    lua_rawseti(L, keep, (lua_Integer)lua_rawlen(L, keep) + 1);
-    return hy_bytes(type, text, size);
-}
-
-/* Read the params table at index; leaves blocks on the stack that own what is borrowed. */
-static void read_params(lua_State *L, int index, raw_binds *out)
-{
-    memset(out, 0, sizeof *out);
-    if (lua_isnoneornil(L, index))
-        return;
-    if (!lua_istable(L, index))
-        hyl_fail_argument(L, index, "params", "a table");
-    hyl_check_plain(L, index, "params");
-    size_t n = 0, n_list = lua_rawlen(L, index);
-    for (lua_pushnil(L); lua_next(L, index); lua_pop(L, 1))
-        n++;
-    luaL_checkstack(L, 8, NULL);
-    lua_newtable(L);
-    int keep = lua_gettop(L);
-    out->binds = lua_newuserdatauv(L, sizeof *out->binds * (n + 1), 0);
-    const char **names = lua_newuserdatauv(L, sizeof *names * (n + 1), 0);
-    memset(out->binds, 0, sizeof *out->binds * (n + 1));
-    if (n_list > 0 && n_list != n)
-        hyl_fail(L, HY_ENIL_VALUE, "params: a list with holes or keys (sql.null means NULL)");
-    out->n = n;
-    if (n_list > 0 || n == 0) {
-        for (size_t i = 0; i < n; i++) {
-            lua_rawgeti(L, index, (lua_Integer)i + 1);
-            out->binds[i].value = bind_value(L, lua_gettop(L), keep);
-            lua_pop(L, 1);
-        }
-        return;
-    }
-    out->names = names;
-    size_t i = 0;
-    for (lua_pushnil(L); lua_next(L, index); lua_pop(L, 1), i++) {
-        if (lua_type(L, -2) != LUA_TSTRING)
-            hyl_fail(L, HY_EINVALID_ARGUMENT, "params: keys are names or positions from 1");
-        names[i] = lua_tostring(L, -2);
-        out->binds[i].value = bind_value(L, lua_gettop(L), keep);
-    }
-}
-
-typedef struct raw_run {
-    run_state r; /* first: starters get a pointer to it */
-    raw_binds binds;
-} raw_run;
-
-static hy_status start_raw(lua_State *L, run_state *r, hy_source *source, hy_error *err)
-{
-    const raw_run *raw = (const raw_run *)r;
-    size_t size;
-    const char *text = lua_tolstring(L, 2, &size);
-    return hy_cursor_start_raw(r->cursor, source, text, size, raw->binds.binds, raw->binds.names, raw->binds.n,
-                               &r->run.options, err);
-}
-
-/* core.rawQuery(source, text, params, opts) -> rows, { affectedRows, insertId } */
-static int core_raw_query(lua_State *L)
-{
-    raw_run raw = {.r = {.mode = MODE_LIST}};
-    lua_settop(L, 4);
-    hyl_check_source(L, 1);
-    if (lua_type(L, 2) != LUA_TSTRING)
-        return hyl_fail_argument(L, 2, "sql", "SQL text");
-    hyl_run_options(L, 1, 4, &raw.r.run);
-    read_params(L, 3, &raw.binds);
-    run(L, &raw.r, start_raw);
-    lua_createtable(L, 0, 2);
-    lua_pushinteger(L, hy_cursor_affected(raw.r.cursor));
-    lua_setfield(L, -2, "affectedRows");
-    lua_pushinteger(L, hy_cursor_insert_id(raw.r.cursor));
-    lua_setfield(L, -2, "insertId");
-    return 2;
-}
-
-/* core.fetchRaw(source, text, params, model, opts) -> records, columns found by name */
-static int core_fetch_raw(lua_State *L)
-{
-    raw_run raw = {.r = {.mode = MODE_LIST, .model = 4}};
-    lua_settop(L, 5);
-    hyl_check_source(L, 1);
-    if (lua_type(L, 2) != LUA_TSTRING)
-        return hyl_fail_argument(L, 2, "sql", "SQL text");
-    hyl_check_model(L, 4);
-    hyl_run_options(L, 1, 5, &raw.r.run);
-    read_params(L, 3, &raw.binds);
-    return run(L, &raw.r, start_raw);
-}
-
-/* ---- source --------------------------------------------------------------------------------------------------------- */
+/* ---- source
+ * ---------------------------------------------------------------------------------------------------------
+ */
 
 static const char *config_text(lua_State *L, int index, const char *name)
 {
@@ -825,16 +187,17 @@ static int core_connect(lua_State *L)
     lua_settop(L, 1);
     hy_source_config config = {
         .type = config_text(L, 1, "type"),
-        .connect = {
-            .host = config_text(L, 1, "host"),
-            .port = (int)config_number(L, 1, "port"),
-            .user = config_text(L, 1, "username"),
-            .password = config_text(L, 1, "password"),
-            .database = config_text(L, 1, "database"),
-            .schema = config_text(L, 1, "schema"),
-            .application_name = config_text(L, 1, "applicationName"),
-            .timezone = config_text(L, 1, "timezone"),
-        },
+        .connect =
+            {
+                .host = config_text(L, 1, "host"),
+                .port = (int)config_number(L, 1, "port"),
+                .user = config_text(L, 1, "username"),
+                .password = config_text(L, 1, "password"),
+                .database = config_text(L, 1, "database"),
+                .schema = config_text(L, 1, "schema"),
+                .application_name = config_text(L, 1, "applicationName"),
+                .timezone = config_text(L, 1, "timezone"),
+            },
         .connect_timeout = config_number(L, 1, "connectTimeout"),
         .statement_timeout = config_number(L, 1, "statementTimeout"),
         .statement_cache = (int)config_number(L, 1, "statementCache"),
@@ -896,11 +259,18 @@ static int source_stats(lua_State *L)
         const char *name;
         lua_Integer value;
     } fields[] = {
-        {"size", stats.size},         {"idle", stats.idle},       {"leased", stats.leased},
-        {"connecting", stats.connecting}, {"waiting", stats.waiting}, {"max", stats.max},
-        {"acquired", (lua_Integer)stats.acquired}, {"waited", (lua_Integer)stats.waited},
-        {"timeouts", (lua_Integer)stats.timeouts}, {"created", (lua_Integer)stats.created},
-        {"closed", (lua_Integer)stats.closed},     {"discarded", (lua_Integer)stats.discarded},
+        {"size", stats.size},
+        {"idle", stats.idle},
+        {"leased", stats.leased},
+        {"connecting", stats.connecting},
+        {"waiting", stats.waiting},
+        {"max", stats.max},
+        {"acquired", (lua_Integer)stats.acquired},
+        {"waited", (lua_Integer)stats.waited},
+        {"timeouts", (lua_Integer)stats.timeouts},
+        {"created", (lua_Integer)stats.created},
+        {"closed", (lua_Integer)stats.closed},
+        {"discarded", (lua_Integer)stats.discarded},
     };
     lua_createtable(L, 0, (int)(sizeof fields / sizeof *fields));
     for (size_t i = 0; i < sizeof fields / sizeof *fields; i++) {
@@ -943,8 +313,7 @@ static int source_observe(lua_State *L)
     if (on)
         luaL_checktype(L, 2, LUA_TFUNCTION);
     lua_setiuservalue(L, 1, HYL_SOURCE_OBSERVER);
-    hy_source_set_observer(s->source, on ? on_event : NULL, NULL);
-    s->observed = on;
+    hy_source_set_observer(s->source, on ? hyl_on_event : NULL, NULL);
     return 0;
 }
 
@@ -959,7 +328,7 @@ static int source_ping(lua_State *L)
     lua_createtable(L, 0, 1);
     lua_pushinteger(L, timeout);
     lua_setfield(L, -2, "timeout");
-    core_raw_query(L);
+    hyl_raw_query(L);
     return 0;
 }
 
@@ -977,21 +346,23 @@ static int core_sleep(lua_State *L)
 void hyl_source_open(lua_State *L)
 {
     static const luaL_Reg methods[] = {
-        {"close", source_close}, {"isOpen", source_is_open}, {"type", source_type},       {"name", source_name},
-        {"stats", source_stats}, {"can", source_can},        {"observe", source_observe}, {"ping", source_ping},
+        {"close", source_close},        {"isOpen", source_is_open},
+        {"type", source_type},          {"name", source_name},
+        {"stats", source_stats},        {"can", source_can},
+        {"observe", source_observe},    {"ping", source_ping},
         {"maxBinds", source_max_binds}, {NULL, NULL},
     };
     static const luaL_Reg meta[] = {{"__gc", source_gc}, {"__close", source_close}, {NULL, NULL}};
-    static const luaL_Reg cursor_meta[] = {{"__gc", cursor_gc}, {NULL, NULL}};
     static const luaL_Reg functions[] = {
-        {"connect", core_connect},      {"fetch", core_fetch},           {"fetchOne", core_fetch_one},
-        {"pluck", core_pluck},          {"scalar", core_scalar},         {"execute", core_execute},
-        {"rawQuery", core_raw_query},   {"fetchRaw", core_fetch_raw},    {"sleep", core_sleep},           {"ambientPush", ambient_push},
-        {"ambientPop", ambient_pop},    {"ambient", core_ambient},       {"setGlobal", set_global},
+        {"connect", core_connect},
+        {"sleep", core_sleep},
+        {"ambientPush", ambient_push},
+        {"ambientPop", ambient_pop},
+        {"ambient", core_ambient},
+        {"setGlobal", set_global},
         {NULL, NULL},
     };
     hyl_type_new(L, HYL_SOURCE, "hysteria.source", methods, meta);
-    hyl_type_new(L, HYL_CURSOR, "hysteria.cursor", NULL, cursor_meta);
-    lua_pop(L, 2);
+    lua_pop(L, 1);
     luaL_setfuncs(L, functions, 0);
 }

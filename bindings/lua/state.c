@@ -5,17 +5,30 @@
 
 #include <string.h>
 
-static const char state_key = 0;              /* registry: the hyl_state userdata */
-static const char type_key = 0;               /* metatable: our type number */
-static const char meta_keys[HYL_TYPE_COUNT];  /* registry: metatables */
+static const char state_key = 0;             /* registry: the hyl_state userdata */
+static const char type_key = 0;              /* metatable: our type number */
+static const char meta_keys[HYL_TYPE_COUNT]; /* registry: metatables */
 
 static const char *const type_names[HYL_TYPE_COUNT] = {
-    [HYL_NONE] = "value",       [HYL_NULL] = "null",     [HYL_JSON_NULL] = "jsonNull",
-    [HYL_DECIMAL] = "decimal",  [HYL_BINARY] = "binary", [HYL_RAW] = "raw",
-    [HYL_OP] = "op",            [HYL_GROUP] = "group",   [HYL_FUNC] = "func",
-    [HYL_COL] = "col",          [HYL_CASE] = "case",     [HYL_GIVEN] = "given",
-    [HYL_MODEL] = "model",      [HYL_QUERY] = "query",   [HYL_SOURCE] = "source",
-    [HYL_TRANSACTION] = "transaction", [HYL_CURSOR] = "cursor", [HYL_STATE] = "state", [HYL_JSON] = "json",
+    [HYL_NONE] = "value",
+    [HYL_NULL] = "null",
+    [HYL_JSON_NULL] = "jsonNull",
+    [HYL_DECIMAL] = "decimal",
+    [HYL_BINARY] = "binary",
+    [HYL_RAW] = "raw",
+    [HYL_OP] = "op",
+    [HYL_GROUP] = "group",
+    [HYL_FUNC] = "func",
+    [HYL_COL] = "col",
+    [HYL_CASE] = "case",
+    [HYL_GIVEN] = "given",
+    [HYL_MODEL] = "model",
+    [HYL_QUERY] = "query",
+    [HYL_SOURCE] = "source",
+    [HYL_TRANSACTION] = "transaction",
+    [HYL_CURSOR] = "cursor",
+    [HYL_STATE] = "state",
+    [HYL_JSON] = "json",
 };
 
 const char *hyl_type_name(hyl_type type)
@@ -23,7 +36,8 @@ const char *hyl_type_name(hyl_type type)
     return type_names[type];
 }
 
-void hyl_type_new(lua_State *L, hyl_type type, const char *name, const luaL_Reg *methods, const luaL_Reg *meta)
+void hyl_type_new(lua_State *L, hyl_type type, const char *name, const luaL_Reg *methods,
+                  const luaL_Reg *meta)
 {
     lua_createtable(L, 0, 8);
     lua_pushinteger(L, type);

@@ -16,7 +16,8 @@ static hyl_transaction *check_transaction(lua_State *L)
 
 static hy_isolation isolation_option(lua_State *L, int index)
 {
-    static const char *const words[] = {"", "READ UNCOMMITTED", "READ COMMITTED", "REPEATABLE READ", "SERIALIZABLE"};
+    static const char *const words[] = {"", "READ UNCOMMITTED", "READ COMMITTED", "REPEATABLE READ",
+                                        "SERIALIZABLE"};
     lua_getfield(L, index, "isolation");
     hy_isolation isolation = HY_ISOLATION_DEFAULT;
     if (lua_type(L, -1) == LUA_TSTRING) {
@@ -58,7 +59,7 @@ static int core_begin(lua_State *L)
     lua_setiuservalue(L, -2, 1);
     t->id = ++hyl_state_get(L)->event_id;
     hy_error err;
-    hyl_events_begin(s);
+    hyl_events_begin();
     for (int attempt = 0;; attempt++) {
         hy_status status = hy_transaction_start(s->source, &options, &t->trx, &err);
         if (status == HY_OK)
@@ -184,11 +185,16 @@ static int transaction_close(lua_State *L)
 void hyl_transaction_open(lua_State *L)
 {
     static const luaL_Reg methods[] = {
-        {"commit", transaction_commit},       {"rollback", transaction_rollback},
-        {"savepoint", transaction_savepoint}, {"release", transaction_release},
-        {"rollbackTo", transaction_rollback_to}, {"state", transaction_state},
-        {"depth", transaction_depth},         {"source", transaction_source},
-        {"id", transaction_id},               {NULL, NULL},
+        {"commit", transaction_commit},
+        {"rollback", transaction_rollback},
+        {"savepoint", transaction_savepoint},
+        {"release", transaction_release},
+        {"rollbackTo", transaction_rollback_to},
+        {"state", transaction_state},
+        {"depth", transaction_depth},
+        {"source", transaction_source},
+        {"id", transaction_id},
+        {NULL, NULL},
     };
     static const luaL_Reg meta[] = {{"__gc", transaction_gc}, {"__close", transaction_close}, {NULL, NULL}};
     hyl_type_new(L, HYL_TRANSACTION, "hysteria.transaction", methods, meta);

@@ -90,11 +90,12 @@ static int core_op(lua_State *L)
     int arity = hy_op_arity(op);
     int want = arity < 0 ? 1 : arity - 1;
     if (given != want && !(op == HY_OP_BETWEEN || op == HY_OP_NOT_BETWEEN))
-        return hyl_fail(L, HY_EINVALID_ARGUMENT, "operator '%s' takes %d value%s, got %d", hy_op_word(op), want,
-                        want == 1 ? "" : "s", given);
+        return hyl_fail(L, HY_EINVALID_ARGUMENT, "operator '%s' takes %d value%s, got %d", hy_op_word(op),
+                        want, want == 1 ? "" : "s", given);
     for (int i = 2; i <= given + 1; i++)
         if (lua_isnil(L, i))
-            return hyl_fail(L, HY_ENIL_VALUE, "nil given to operator '%s' (sql.null means NULL)", hy_op_word(op));
+            return hyl_fail(L, HY_ENIL_VALUE, "nil given to operator '%s' (sql.null means NULL)",
+                            hy_op_word(op));
     pack(L, 2);
     return push_node(L, HYL_OP, hy_op_word(op), strlen(hy_op_word(op)));
 }
@@ -263,7 +264,8 @@ void hyl_check_plain(lua_State *L, int index, const char *what)
 }
 
 /* Decimals are bound as their canonical text. */
-static hy_expr *decimal_expr(lua_State *L, hy_query *q, int index, const hy_expr *like, const hy_column *column)
+static hy_expr *decimal_expr(lua_State *L, hy_query *q, int index, const hy_expr *like,
+                             const hy_column *column)
 {
     const hy_decimal *d = lua_touserdata(L, index);
     char text[HY_DECIMAL_TEXT_SIZE];
@@ -310,7 +312,8 @@ static hy_value date_table(lua_State *L, int index, hy_kind kind)
 
 static bool is_date_kind(hy_kind kind)
 {
-    return kind == HY_KIND_DATE || kind == HY_KIND_TIME || kind == HY_KIND_DATETIME || kind == HY_KIND_TIMESTAMP;
+    return kind == HY_KIND_DATE || kind == HY_KIND_TIME || kind == HY_KIND_DATETIME ||
+           kind == HY_KIND_TIMESTAMP;
 }
 
 static bool is_json_kind(hy_kind kind)
@@ -343,7 +346,8 @@ static hy_expr *to_expr(lua_State *L, hy_query *q, int index, const hy_expr *lik
         return decimal_expr(L, q, index, like, column);
     if (type == HYL_RAW || type == HYL_FUNC || type == HYL_COL || type == HYL_CASE || type == HYL_QUERY)
         return node_expr(L, q, index, type, what, depth);
-    if (is_json_kind(kind) && type != HYL_NULL && !lua_isnoneornil(L, index) && (column != NULL || lua_istable(L, index)))
+    if (is_json_kind(kind) && type != HYL_NULL && !lua_isnoneornil(L, index) &&
+        (column != NULL || lua_istable(L, index)))
         return json_expr(L, q, index, like, column);
 
     hy_value value;
@@ -359,8 +363,8 @@ static hy_expr *to_expr(lua_State *L, hy_query *q, int index, const hy_expr *lik
         else if (hyl_json_tagged(L, index))
             return json_expr(L, q, index, like, column);
         else
-            hyl_fail(L, HY_EINVALID_ARGUMENT, "%s: a table where one value is expected (operators are made by sql.op)",
-                     what);
+            hyl_fail(L, HY_EINVALID_ARGUMENT,
+                     "%s: a table where one value is expected (operators are made by sql.op)", what);
     }
     if (column != NULL)
         return hy_expr_value_for(q, column, &value);
@@ -368,7 +372,8 @@ static hy_expr *to_expr(lua_State *L, hy_query *q, int index, const hy_expr *lik
 }
 
 /* The arguments of a node (table at `args`) as expressions in the query's own list. */
-static hy_expr **node_list(lua_State *L, hy_query *q, int args, int n, const char *what, int depth, hy_expr **list)
+static hy_expr **node_list(lua_State *L, hy_query *q, int args, int n, const char *what, int depth,
+                           hy_expr **list)
 {
     luaL_checkstack(L, 8, NULL);
     for (int i = 0; i < n; i++) {
@@ -538,19 +543,16 @@ void hyl_value_open(lua_State *L)
         const char *name;
         const luaL_Reg *meta;
     } types[] = {
-        {HYL_NULL, "hysteria.null", null_meta},
-        {HYL_BINARY, "hysteria.binary", binary_meta},
-        {HYL_RAW, "hysteria.raw", NULL},
-        {HYL_OP, "hysteria.op", NULL},
-        {HYL_GROUP, "hysteria.group", NULL},
-        {HYL_FUNC, "hysteria.func", NULL},
-        {HYL_COL, "hysteria.col", NULL},
-        {HYL_CASE, "hysteria.case", NULL},
+        {HYL_NULL, "hysteria.null", null_meta}, {HYL_BINARY, "hysteria.binary", binary_meta},
+        {HYL_RAW, "hysteria.raw", NULL},        {HYL_OP, "hysteria.op", NULL},
+        {HYL_GROUP, "hysteria.group", NULL},    {HYL_FUNC, "hysteria.func", NULL},
+        {HYL_COL, "hysteria.col", NULL},        {HYL_CASE, "hysteria.case", NULL},
         {HYL_GIVEN, "hysteria.given", NULL},
     };
     static const luaL_Reg functions[] = {
-        {"raw", core_raw},   {"op", core_op},     {"group", core_group},   {"given", core_given}, {"func", core_func},
-        {"col", core_col},   {"case", core_case}, {"binary", core_binary}, {"kind", core_kind},   {NULL, NULL},
+        {"raw", core_raw},   {"op", core_op},   {"group", core_group}, {"given", core_given},
+        {"func", core_func}, {"col", core_col}, {"case", core_case},   {"binary", core_binary},
+        {"kind", core_kind}, {NULL, NULL},
     };
     for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
         hyl_type_new(L, types[i].type, types[i].name, NULL, types[i].meta);

@@ -15,17 +15,16 @@
 
 enum { EXIT_USAGE = 2, EXIT_INTERRUPTED = 130 };
 
-static const char usage[] =
-    "usage: hysteria-lua [options] [script.lua [arguments]]\n"
-    "\n"
-    "  script.lua       run a file; `arg` holds the arguments\n"
-    "  -                run standard input\n"
-    "  -e CODE          run CODE (may be given several times, before the script)\n"
-    "  -v, --version    print versions\n"
-    "  -h, --help       print this\n"
-    "\n"
-    "Globals besides Lua's own: hysteria, sql.\n"
-    "Exit: 0 fine, 1 the script failed, 2 wrong usage, 130 interrupted.\n";
+static const char usage[] = "usage: hysteria-lua [options] [script.lua [arguments]]\n"
+                            "\n"
+                            "  script.lua       run a file; `arg` holds the arguments\n"
+                            "  -                run standard input\n"
+                            "  -e CODE          run CODE (may be given several times, before the script)\n"
+                            "  -v, --version    print versions\n"
+                            "  -h, --help       print this\n"
+                            "\n"
+                            "Globals besides Lua's own: hysteria, sql.\n"
+                            "Exit: 0 fine, 1 the script failed, 2 wrong usage, 130 interrupted.\n";
 
 /* ---- interruption -------------------------------------------------------------------------------- */
 

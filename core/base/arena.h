@@ -21,8 +21,8 @@ typedef struct hy_arena {
     hy_arena_block *blocks; /* heap blocks, newest first */
     char *first;            /* the caller's block, may be NULL */
     size_t first_size;
-    size_t total;           /* bytes handed out */
-    size_t limit;           /* total may not pass this; 0 = HY_ARENA_LIMIT */
+    size_t total; /* bytes handed out */
+    size_t limit; /* total may not pass this; 0 = HY_ARENA_LIMIT */
     bool failed;
 } hy_arena;
 
@@ -32,7 +32,8 @@ enum { HY_ARENA_LIMIT = 1 << 30 };
 HY_API void hy_arena_init(hy_arena *a, void *first, size_t first_size);
 /** Free every heap block; the arena is empty and usable again. */
 HY_API void hy_arena_clear(hy_arena *a);
-/** Aligned for pointers, int64_t and double, not zeroed. NULL (and a->failed) when memory or the limit ends. */
+/** Aligned for pointers, int64_t and double, not zeroed. NULL (and a->failed) when memory or the limit ends.
+ */
 HY_API void *hy_arena_alloc(hy_arena *a, size_t size);
 HY_API void *hy_arena_zero(hy_arena *a, size_t size);
 /** A NUL-terminated copy. NULL in, NULL out. */

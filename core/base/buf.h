@@ -13,11 +13,11 @@
 #include <hysteria/export.h>
 
 typedef struct hy_buf {
-    char *data;      /* NUL-terminated once anything was appended; NULL when empty */
-    size_t size;     /* without the NUL */
+    char *data;  /* NUL-terminated once anything was appended; NULL when empty */
+    size_t size; /* without the NUL */
     size_t capacity;
-    size_t limit;    /* size may not pass this; 0 = HY_BUF_LIMIT */
-    bool failed;     /* memory or the limit ended; content is what fitted before */
+    size_t limit; /* size may not pass this; 0 = HY_BUF_LIMIT */
+    bool failed;  /* memory or the limit ended; content is what fitted before */
 } hy_buf;
 
 enum { HY_BUF_LIMIT = 1 << 30 };

@@ -12,10 +12,16 @@ typedef struct hy_link {
 } hy_link;
 
 /** The element that holds this link. */
-#define hy_container(ptr, type, member) ((type *)((char *)(ptr) - offsetof(type, member)))
+#define hy_container(ptr, type, member) ((type *)((char *)(ptr)-offsetof(type, member)))
 
-static inline void hy_list_init(hy_link *head) { head->prev = head->next = head; }
-static inline bool hy_list_empty(const hy_link *head) { return head->next == head; }
+static inline void hy_list_init(hy_link *head)
+{
+    head->prev = head->next = head;
+}
+static inline bool hy_list_empty(const hy_link *head)
+{
+    return head->next == head;
+}
 static inline void hy_list_insert(hy_link *after, hy_link *link)
 {
     link->prev = after;
@@ -23,8 +29,14 @@ static inline void hy_list_insert(hy_link *after, hy_link *link)
     after->next->prev = link;
     after->next = link;
 }
-static inline void hy_list_push_back(hy_link *head, hy_link *link) { hy_list_insert(head->prev, link); }
-static inline void hy_list_push_front(hy_link *head, hy_link *link) { hy_list_insert(head, link); }
+static inline void hy_list_push_back(hy_link *head, hy_link *link)
+{
+    hy_list_insert(head->prev, link);
+}
+static inline void hy_list_push_front(hy_link *head, hy_link *link)
+{
+    hy_list_insert(head, link);
+}
 /** Off its list; safe to call on a link that is on none. */
 static inline void hy_list_remove(hy_link *link)
 {

@@ -17,9 +17,9 @@
 HY_BEGIN_DECLS
 
 enum {
-    HY_DATE_TEXT_SIZE = 11,      /* "YYYY-MM-DD" and NUL */
-    HY_TIME_TEXT_SIZE = 20,      /* "-HHHHHHHH:MM:SS.ffffff" cut to MySQL's range, and NUL */
-    HY_TIMESTAMP_TEXT_SIZE = 27  /* "YYYY-MM-DD HH:MM:SS.ffffff" and NUL */
+    HY_DATE_TEXT_SIZE = 11,     /* "YYYY-MM-DD" and NUL */
+    HY_TIME_TEXT_SIZE = 20,     /* "-HHHHHHHH:MM:SS.ffffff" cut to MySQL's range, and NUL */
+    HY_TIMESTAMP_TEXT_SIZE = 27 /* "YYYY-MM-DD HH:MM:SS.ffffff" and NUL */
 };
 
 typedef struct hy_date_parts {

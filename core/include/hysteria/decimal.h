@@ -20,24 +20,24 @@ HY_BEGIN_DECLS
 
 enum {
     HY_DECIMAL_DIGITS = 1000,
-    HY_DECIMAL_LIMBS = 53,                      /* 1000 digits are 3322 bits, one limb spare */
+    HY_DECIMAL_LIMBS = 53, /* 1000 digits are 3322 bits, one limb spare */
     HY_DECIMAL_SCALE_MAX = 1000,
     HY_DECIMAL_TEXT_SIZE = HY_DECIMAL_DIGITS + 8 + HY_DECIMAL_SCALE_MAX /* with sign, "0.", NUL */
 };
 
 /** Only the first n_limbs limbs mean anything: copy hy_decimal_size() bytes. */
 typedef struct hy_decimal {
-    int32_t scale;   /* digits after the point, 0..HY_DECIMAL_SCALE_MAX */
-    bool negative;   /* never set for zero */
-    uint16_t n_limbs; /* 0 for zero; no leading zero limb */
+    int32_t scale;                    /* digits after the point, 0..HY_DECIMAL_SCALE_MAX */
+    bool negative;                    /* never set for zero */
+    uint16_t n_limbs;                 /* 0 for zero; no leading zero limb */
     uint64_t limbs[HY_DECIMAL_LIMBS]; /* least significant first */
 } hy_decimal;
 
 typedef enum hy_rounding {
-    HY_ROUND_HALF_UP,   /* away from zero on a tie */
+    HY_ROUND_HALF_UP, /* away from zero on a tie */
     HY_ROUND_HALF_EVEN,
-    HY_ROUND_DOWN,      /* towards zero */
-    HY_ROUND_UP,        /* away from zero */
+    HY_ROUND_DOWN, /* towards zero */
+    HY_ROUND_UP,   /* away from zero */
     HY_ROUND_FLOOR,
     HY_ROUND_CEILING
 } hy_rounding;
@@ -61,8 +61,10 @@ HY_API double hy_decimal_to_double(const hy_decimal *d);
 
 /** Exact; HY_EDATA_INVALID when the result needs too many digits. `out` may alias. */
 HY_API hy_status hy_decimal_add(const hy_decimal *a, const hy_decimal *b, hy_decimal *out, hy_error *err);
-HY_API hy_status hy_decimal_subtract(const hy_decimal *a, const hy_decimal *b, hy_decimal *out, hy_error *err);
-HY_API hy_status hy_decimal_multiply(const hy_decimal *a, const hy_decimal *b, hy_decimal *out, hy_error *err);
+HY_API hy_status hy_decimal_subtract(const hy_decimal *a, const hy_decimal *b, hy_decimal *out,
+                                     hy_error *err);
+HY_API hy_status hy_decimal_multiply(const hy_decimal *a, const hy_decimal *b, hy_decimal *out,
+                                     hy_error *err);
 /** a / b rounded to `scale` digits after the point. HY_EDATA_INVALID when b is 0. */
 HY_API hy_status hy_decimal_divide(const hy_decimal *a, const hy_decimal *b, int scale, hy_rounding rounding,
                                    hy_decimal *out, hy_error *err);

@@ -47,10 +47,10 @@ typedef struct hy_connect_config {
     const char *user, *password, *database;
     const char *schema;
     const char *application_name;
-    const char *timezone;  /* of the session */
+    const char *timezone;                               /* of the session */
     const char *ssl_mode, *ssl_ca, *ssl_cert, *ssl_key; /* libpq's mode names */
-    bool read_only;        /* SQLite: this connection never writes */
-    const struct hy_connect_option *options; /* driverOptions, in order */
+    bool read_only;                                     /* SQLite: this connection never writes */
+    const struct hy_connect_option *options;            /* driverOptions, in order */
     size_t n_options;
 } hy_connect_config;
 typedef struct hy_connect_option {
@@ -74,8 +74,8 @@ enum {
 /** A connection: this head, then driver->connection_size bytes in all. Zeroed by the caller. */
 typedef struct hy_connection {
     const hy_driver *driver;
-    int64_t deadline;     /* of what is running; drivers that cannot wait watch it themselves */
-    int server_version;   /* major * 10000 + minor * 100 + patch, after connecting */
+    int64_t deadline;   /* of what is running; drivers that cannot wait watch it themselves */
+    int server_version; /* major * 10000 + minor * 100 + patch, after connecting */
 } hy_connection;
 
 /** A prepared statement: this head, then driver->statement_size bytes in all. Zeroed. */
@@ -89,11 +89,11 @@ typedef struct hy_statement {
 } hy_statement;
 
 struct hy_driver {
-    const char *name;          /* "sqlite" */
-    const char *package;       /* Debian package of its client library, for messages */
+    const char *name;    /* "sqlite" */
+    const char *package; /* Debian package of its client library, for messages */
     hy_driver_flags flags;
-    size_t connection_size;    /* sizeof the driver's struct that begins with hy_connection */
-    size_t statement_size;     /* likewise for hy_statement */
+    size_t connection_size; /* sizeof the driver's struct that begins with hy_connection */
+    size_t statement_size;  /* likewise for hy_statement */
 
     /* connection */
     /* Each connection would be a database of its own: the pool keeps exactly one, for good. */
@@ -115,14 +115,14 @@ struct hy_driver {
 
     /* statements */
     /* kinds: what the binds will be (n_kinds of them). */
-    hy_status (*prepare)(hy_connection *c, hy_statement *s, const char *sql, size_t size, const hy_kind *kinds,
-                         size_t n_kinds, hy_wait *wait, hy_error *err);
+    hy_status (*prepare)(hy_connection *c, hy_statement *s, const char *sql, size_t size,
+                         const hy_kind *kinds, size_t n_kinds, hy_wait *wait, hy_error *err);
     /*
      * Bind and run up to the first row. The binds stay valid until `finish`.
      * HY_OK: there is a row (see `row`); HY_DONE: there is none; HY_AGAIN; or a failure.
      */
-    hy_status (*execute)(hy_connection *c, hy_statement *s, const hy_bind *binds, size_t n_binds, hy_wait *wait,
-                         hy_error *err);
+    hy_status (*execute)(hy_connection *c, hy_statement *s, const hy_bind *binds, size_t n_binds,
+                         hy_wait *wait, hy_error *err);
     /* The current row's values, n_columns of them, valid until the next call on `c`. */
     hy_status (*row)(hy_connection *c, hy_statement *s, hy_value *values, hy_error *err);
     /* Step to the next row: as execute. n_columns may change at the first row, not later. */

@@ -25,13 +25,13 @@ typedef struct hy_model hy_model;
 typedef enum hy_naming { HY_NAMING_PRESERVE, HY_NAMING_SNAKE, HY_NAMING_CAMEL, HY_NAMING_PASCAL } hy_naming;
 
 typedef enum hy_column_flag {
-    HY_COLUMN_PRIMARY = 1 << 0,    /* part of the primary key; implies NOT_NULL */
+    HY_COLUMN_PRIMARY = 1 << 0, /* part of the primary key; implies NOT_NULL */
     HY_COLUMN_NOT_NULL = 1 << 1,
     HY_COLUMN_UNIQUE = 1 << 2,
-    HY_COLUMN_INCREMENT = 1 << 3,  /* the database numbers it; implies PRIMARY and NOT_NULL */
-    HY_COLUMN_HIDDEN = 1 << 4,     /* read only when selected by name */
-    HY_COLUMN_GENERATED = 1 << 5,  /* computed by the database, never written */
-    HY_COLUMN_SENSITIVE = 1 << 6,  /* its values never reach messages or logs */
+    HY_COLUMN_INCREMENT = 1 << 3, /* the database numbers it; implies PRIMARY and NOT_NULL */
+    HY_COLUMN_HIDDEN = 1 << 4,    /* read only when selected by name */
+    HY_COLUMN_GENERATED = 1 << 5, /* computed by the database, never written */
+    HY_COLUMN_SENSITIVE = 1 << 6, /* its values never reach messages or logs */
     HY_COLUMN_UNSIGNED = 1 << 7,
     HY_COLUMN_TIMEZONE = 1 << 8,   /* timestamp with time zone where the database has one */
     HY_COLUMN_HAS_DEFAULT = 1 << 9 /* the database has a default for it */
@@ -60,8 +60,8 @@ typedef struct hy_column {
     const char *type_sql; /* HY_KIND_CUSTOM: the type as written to the database */
     const char *const *enum_values;
     size_t n_enum_values;
-    hy_value default_value;   /* with HY_COLUMN_HAS_DEFAULT and default_sql NULL */
-    const char *default_sql;  /* an SQL expression instead */
+    hy_value default_value;    /* with HY_COLUMN_HAS_DEFAULT and default_sql NULL */
+    const char *default_sql;   /* an SQL expression instead */
     const char *generated_sql; /* with HY_COLUMN_GENERATED */
     const char *comment;
     size_t index; /* position in the model; set by the model */
@@ -75,7 +75,7 @@ typedef struct hy_index {
 } hy_index;
 
 typedef struct hy_check {
-    const char *name; /* NULL: chk_<table>_<slug> */
+    const char *name;       /* NULL: chk_<table>_<slug> */
     const char *expression; /* SQL, written by the model's author */
 } hy_check;
 
@@ -89,7 +89,8 @@ typedef struct hy_foreign_key {
 } hy_foreign_key;
 
 /** A model with one reference, the caller's. `schema` may be NULL. NULL: out of memory. */
-HY_API hy_model *hy_model_new(const char *name, const char *schema, const char *table, hy_naming database_naming);
+HY_API hy_model *hy_model_new(const char *name, const char *schema, const char *table,
+                              hy_naming database_naming);
 HY_API hy_model *hy_model_ref(hy_model *model);
 /** Give a reference back; the last one frees. NULL is fine. Thread-safe. */
 HY_API void hy_model_unref(hy_model *model);
@@ -106,14 +107,16 @@ HY_API hy_status hy_model_add_column(hy_model *model, const hy_column *column, h
  * order. HY_EMULTIPLE_PRIMARY_KEYS_NOT_ALLOWED when called twice or, at the freeze, when it
  * leaves a flagged column out. Several flagged columns alone make a composite key.
  */
-HY_API hy_status hy_model_set_primary_key(hy_model *model, const char *const *properties, size_t n, hy_error *err);
-HY_API hy_status hy_model_add_index(hy_model *model, const char *name, const char *const *properties, size_t n,
-                                    bool unique, hy_error *err);
+HY_API hy_status hy_model_set_primary_key(hy_model *model, const char *const *properties, size_t n,
+                                          hy_error *err);
+HY_API hy_status hy_model_add_index(hy_model *model, const char *name, const char *const *properties,
+                                    size_t n, bool unique, hy_error *err);
 HY_API hy_status hy_model_add_check(hy_model *model, const char *name, const char *expression, hy_error *err);
 /** `properties` are this model's, `target_columns` database names. */
-HY_API hy_status hy_model_add_foreign_key(hy_model *model, const char *name, const char *const *properties, size_t n,
-                                          const char *target_table, const char *const *target_columns,
-                                          hy_reference_action on_delete, hy_reference_action on_update, hy_error *err);
+HY_API hy_status hy_model_add_foreign_key(hy_model *model, const char *name, const char *const *properties,
+                                          size_t n, const char *target_table,
+                                          const char *const *target_columns, hy_reference_action on_delete,
+                                          hy_reference_action on_update, hy_error *err);
 /** The column whose value tells deleted rows (HY_KIND_BOOLEAN: true; else: not NULL). */
 HY_API hy_status hy_model_set_soft_delete(hy_model *model, const char *property, hy_error *err);
 /**
@@ -144,7 +147,7 @@ HY_API size_t hy_model_missing_column(const hy_model *model, const char *name, s
                                       size_t out_size);
 HY_API size_t hy_model_n_keys(const hy_model *model); /* 0: no primary key */
 HY_API const hy_column *hy_model_key(const hy_model *model, size_t i);
-HY_API const char *hy_model_key_name(const hy_model *model); /* pk_<table>_<columns>; NULL: no key */
+HY_API const char *hy_model_key_name(const hy_model *model);         /* pk_<table>_<columns>; NULL: no key */
 HY_API const hy_column *hy_model_soft_delete(const hy_model *model); /* NULL: none */
 HY_API size_t hy_model_n_indexes(const hy_model *model);
 HY_API const hy_index *hy_model_index(const hy_model *model, size_t i);

@@ -43,38 +43,38 @@ typedef enum hy_statement_kind {
  * Operators. X(name, word in the API, operands, ANSI spelling). Words are matched without
  * case; a word not in this table is refused.
  */
-#define HY_OP_MAP(X)                                    \
-    X(EQ, "=", 2, "=")                                  \
-    X(NE, "!=", 2, "<>")                                \
-    X(LT, "<", 2, "<")                                  \
-    X(LE, "<=", 2, "<=")                                \
-    X(GT, ">", 2, ">")                                  \
-    X(GE, ">=", 2, ">=")                                \
-    X(LIKE, "like", 2, "LIKE")                          \
-    X(NOT_LIKE, "not like", 2, "NOT LIKE")              \
-    X(ILIKE, "ilike", 2, "ILIKE")                       \
-    X(NOT_ILIKE, "not ilike", 2, "NOT ILIKE")           \
-    X(REGEXP, "regexp", 2, "REGEXP")                    \
-    X(NOT_REGEXP, "not regexp", 2, "NOT REGEXP")        \
+#define HY_OP_MAP(X)                                                  \
+    X(EQ, "=", 2, "=")                                                \
+    X(NE, "!=", 2, "<>")                                              \
+    X(LT, "<", 2, "<")                                                \
+    X(LE, "<=", 2, "<=")                                              \
+    X(GT, ">", 2, ">")                                                \
+    X(GE, ">=", 2, ">=")                                              \
+    X(LIKE, "like", 2, "LIKE")                                        \
+    X(NOT_LIKE, "not like", 2, "NOT LIKE")                            \
+    X(ILIKE, "ilike", 2, "ILIKE")                                     \
+    X(NOT_ILIKE, "not ilike", 2, "NOT ILIKE")                         \
+    X(REGEXP, "regexp", 2, "REGEXP")                                  \
+    X(NOT_REGEXP, "not regexp", 2, "NOT REGEXP")                      \
     X(NULLSAFE_EQ, "is not distinct from", 2, "IS NOT DISTINCT FROM") \
     X(NULLSAFE_NE, "is distinct from", 2, "IS DISTINCT FROM")         \
-    X(IS_NULL, "is null", 1, "IS NULL")                 \
-    X(IS_NOT_NULL, "is not null", 1, "IS NOT NULL")     \
-    X(BETWEEN, "between", 3, "BETWEEN")                 \
-    X(NOT_BETWEEN, "not between", 3, "NOT BETWEEN")     \
-    X(IN, "in", -1, "IN")                               \
-    X(NOT_IN, "not in", -1, "NOT IN")                   \
-    X(ADD, "+", 2, "+")                                 \
-    X(SUBTRACT, "-", 2, "-")                            \
-    X(MULTIPLY, "*", 2, "*")                            \
-    X(DIVIDE, "/", 2, "/")                              \
+    X(IS_NULL, "is null", 1, "IS NULL")                               \
+    X(IS_NOT_NULL, "is not null", 1, "IS NOT NULL")                   \
+    X(BETWEEN, "between", 3, "BETWEEN")                               \
+    X(NOT_BETWEEN, "not between", 3, "NOT BETWEEN")                   \
+    X(IN, "in", -1, "IN")                                             \
+    X(NOT_IN, "not in", -1, "NOT IN")                                 \
+    X(ADD, "+", 2, "+")                                               \
+    X(SUBTRACT, "-", 2, "-")                                          \
+    X(MULTIPLY, "*", 2, "*")                                          \
+    X(DIVIDE, "/", 2, "/")                                            \
     X(CONCAT, "||", 2, "||")
 
 typedef enum hy_op {
 #define HY_OP_ENUM(name, word, arity, spelling) HY_OP_##name,
     HY_OP_MAP(HY_OP_ENUM)
 #undef HY_OP_ENUM
-    HY_OP_COUNT
+        HY_OP_COUNT
 } hy_op;
 
 /** The operator of a word ("=", "<>", "LIKE", "is", "is not"...); HY_OP_COUNT if none. */
@@ -88,7 +88,13 @@ typedef enum hy_connector { HY_AND, HY_OR } hy_connector;
 /* Where a condition goes. */
 typedef enum hy_slot { HY_SLOT_WHERE, HY_SLOT_HAVING, HY_SLOT_ON /* of the last join */ } hy_slot;
 typedef enum hy_join_kind {
-    HY_JOIN_INNER, HY_JOIN_LEFT, HY_JOIN_RIGHT, HY_JOIN_FULL, HY_JOIN_CROSS, HY_JOIN_NATURAL, HY_JOIN_COUNT
+    HY_JOIN_INNER,
+    HY_JOIN_LEFT,
+    HY_JOIN_RIGHT,
+    HY_JOIN_FULL,
+    HY_JOIN_CROSS,
+    HY_JOIN_NATURAL,
+    HY_JOIN_COUNT
 } hy_join_kind;
 typedef enum hy_direction { HY_ASC, HY_DESC } hy_direction;
 typedef enum hy_nulls { HY_NULLS_DEFAULT, HY_NULLS_FIRST, HY_NULLS_LAST } hy_nulls;
@@ -98,9 +104,21 @@ typedef enum hy_lock_wait { HY_LOCK_WAIT, HY_LOCK_NOWAIT, HY_LOCK_SKIP_LOCKED } 
 typedef enum hy_conflict_action { HY_CONFLICT_UPDATE, HY_CONFLICT_NOTHING } hy_conflict_action;
 /* Parts that hy_query_clear_part() empties. */
 typedef enum hy_part {
-    HY_PART_SELECT, HY_PART_DISTINCT, HY_PART_FROM, HY_PART_JOIN, HY_PART_WHERE, HY_PART_GROUP, HY_PART_HAVING,
-    HY_PART_ORDER, HY_PART_LIMIT, HY_PART_OFFSET, HY_PART_LOCK, HY_PART_SET_OPERATION, HY_PART_WITH,
-    HY_PART_RETURNING, HY_PART_COUNT
+    HY_PART_SELECT,
+    HY_PART_DISTINCT,
+    HY_PART_FROM,
+    HY_PART_JOIN,
+    HY_PART_WHERE,
+    HY_PART_GROUP,
+    HY_PART_HAVING,
+    HY_PART_ORDER,
+    HY_PART_LIMIT,
+    HY_PART_OFFSET,
+    HY_PART_LOCK,
+    HY_PART_SET_OPERATION,
+    HY_PART_WITH,
+    HY_PART_RETURNING,
+    HY_PART_COUNT
 } hy_part;
 
 /* ---- life ---------------------------------------------------------------------------- */
@@ -132,10 +150,10 @@ HY_API const hy_model *hy_query_model(const hy_query *q);
 /** Any condition in WHERE, the engine's own not counted. */
 HY_API bool hy_query_has_where(const hy_query *q);
 HY_API bool hy_query_has_order(const hy_query *q);
-HY_API bool hy_query_has_group(const hy_query *q);   /* GROUP BY or HAVING */
+HY_API bool hy_query_has_group(const hy_query *q); /* GROUP BY or HAVING */
 HY_API bool hy_query_has_set_operation(const hy_query *q);
 HY_API bool hy_query_is_distinct(const hy_query *q);
-HY_API bool hy_query_has_limit(const hy_query *q);   /* limit or offset */
+HY_API bool hy_query_has_limit(const hy_query *q); /* limit or offset */
 HY_API bool hy_query_has_select(const hy_query *q);
 HY_API bool hy_query_has_join(const hy_query *q);
 /**
@@ -205,9 +223,11 @@ HY_API hy_expr *hy_expr_query(hy_query *q, const hy_query *sub);
  * name(args): the name must be a plain identifier; known names (count, sum, avg, min, max,
  * upper, lower, coalesce, ...) are spelled by the dialect and give the result its kind.
  */
-HY_API hy_expr *hy_expr_call(hy_query *q, const char *name, size_t size, hy_expr *const *args, size_t n, bool distinct);
+HY_API hy_expr *hy_expr_call(hy_query *q, const char *name, size_t size, hy_expr *const *args, size_t n,
+                             bool distinct);
 /** CASE WHEN whens[0] THEN thens[0] ... [ELSE otherwise] END. */
-HY_API hy_expr *hy_expr_case(hy_query *q, hy_expr *const *whens, hy_expr *const *thens, size_t n, hy_expr *otherwise);
+HY_API hy_expr *hy_expr_case(hy_query *q, hy_expr *const *whens, hy_expr *const *thens, size_t n,
+                             hy_expr *otherwise);
 HY_API hy_expr *hy_expr_cast(hy_query *q, hy_expr *operand, hy_kind kind);
 /** call OVER (PARTITION BY ... ORDER BY ...). */
 HY_API hy_expr *hy_expr_over(hy_query *q, hy_expr *call, hy_expr *const *partition, size_t n_partition,
@@ -226,12 +246,14 @@ HY_API void hy_query_select(hy_query *q, hy_expr *item, const char *alias);
 HY_API void hy_query_distinct(hy_query *q);
 HY_API void hy_query_distinct_on(hy_query *q, hy_expr *item);
 /** `table` as in hy_query_from(); `model` may be NULL. Conditions follow with HY_SLOT_ON. */
-HY_API void hy_query_join(hy_query *q, hy_join_kind kind, const char *table, size_t size, const hy_model *model);
+HY_API void hy_query_join(hy_query *q, hy_join_kind kind, const char *table, size_t size,
+                          const hy_model *model);
 HY_API void hy_query_join_query(hy_query *q, hy_join_kind kind, const hy_query *sub, const char *alias);
 /** A join as written, e.g. "LEFT JOIN x ON x.id = users.x_id". */
 HY_API void hy_query_join_raw(hy_query *q, hy_expr *raw);
 /** Add a condition to a slot, or to the innermost open group whatever its slot. */
-HY_API void hy_query_predicate(hy_query *q, hy_slot slot, hy_connector connector, bool negated, hy_expr *condition);
+HY_API void hy_query_predicate(hy_query *q, hy_slot slot, hy_connector connector, bool negated,
+                               hy_expr *condition);
 /** A parenthesised group; an empty one is dropped when it closes. Returns the depth before. */
 HY_API size_t hy_query_group_open(hy_query *q, hy_slot slot, hy_connector connector, bool negated);
 /** Close groups down to `depth` (what hy_query_group_open returned). */
@@ -247,7 +269,8 @@ HY_API void hy_query_order_by(hy_query *q, hy_expr *item, hy_direction direction
 /** Last call wins; must not be negative (HY_EINVALID_ARGUMENT). */
 HY_API void hy_query_limit(hy_query *q, int64_t limit);
 HY_API void hy_query_offset(hy_query *q, int64_t offset);
-HY_API void hy_query_with(hy_query *q, const char *name, const hy_query *sub, bool recursive, bool materialized);
+HY_API void hy_query_with(hy_query *q, const char *name, const hy_query *sub, bool recursive,
+                          bool materialized);
 HY_API void hy_query_set_operation(hy_query *q, hy_set_op op, const hy_query *other);
 HY_API void hy_query_lock(hy_query *q, hy_lock lock, hy_lock_wait wait);
 HY_API void hy_query_clear_part(hy_query *q, hy_part part);
@@ -274,39 +297,39 @@ HY_API void hy_query_returning(hy_query *q, hy_expr *item, const char *alias);
 /* ---- compiling ------------------------------------------------------------------------- */
 
 /* What a dialect or server can do. X(BIT, "name in messages"). */
-#define HY_FEATURE_MAP(X)                        \
-    X(RETURNING_INSERT, "INSERT ... RETURNING")  \
-    X(RETURNING_UPDATE, "UPDATE ... RETURNING")  \
-    X(RETURNING_DELETE, "DELETE ... RETURNING")  \
-    X(DISTINCT_ON, "DISTINCT ON")                \
-    X(FULL_JOIN, "FULL JOIN")                    \
-    X(RIGHT_JOIN, "RIGHT JOIN")                  \
-    X(MATERIALIZED_CTE, "MATERIALIZED")          \
-    X(CTE, "WITH")                               \
-    X(INTERSECT_EXCEPT, "INTERSECT and EXCEPT")  \
-    X(WINDOW, "window functions")                \
-    X(LOCK, "row locks")                         \
-    X(LOCK_SHARE, "shared row locks")            \
-    X(LOCK_NOWAIT, "NOWAIT")                     \
-    X(LOCK_SKIP, "SKIP LOCKED")                  \
-    X(DEFAULT_IN_VALUES, "DEFAULT in VALUES")    \
-    X(NULLS_ORDER, "NULLS FIRST and LAST")       \
-    X(UPDATE_LIMIT, "UPDATE ... LIMIT")          \
-    X(DELETE_LIMIT, "DELETE ... LIMIT")          \
-    X(TRUNCATE, "TRUNCATE")                      \
-    X(ILIKE, "ILIKE")                            \
-    X(REGEXP, "REGEXP")                          \
-    X(ROW_VALUES, "row values")                  \
-    X(UPSERT_TARGET, "ON CONFLICT with a target") \
+#define HY_FEATURE_MAP(X)                                  \
+    X(RETURNING_INSERT, "INSERT ... RETURNING")            \
+    X(RETURNING_UPDATE, "UPDATE ... RETURNING")            \
+    X(RETURNING_DELETE, "DELETE ... RETURNING")            \
+    X(DISTINCT_ON, "DISTINCT ON")                          \
+    X(FULL_JOIN, "FULL JOIN")                              \
+    X(RIGHT_JOIN, "RIGHT JOIN")                            \
+    X(MATERIALIZED_CTE, "MATERIALIZED")                    \
+    X(CTE, "WITH")                                         \
+    X(INTERSECT_EXCEPT, "INTERSECT and EXCEPT")            \
+    X(WINDOW, "window functions")                          \
+    X(LOCK, "row locks")                                   \
+    X(LOCK_SHARE, "shared row locks")                      \
+    X(LOCK_NOWAIT, "NOWAIT")                               \
+    X(LOCK_SKIP, "SKIP LOCKED")                            \
+    X(DEFAULT_IN_VALUES, "DEFAULT in VALUES")              \
+    X(NULLS_ORDER, "NULLS FIRST and LAST")                 \
+    X(UPDATE_LIMIT, "UPDATE ... LIMIT")                    \
+    X(DELETE_LIMIT, "DELETE ... LIMIT")                    \
+    X(TRUNCATE, "TRUNCATE")                                \
+    X(ILIKE, "ILIKE")                                      \
+    X(REGEXP, "REGEXP")                                    \
+    X(ROW_VALUES, "row values")                            \
+    X(UPSERT_TARGET, "ON CONFLICT with a target")          \
     X(TRANSACTIONAL_DDL, "schema changes in transactions") \
-    X(SCHEMAS, "schemas")                        \
+    X(SCHEMAS, "schemas")                                  \
     X(ARRAYS, "array columns")
 
 typedef enum hy_feature_number {
 #define HY_FEATURE_ENUM(bit, name) HY_FEATURE_NUMBER_##bit,
     HY_FEATURE_MAP(HY_FEATURE_ENUM)
 #undef HY_FEATURE_ENUM
-    HY_FEATURE_COUNT
+        HY_FEATURE_COUNT
 } hy_feature_number;
 typedef uint64_t hy_features;
 #define HY_FEATURE(bit) ((hy_features)1 << HY_FEATURE_NUMBER_##bit)
@@ -332,14 +355,14 @@ typedef struct hy_result_column {
 typedef struct hy_sql {
     const char *text; /* NUL-terminated */
     size_t size;
-    uint64_t hash;    /* of the text */
+    uint64_t hash;        /* of the text */
     const hy_bind *binds; /* in reading order */
     size_t n_binds;
     const hy_result_column *columns; /* n_columns 0: ask the driver */
     size_t n_columns;
     hy_statement_kind kind;
-    bool has_raw;  /* a raw fragment is inside */
-    bool writes;   /* may change data or lock rows */
+    bool has_raw;      /* a raw fragment is inside */
+    bool writes;       /* may change data or lock rows */
     const char *table; /* the base table, for messages; may be NULL */
     /* NULL without hy_expr_param(), else n_binds of them: the parameter's name, NULL for a value. */
     const char *const *param_names;
@@ -369,8 +392,8 @@ HY_API hy_status hy_compile(hy_compiler *compiler, const hy_query *q, const hy_d
  * `binds[i]`; positional: names NULL. HY_EINVALID_ARGUMENT when counts or names do not match.
  */
 HY_API hy_status hy_compile_raw(hy_compiler *compiler, const char *text, size_t size, const hy_bind *binds,
-                                const char *const *names, size_t n_binds, const hy_dialect *dialect, hy_sql *out,
-                                hy_error *err);
+                                const char *const *names, size_t n_binds, const hy_dialect *dialect,
+                                hy_sql *out, hy_error *err);
 
 /**
  * CREATE TABLE (with inline keys, checks and foreign keys) and CREATE INDEX statements for a
@@ -380,10 +403,10 @@ HY_API hy_status hy_compile_raw(hy_compiler *compiler, const char *text, size_t 
 typedef hy_status (*hy_ddl_emit)(void *ctx, const char *sql, size_t size, hy_error *err);
 HY_API hy_status hy_ddl_create_table(const hy_model *model, const hy_dialect *dialect, bool if_not_exists,
                                      bool foreign_keys, hy_ddl_emit emit, void *ctx, hy_error *err);
-HY_API hy_status hy_ddl_add_foreign_keys(const hy_model *model, const hy_dialect *dialect, hy_ddl_emit emit, void *ctx,
-                                         hy_error *err);
-HY_API hy_status hy_ddl_drop_table(const hy_model *model, const hy_dialect *dialect, bool if_exists, hy_ddl_emit emit,
-                                   void *ctx, hy_error *err);
+HY_API hy_status hy_ddl_add_foreign_keys(const hy_model *model, const hy_dialect *dialect, hy_ddl_emit emit,
+                                         void *ctx, hy_error *err);
+HY_API hy_status hy_ddl_drop_table(const hy_model *model, const hy_dialect *dialect, bool if_exists,
+                                   hy_ddl_emit emit, void *ctx, hy_error *err);
 
 HY_END_DECLS
 #endif

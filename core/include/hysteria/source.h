@@ -27,8 +27,8 @@
 HY_BEGIN_DECLS
 
 typedef struct hy_source hy_source;
-typedef struct hy_lease hy_lease;             /* a borrowed connection */
-typedef struct hy_cursor hy_cursor;           /* a running statement and its rows */
+typedef struct hy_lease hy_lease;   /* a borrowed connection */
+typedef struct hy_cursor hy_cursor; /* a running statement and its rows */
 typedef struct hy_transaction hy_transaction;
 
 /* ---- tasks ----------------------------------------------------------------------------- */
@@ -48,8 +48,8 @@ HY_API hy_status hy_task_run(hy_task *task, hy_error *err);
 /* ---- source ---------------------------------------------------------------------------- */
 
 typedef struct hy_pool_config {
-    int max;                /* connections at most; 0: 10 */
-    int min;                /* kept open when idle */
+    int max;                 /* connections at most; 0: 10 */
+    int min;                 /* kept open when idle */
     int64_t acquire_timeout; /* ms a call waits for a connection; 0: 30000; -1: for ever */
     int64_t idle_timeout;    /* ms; 0: 600000; -1: never */
     int64_t max_lifetime;    /* ms, less up to a tenth at random; 0: 1800000; -1: none */
@@ -96,9 +96,9 @@ HY_API void hy_source_stats(hy_source *source, hy_pool_stats *out);
 
 /* What happens on a source, told after it happened (before: for statements, with `before`). */
 typedef struct hy_event {
-    uint64_t id;           /* the same for before and after */
+    uint64_t id; /* the same for before and after */
     bool before;
-    const hy_sql *sql;     /* borrowed for the call */
+    const hy_sql *sql; /* borrowed for the call */
     int64_t duration_ns;
     int64_t rows;          /* fetched so far, or affected by a write */
     const hy_error *error; /* NULL: fine */
@@ -119,7 +119,8 @@ HY_API void hy_source_set_observer(hy_source *source, hy_observer observer, void
  * wait while this thread itself holds every connection) or the connect error.
  * `may_block` tells that the caller will block this thread while waiting.
  */
-HY_API hy_status hy_lease_start(hy_source *source, int64_t timeout, bool may_block, hy_lease **out, hy_error *err);
+HY_API hy_status hy_lease_start(hy_source *source, int64_t timeout, bool may_block, hy_lease **out,
+                                hy_error *err);
 HY_API hy_task *hy_lease_task(hy_lease *lease);
 /** Remember who holds it ("file:line"), for POOL_SELF_DEADLOCK and leak messages. Copied, cut. */
 HY_API void hy_lease_set_holder(hy_lease *lease, const char *where);
@@ -189,21 +190,25 @@ HY_API hy_status hy_cursor_fetch(hy_cursor *cursor, const hy_value **row, hy_err
 HY_API hy_status hy_source_execute(hy_source *source, const hy_query *query, const hy_run_options *options,
                                    int64_t *affected, hy_error *err);
 /** Blocking: run raw text to its end. */
-HY_API hy_status hy_source_execute_raw(hy_source *source, const char *text, const hy_bind *binds, size_t n_binds,
-                                       const hy_run_options *options, int64_t *affected, hy_error *err);
+HY_API hy_status hy_source_execute_raw(hy_source *source, const char *text, const hy_bind *binds,
+                                       size_t n_binds, const hy_run_options *options, int64_t *affected,
+                                       hy_error *err);
 
 /* ---- transactions ---------------------------------------------------------------------- */
 
 typedef enum hy_isolation {
-    HY_ISOLATION_DEFAULT, HY_ISOLATION_READ_UNCOMMITTED, HY_ISOLATION_READ_COMMITTED,
-    HY_ISOLATION_REPEATABLE_READ, HY_ISOLATION_SERIALIZABLE
+    HY_ISOLATION_DEFAULT,
+    HY_ISOLATION_READ_UNCOMMITTED,
+    HY_ISOLATION_READ_COMMITTED,
+    HY_ISOLATION_REPEATABLE_READ,
+    HY_ISOLATION_SERIALIZABLE
 } hy_isolation;
 
 typedef struct hy_transaction_options {
     hy_isolation isolation; /* SQLite: only DEFAULT and SERIALIZABLE */
     bool read_only;
-    bool deferrable;        /* PostgreSQL, with SERIALIZABLE and read_only */
-    int64_t timeout;        /* ms to get a connection and begin; 0: the source's */
+    bool deferrable; /* PostgreSQL, with SERIALIZABLE and read_only */
+    int64_t timeout; /* ms to get a connection and begin; 0: the source's */
     bool may_block;
     const char *holder;
 } hy_transaction_options;
@@ -219,8 +224,8 @@ typedef enum hy_transaction_state {
  * Begin. The object is the caller's: hy_transaction_free() it whatever happens. Advance
  * hy_transaction_task() until it answers HY_OK; statements then name it in hy_run_options.
  */
-HY_API hy_status hy_transaction_start(hy_source *source, const hy_transaction_options *options, hy_transaction **out,
-                                      hy_error *err);
+HY_API hy_status hy_transaction_start(hy_source *source, const hy_transaction_options *options,
+                                      hy_transaction **out, hy_error *err);
 HY_API hy_task *hy_transaction_task(hy_transaction *trx);
 /**
  * Start to end it (advance the same task). Commit fails with HY_ETRANSACTION_ABORTED when the
@@ -246,8 +251,8 @@ HY_API hy_lease *hy_transaction_lease(hy_transaction *trx);
 /** Rolls back if still open (without waiting: the connection is closed if need be). NULL is fine. */
 HY_API void hy_transaction_free(hy_transaction *trx);
 /** Blocking forms. */
-HY_API hy_status hy_source_begin(hy_source *source, const hy_transaction_options *options, hy_transaction **out,
-                                 hy_error *err);
+HY_API hy_status hy_source_begin(hy_source *source, const hy_transaction_options *options,
+                                 hy_transaction **out, hy_error *err);
 HY_API hy_status hy_transaction_run(hy_transaction *trx, hy_error *err); /* the task of the last start */
 
 HY_END_DECLS

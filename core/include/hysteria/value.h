@@ -18,7 +18,7 @@ HY_BEGIN_DECLS
 typedef enum hy_type {
     HY_NULL,
     HY_BOOL,
-    HY_INT,       /* int64 */
+    HY_INT, /* int64 */
     HY_DOUBLE,
     HY_TEXT,      /* UTF-8, no NUL inside */
     HY_BLOB,      /* any bytes */
@@ -55,38 +55,38 @@ typedef struct hy_value {
  * What a column holds. X(KIND, "name in Lua", value type a driver should produce).
  * HY_KIND_ANY is "not known": the value's own type decides.
  */
-#define HY_KIND_MAP(X)                       \
-    X(ANY, "any", HY_NULL)                   \
-    X(BOOLEAN, "boolean", HY_BOOL)           \
-    X(TINYINT, "tinyint", HY_INT)            \
-    X(SMALLINT, "smallint", HY_INT)          \
-    X(MEDIUMINT, "mediumint", HY_INT)        \
-    X(INTEGER, "integer", HY_INT)            \
-    X(BIGINT, "bigInteger", HY_INT)          \
-    X(FLOAT, "float", HY_DOUBLE)             \
-    X(DOUBLE, "double", HY_DOUBLE)           \
-    X(DECIMAL, "decimal", HY_DECIMAL)        \
-    X(STRING, "string", HY_TEXT)             \
-    X(CHAR, "char", HY_TEXT)                 \
-    X(TEXT, "text", HY_TEXT)                 \
-    X(ENUM, "enum", HY_TEXT)                 \
-    X(ULID, "ulid", HY_TEXT)                 \
-    X(UUID, "uuid", HY_UUID)                 \
-    X(BINARY, "binary", HY_BLOB)             \
-    X(VARBINARY, "varbinary", HY_BLOB)       \
-    X(JSON, "json", HY_JSON)                 \
-    X(JSONB, "jsonb", HY_JSON)               \
-    X(DATE, "date", HY_DATE)                 \
-    X(TIME, "time", HY_TIME)                 \
-    X(DATETIME, "datetime", HY_TIMESTAMP)    \
-    X(TIMESTAMP, "timestamp", HY_TIMESTAMP)  \
+#define HY_KIND_MAP(X)                      \
+    X(ANY, "any", HY_NULL)                  \
+    X(BOOLEAN, "boolean", HY_BOOL)          \
+    X(TINYINT, "tinyint", HY_INT)           \
+    X(SMALLINT, "smallint", HY_INT)         \
+    X(MEDIUMINT, "mediumint", HY_INT)       \
+    X(INTEGER, "integer", HY_INT)           \
+    X(BIGINT, "bigInteger", HY_INT)         \
+    X(FLOAT, "float", HY_DOUBLE)            \
+    X(DOUBLE, "double", HY_DOUBLE)          \
+    X(DECIMAL, "decimal", HY_DECIMAL)       \
+    X(STRING, "string", HY_TEXT)            \
+    X(CHAR, "char", HY_TEXT)                \
+    X(TEXT, "text", HY_TEXT)                \
+    X(ENUM, "enum", HY_TEXT)                \
+    X(ULID, "ulid", HY_TEXT)                \
+    X(UUID, "uuid", HY_UUID)                \
+    X(BINARY, "binary", HY_BLOB)            \
+    X(VARBINARY, "varbinary", HY_BLOB)      \
+    X(JSON, "json", HY_JSON)                \
+    X(JSONB, "jsonb", HY_JSON)              \
+    X(DATE, "date", HY_DATE)                \
+    X(TIME, "time", HY_TIME)                \
+    X(DATETIME, "datetime", HY_TIMESTAMP)   \
+    X(TIMESTAMP, "timestamp", HY_TIMESTAMP) \
     X(CUSTOM, "custom", HY_NULL)
 
 typedef enum hy_kind {
 #define HY_KIND_ENUM(kind, name, type) HY_KIND_##kind,
     HY_KIND_MAP(HY_KIND_ENUM)
 #undef HY_KIND_ENUM
-    HY_KIND_COUNT
+        HY_KIND_COUNT
 } hy_kind;
 
 /** One bound parameter: the value and what the statement takes it for (HY_KIND_ANY: its own). */
