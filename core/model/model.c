@@ -513,7 +513,7 @@ hy_status hy_model_add_foreign_key(hy_model *model, const char *name, const char
 
 hy_status hy_model_set_soft_delete(hy_model *model, const char *property, hy_error *err)
 {
-    size_t index;
+    size_t index = 0;
     hy_status status = begin_change(model, err);
 
     if (status || (status = find_property(model, property, &index, err)))
@@ -663,13 +663,15 @@ const char *hy__model_column_check(const hy_model *model, size_t index)
     return hy__column_at(model, index)->check_name;
 }
 
-size_t hy_model_missing_column(const hy_model *model, const char *name, size_t size, char *out, size_t out_size)
+size_t hy_model_missing_column(const hy_model *model, const char *name, size_t size, char *out,
+                               size_t out_size)
 {
     const char *near = hy_model_suggest_column(model, name, size);
     int shown = size < 100 ? (int)size : 100;
-    int n = near != NULL ? snprintf(out, out_size, "no column '%.*s' on %s; did you mean '%s'?", shown, name,
-                                    hy_model_name(model), near)
-                         : snprintf(out, out_size, "no column '%.*s' on %s", shown, name, hy_model_name(model));
+    int n = near != NULL
+                ? snprintf(out, out_size, "no column '%.*s' on %s; did you mean '%s'?", shown, name,
+                           hy_model_name(model), near)
+                : snprintf(out, out_size, "no column '%.*s' on %s", shown, name, hy_model_name(model));
 
     return n < 0 ? 0 : (size_t)n < out_size ? (size_t)n : out_size - 1;
 }

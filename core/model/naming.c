@@ -142,11 +142,9 @@ static void put_camel(sink *s, const char *name, size_t size, bool pascal)
             word_start = true;
             first_word = false;
         }
-        if (first_word && !pascal)
-            c = to_lower(c);
-        else if (word_start)
+        if (word_start && (pascal || !first_word))
             c = to_upper(c);
-        else if (shout)
+        else if (shout || (first_word && !pascal))
             c = to_lower(c);
         word_start = false;
         put(s, c);

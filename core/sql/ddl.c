@@ -219,7 +219,7 @@ static hy_value plain_default(const writer *w, const hy_column *c, char text[HY_
     if (value.type == HY_TIMESTAMP && is_zoned(w, c)) {
         size_t size = hy_timestamp_format(value.as.micros, text);
 
-        memcpy(text + size, "+00", 3); /* or the session's zone counts */
+        memcpy(text + size, "+00", 4); /* or the session's zone counts */
         value = hy_bytes(HY_TEXT, text, size + 3);
     }
     return value;

@@ -33,13 +33,13 @@ enum {
  */
 typedef struct hy_ddl_dialect {
     const char *name;
-    const char *const *types; /* by hy_kind; NULL: a column of that kind cannot be created */
-    const char *const *zoned; /* with HY_COLUMN_TIMEZONE; holes: as in types */
-    const char *long_decimal; /* DECIMAL of more than exact_digits; NULL: no difference */
-    int exact_digits;
+    const char *const *types;   /* by hy_kind; NULL: a column of that kind cannot be created */
+    const char *const *zoned;   /* with HY_COLUMN_TIMEZONE; holes: as in types */
+    const char *long_decimal;   /* a DECIMAL of more than exact_digits; NULL: no difference */
     const char *increment_type; /* of a numbered column; NULL: as its kind */
     const char *increment;      /* stands after NOT NULL */
     hy_ddl_traits traits;
+    int exact_digits; /* of a decimal in an ordinary column; see long_decimal */
 } hy_ddl_dialect;
 
 /** The table of a dialect; NULL if there is none. */

@@ -198,6 +198,8 @@ static void defaults_take_the_kind(void **state)
 static void suggests_what_is_near(void **state)
 {
     hy_model *model = new_model();
+    char message[128];
+    size_t size;
 
     (void)state;
     add(model, "emailAddress", HY_KIND_STRING, 0);
@@ -210,6 +212,12 @@ static void suggests_what_is_near(void **state)
     assert_null(hy_model_suggest_column(model, "xy", 2));
     assert_null(hy_model_suggest_column(model, "password", 8));
     assert_null(hy_model_suggest_column(model, "", 0));
+    size = hy_model_missing_column(model, "nmae", 4, message, sizeof message);
+    assert_text("no column 'nmae' on User; did you mean 'name'?", message, size);
+    hy_model_missing_column(model, "passwordX", 8, message, sizeof message);
+    assert_string_equal(message, "no column 'password' on User");
+    assert_int_equal(hy_model_missing_column(model, "nmae", 4, message, 5), 4);
+    assert_string_equal(message, "no c");
     hy_model_unref(model);
 }
 
