@@ -53,9 +53,9 @@ tsan: ## tests of threads under the thread sanitizer
 
 bench: ## time Hysteria against hand-written code
 	$(need) build bench
-	$(call configure,dev)
-	$(call compile,dev)
-	@tests/bench/run.sh
+	$(call configure,release)
+	$(call compile,release)
+	@tests/bench/run.sh build-release
 
 soak: ## every test at full size; writes tests/soak-report.txt
 	$(call test_build,dev)

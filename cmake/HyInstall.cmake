@@ -13,7 +13,7 @@ install(DIRECTORY core/include/hysteria DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}
     FILES_MATCHING PATTERN "*.h")
 install(FILES LICENSE DESTINATION "${CMAKE_INSTALL_DOCDIR}")
 
-if(HY_WITH_LUA AND TARGET hysteria-runner)
+if(HY_WITH_LUA)
     install(TARGETS hysteria-lua hysteria-runner EXPORT HysteriaTargets)
     install(TARGETS hysteria_core LIBRARY DESTINATION "${HY_LUACDIR}/hysteria")
     foreach(file IN LISTS HY_LUA_FILES)

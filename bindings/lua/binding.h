@@ -78,9 +78,15 @@ const char *hyl_type_name(hyl_type type);
 int hyl_raise(lua_State *L, const hy_error *err);
 /** The same with the statement's text as field `sql`. */
 int hyl_raise_sql(lua_State *L, const hy_error *err, const hy_sql *sql);
+/** And with field `errors` by property, where a column of the model (may be NULL) was violated. */
+int hyl_raise_run(lua_State *L, const hy_error *err, const hy_sql *sql, const hy_model *model);
 int hyl_fail(lua_State *L, hy_status status, const char *fmt, ...) HY_PRINTF(3, 4);
 /** A wrong argument: "bad argument #2 to where (value): ..." */
 int hyl_fail_argument(lua_State *L, int index, const char *name, const char *expected);
+/** Text (a number is none) as an argument of a public function, or an error: "decimal: text is nil". */
+const char *hyl_need_text(lua_State *L, int index, const char *function, const char *name, size_t *size);
+/** The same for a table. */
+void hyl_need_table(lua_State *L, int index, const char *function, const char *name);
 /** Push "file:line" of the first caller that is not ours, or nil. */
 void hyl_push_caller(lua_State *L);
 void hyl_error_open(lua_State *L); /* fields of core */
@@ -88,7 +94,7 @@ void hyl_error_open(lua_State *L); /* fields of core */
 /* ---- value.c ------------------------------------------------------------------------ */
 
 /** Read a Lua scalar as hy_value borrowing its bytes. False for anything else. */
-bool hyl_to_value(lua_State *L, int index, hy_value *out, char scratch[HY_VALUE_SCRATCH_SIZE]);
+bool hyl_to_value(lua_State *L, int index, hy_value *out);
 /**
  * Read any Lua value as an expression of q. `like`: what it is compared with (may be NULL);
  * `column`: where it is stored (may be NULL). Raises for a plain table, a function, nil.
@@ -206,6 +212,8 @@ void hyl_plan_push_keys(lua_State *L, const hyl_plan *plan);
 /** Push one row as a table; `base` is the index of the metatable, the keys follow it. */
 hy_status hyl_plan_push_row(lua_State *L, const hyl_plan *plan, const hy_value *row, int base, int extra,
                             hy_error *err);
+/** The same where only one row is wanted: no keys need to be pushed before. */
+hy_status hyl_plan_push_only_row(lua_State *L, const hyl_plan *plan, const hy_value *row, int extra, hy_error *err);
 /** Push one value as the plan's first column. NULL as core.null. */
 hy_status hyl_plan_push_first(lua_State *L, const hyl_plan *plan, const hy_value *row, hy_error *err);
 void hyl_plan_free(hyl_plan *plan);

@@ -95,7 +95,36 @@ static void set_list(lua_State *L, const char *field, const char *text)
     lua_setfield(L, -2, field);
 }
 
+/* errors = { email = { "a unique value exists already" } } for the error table on top. */
+static void set_errors(lua_State *L, const hy_error *err, const hy_model *model)
+{
+    bool of_columns = err->status == HY_EUNIQUE_VIOLATION || err->status == HY_ENOT_NULL_VIOLATION ||
+                      err->status == HY_ECHECK_VIOLATION;
+    if (model == NULL || !of_columns || err->columns[0] == '\0')
+        return;
+    if (err->table[0] != '\0' && strcmp(err->table, hy_model_table(model)) != 0)
+        return;
+    lua_createtable(L, 0, 1);
+    for (const char *at = err->columns; *at != '\0';) {
+        size_t size = strcspn(at, ",");
+        const hy_column *column = hy_model_find_column(model, at, size);
+        if (column != NULL) {
+            lua_createtable(L, 1, 0);
+            lua_pushstring(L, hy_status_text(err->status));
+            lua_rawseti(L, -2, 1);
+            lua_setfield(L, -2, column->property);
+        }
+        at += size + (at[size] == ',');
+    }
+    lua_setfield(L, -2, "errors");
+}
+
 int hyl_raise_sql(lua_State *L, const hy_error *err, const hy_sql *sql)
+{
+    return hyl_raise_run(L, err, sql, NULL);
+}
+
+int hyl_raise_run(lua_State *L, const hy_error *err, const hy_sql *sql, const hy_model *model)
 {
     push_error(L, err->status, err->message[0] != '\0' ? err->message : hy_status_text(err->status));
     set_text(L, "sqlState", err->sqlstate);
@@ -120,6 +149,7 @@ int hyl_raise_sql(lua_State *L, const hy_error *err, const hy_sql *sql)
         lua_pushlstring(L, sql->text, sql->size);
         lua_setfield(L, -2, "sql");
     }
+    set_errors(L, err, model);
     return lua_error(L);
 }
 
@@ -156,6 +186,28 @@ int hyl_fail_argument(lua_State *L, int index, const char *name, const char *exp
     return hyl_fail(L, is_nil ? HY_ENIL_VALUE : HY_EINVALID_ARGUMENT, "%s: %s%s%s is %s, expected %s",
                     function, name != NULL ? "argument '" : "an argument", name != NULL ? name : "",
                     name != NULL ? "'" : "", is_nil ? "nil" : got, expected);
+}
+
+static void check_type(lua_State *L, int index, int type, const char *function, const char *name)
+{
+    if (lua_type(L, index) == type)
+        return;
+    if (lua_isnoneornil(L, index))
+        hyl_fail(L, HY_ENIL_VALUE, "%s: %s is nil", function, name);
+    hyl_type ours = hyl_typeof(L, index);
+    hyl_fail(L, HY_EINVALID_ARGUMENT, "%s: %s must be a %s, not a %s", function, name, lua_typename(L, type),
+             ours != HYL_NONE ? hyl_type_name(ours) : luaL_typename(L, index));
+}
+
+const char *hyl_need_text(lua_State *L, int index, const char *function, const char *name, size_t *size)
+{
+    check_type(L, index, LUA_TSTRING, function, name);
+    return lua_tolstring(L, index, size);
+}
+
+void hyl_need_table(lua_State *L, int index, const char *function, const char *name)
+{
+    check_type(L, index, LUA_TTABLE, function, name);
 }
 
 /* ---- for Lua ------------------------------------------------------------------------------- */

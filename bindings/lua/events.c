@@ -81,10 +81,12 @@ static void push_params(lua_State *L, const hy_sql *sql)
 
 static const char *operation_name(const event *e)
 {
-    static const char *const names[HY_STATEMENT_COUNT] = {
+    /* The last one is the engine's own: BEGIN, SAVEPOINT and the like. */
+    static const char *const names[HY_STATEMENT_COUNT + 1] = {
         [HY_STATEMENT_SELECT] = "SELECT",     [HY_STATEMENT_INSERT] = "INSERT",
         [HY_STATEMENT_UPDATE] = "UPDATE",     [HY_STATEMENT_DELETE] = "DELETE",
-        [HY_STATEMENT_TRUNCATE] = "TRUNCATE", [HY_STATEMENT_RAW] = "OTHER"};
+        [HY_STATEMENT_TRUNCATE] = "TRUNCATE", [HY_STATEMENT_RAW] = "OTHER",
+        [HY_STATEMENT_COUNT] = "OTHER"};
     return names[e->kind];
 }
 

@@ -13,6 +13,8 @@
 
 #include <jansson.h>
 #include <math.h>
+#include <pthread.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { MAX_DEPTH = 200 };
@@ -49,6 +51,28 @@ static bool has_meta(lua_State *L, int index, const char *key)
 bool hyl_json_tagged(lua_State *L, int index)
 {
     return has_meta(L, index, &array_key) || has_meta(L, index, &object_key);
+}
+
+/* ---- memory ----------------------------------------------------------------------------------- */
+
+/* To jansson a text that it had no memory for is malformed text: the difference is seen here. */
+static _Thread_local bool ran_out;
+
+static void *watched_malloc(size_t size)
+{
+    void *memory = malloc(size);
+    ran_out |= memory == NULL;
+    return memory;
+}
+
+/* Only where nobody chose an allocator: blocks of malloc's may be freed by whoever. */
+static void watch_memory(void)
+{
+    json_malloc_t allocate;
+    json_free_t release;
+    json_get_alloc_funcs(&allocate, &release);
+    if (allocate == malloc && release == free)
+        json_set_alloc_funcs(watched_malloc, free);
 }
 
 /* ---- writing ---------------------------------------------------------------------------------- */
@@ -272,7 +296,12 @@ bool hyl_json_decode(lua_State *L, const char *text, size_t size, hy_error *err)
     luaL_checkstack(L, 6, NULL);
     tree *t = hyl_new(L, HYL_JSON, sizeof *t, 0);
     json_error_t fault;
+    ran_out = false;
     t->root = json_loadb(text, size, JSON_DECODE_ANY | JSON_ALLOW_NUL | JSON_REJECT_DUPLICATES, &fault);
+    if (t->root == NULL && (ran_out || json_error_code(&fault) == json_error_out_of_memory)) {
+        hy_fail_oom(err);
+        return false;
+    }
     if (t->root == NULL) {
         /* jansson's own text may repeat the document: only the place is told */
         hy_fail(err, HY_EDATA_INVALID, "JSON cannot be read (line %d, column %d)", fault.line, fault.column);
@@ -298,7 +327,7 @@ static int core_encode(lua_State *L)
 static int core_decode(lua_State *L)
 {
     size_t size;
-    const char *text = luaL_checklstring(L, 1, &size);
+    const char *text = hyl_need_text(L, 1, "JSON", "text", &size);
     hy_error err;
     if (!hyl_json_decode(L, text, size, &err))
         return hyl_raise(L, &err);
@@ -311,7 +340,7 @@ static int tag(lua_State *L, const char *key)
         lua_settop(L, 0);
         lua_newtable(L);
     }
-    luaL_checktype(L, 1, LUA_TTABLE);
+    hyl_need_table(L, 1, "JSON", "the value");
     lua_settop(L, 1);
     if (!hyl_json_tagged(L, 1))
         hyl_check_plain(L, 1, "JSON");
@@ -347,11 +376,13 @@ void hyl_json_open(lua_State *L)
 {
     static const luaL_Reg null_meta[] = {{"__tostring", json_null_tostring}, {NULL, NULL}};
     static const luaL_Reg tree_meta[] = {{"__gc", tree_gc}, {NULL, NULL}};
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
     static const luaL_Reg functions[] = {{"jsonEncode", core_encode},
                                          {"jsonDecode", core_decode},
                                          {"array", core_array},
                                          {"object", core_object},
                                          {NULL, NULL}};
+    (void)pthread_once(&once, watch_memory);
     hyl_type_new(L, HYL_JSON_NULL, "hysteria.jsonNull", NULL, null_meta);
     hyl_type_new(L, HYL_JSON, "hysteria.json", NULL, tree_meta);
     lua_pop(L, 2);

@@ -92,7 +92,6 @@ static unsigned column_flags(lua_State *L)
 /* `default`: a value, or core.raw for an SQL expression. */
 static void column_default(lua_State *L, hy_column *column, char text[HY_DECIMAL_TEXT_SIZE])
 {
-    char scratch[HY_VALUE_SCRATCH_SIZE];
     lua_getfield(L, -1, "default");
     hyl_type type = hyl_typeof(L, -1);
     size_t size;
@@ -102,7 +101,7 @@ static void column_default(lua_State *L, hy_column *column, char text[HY_DECIMAL
         column->default_sql = hyl_node_word(L, -1, &size);
     else if (type == HYL_DECIMAL)
         column->default_value = hy_bytes(HY_DECIMAL, text, hy_decimal_format(lua_touserdata(L, -1), text));
-    else if (!lua_isnil(L, -1) && !hyl_to_value(L, -1, &column->default_value, scratch))
+    else if (!lua_isnil(L, -1) && !hyl_to_value(L, -1, &column->default_value))
         hyl_fail(L, HY_EINVALID_MODEL, "column '%s': a default is a value or sql.rawStatement",
                  column->property);
     lua_pop(L, 1);

@@ -11,6 +11,36 @@
 /* Chunk names of embedded modules: "=[hysteria/sql.lua]" prints as [hysteria/sql.lua]. */
 #define EMBEDDED_PREFIX "=["
 
+/* Protected, since the parts are on the heap: url */
+static int push_url(lua_State *L)
+{
+    const hy_url *url = lua_touserdata(L, 1);
+    const struct {
+        const char *name, *value;
+    } fields[] = {{"type", url->scheme},
+                  {"username", url->user},
+                  {"password", url->password},
+                  {"host", url->host},
+                  {"database", url->database}};
+    lua_createtable(L, 0, 8);
+    for (size_t i = 0; i < sizeof fields / sizeof *fields; i++)
+        if (fields[i].value != NULL) {
+            lua_pushstring(L, fields[i].value);
+            lua_setfield(L, -2, fields[i].name);
+        }
+    if (url->port != 0) {
+        lua_pushinteger(L, url->port);
+        lua_setfield(L, -2, "port");
+    }
+    lua_createtable(L, 0, (int)url->n_options);
+    for (size_t i = 0; i < url->n_options; i++) {
+        lua_pushstring(L, url->options[i].value);
+        lua_setfield(L, -2, url->options[i].name);
+    }
+    lua_setfield(L, -2, "options");
+    return 1;
+}
+
 /* core.parseUrl(text) */
 static int core_parse_url(lua_State *L)
 {
@@ -20,31 +50,12 @@ static int core_parse_url(lua_State *L)
     hy_error err;
     if (hy_url_parse(text, size, &url, &err) != HY_OK)
         return hyl_raise(L, &err);
-    lua_createtable(L, 0, 8);
-    const struct {
-        const char *name, *value;
-    } fields[] = {{"type", url.scheme},
-                  {"username", url.user},
-                  {"password", url.password},
-                  {"host", url.host},
-                  {"database", url.database}};
-    for (size_t i = 0; i < sizeof fields / sizeof *fields; i++)
-        if (fields[i].value != NULL) {
-            lua_pushstring(L, fields[i].value);
-            lua_setfield(L, -2, fields[i].name);
-        }
-    if (url.port != 0) {
-        lua_pushinteger(L, url.port);
-        lua_setfield(L, -2, "port");
-    }
-    lua_createtable(L, 0, (int)url.n_options);
-    for (size_t i = 0; i < url.n_options; i++) {
-        lua_pushstring(L, url.options[i].value);
-        lua_setfield(L, -2, url.options[i].name);
-    }
-    lua_setfield(L, -2, "options");
+    lua_settop(L, 1);
+    lua_pushcfunction(L, push_url);
+    lua_pushlightuserdata(L, &url);
+    int status = lua_pcall(L, 1, 1, 0);
     hy_url_clear(&url);
-    return 1;
+    return status == LUA_OK ? 1 : lua_error(L);
 }
 
 /* core.suggest(name, list) */

@@ -370,12 +370,18 @@ const hyl_plan *hyl_plan_get(lua_State *L, const hy_sql *sql, const hy_result_co
     return plan;
 }
 
-void hyl_plan_push_keys(lua_State *L, const hyl_plan *plan)
+/* Push the plan's Lua half: { [0] = metatable or false, key1, ... } */
+static void push_half(lua_State *L, const hyl_plan *plan)
 {
-    luaL_checkstack(L, plan->n + 8, "too many columns");
     hyl_push_state_value(L);
     lua_rawgeti(L, -1, plan->slot + 1);
     lua_replace(L, -2);
+}
+
+void hyl_plan_push_keys(lua_State *L, const hyl_plan *plan)
+{
+    luaL_checkstack(L, plan->n + 8, "too many columns");
+    push_half(L, plan);
     int keys = lua_gettop(L);
     if (lua_rawgeti(L, keys, 0) != LUA_TTABLE) {
         lua_pop(L, 1);
@@ -404,6 +410,26 @@ hy_status hyl_plan_push_row(lua_State *L, const hyl_plan *plan, const hy_value *
         lua_pushvalue(L, base);
         lua_setmetatable(L, -2);
     }
+    return HY_OK;
+}
+
+hy_status hyl_plan_push_only_row(lua_State *L, const hyl_plan *plan, const hy_value *row, int extra, hy_error *err)
+{
+    push_half(L, plan);
+    lua_createtable(L, 0, plan->n + extra);
+    for (int i = 0; i < plan->n; i++) {
+        if (row[i].type == HY_NULL)
+            continue;
+        lua_rawgeti(L, -2, i + 1);
+        hy_status status = plan->columns[i].push(L, &row[i], plan->columns[i].column, err);
+        if (status != HY_OK)
+            return status;
+        lua_rawset(L, -3);
+    }
+    if (lua_rawgeti(L, -2, 0) == LUA_TTABLE)
+        lua_setmetatable(L, -2);
+    else
+        lua_pop(L, 1);
     return HY_OK;
 }
 

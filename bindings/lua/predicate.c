@@ -87,9 +87,12 @@ static hy_op check_op(lua_State *L, const verb *v, int index)
 static hy_expr *in_list(lua_State *L, hy_query *q, hy_expr *lhs, int index, bool negated, const char *what)
 {
     hyl_check_plain(L, index, what);
-    size_t n = lua_rawlen(L, index);
-    if (n == 0 && (lua_pushnil(L), lua_next(L, index)))
-        hyl_fail(L, HY_EINVALID_ARGUMENT, "%s: a list is expected, not a table with keys", what);
+    size_t n = lua_rawlen(L, index), n_entries = 0;
+    for (lua_pushnil(L); lua_next(L, index); lua_pop(L, 1))
+        n_entries++;
+    if (n_entries != n)
+        hyl_fail(L, n_entries < n ? HY_ENIL_VALUE : HY_EINVALID_ARGUMENT,
+                 "%s: a list of values is expected, not a table with %s", what, n_entries < n ? "nils" : "keys or holes");
     if (n > INT32_MAX / 2)
         hyl_fail(L, HY_ELIMIT_EXCEEDED, "%s: too many values", what);
     hy_expr **items = lua_newuserdatauv(L, sizeof *items * (n + 1), 0);

@@ -33,13 +33,18 @@ static int query_gc(lua_State *L)
     return 0;
 }
 
-void hyl_query_check(lua_State *L, hy_query *q)
+static void raise_failure(lua_State *L, hy_query *q)
 {
     hy_error err;
-    if (hy_query_status(q, &err) == HY_OK)
-        return;
+    (void)hy_query_status(q, &err);
     hy_query_forget_failure(q);
     hyl_raise(L, &err);
+}
+
+void hyl_query_check(lua_State *L, hy_query *q)
+{
+    if (hy_query_status(q, NULL) != HY_OK)
+        raise_failure(L, q);
 }
 
 int hyl_query_done(lua_State *L, hy_query *q)
@@ -116,9 +121,10 @@ static int query_select(lua_State *L)
     int n = lua_gettop(L);
     if (n < 2)
         return hyl_fail(L, HY_ENIL_VALUE, "select: a column is expected");
-    for (int i = 2; i <= n; i++) {
+    for (int i = 2; i <= n; i++)
         if (lua_isnil(L, i))
             return hyl_fail(L, HY_ENIL_VALUE, "select: argument %d is nil", i - 1);
+    for (int i = 2; i <= n; i++) {
         if (lua_istable(L, i)) {
             select_pair(L, q, i);
         } else if (lua_type(L, i) == LUA_TSTRING) {
@@ -277,6 +283,29 @@ hy_expr *hyl_column_named(hy_query *q, const char *name)
     return hy_expr_column(q, name, strlen(name));
 }
 
+/* The columns at 3 and 4 compared by the operator at 5. */
+static hy_expr *join_condition(lua_State *L, hy_query *q, const join_verb *v, const char *alias, int n_columns)
+{
+    size_t size;
+    const char *primary = NULL;
+    if (n_columns >= 2 && !lua_isnil(L, 4))
+        primary = hyl_check_text(L, 4, "primary column", &size);
+    else if (hy_query_model(q) != NULL && hy_model_n_keys(hy_query_model(q)) == 1)
+        primary = hy_model_key(hy_query_model(q), 0)->property;
+    else
+        hyl_fail(L, HY_EMODEL_HAS_NO_PRIMARY_KEY, "%s: name the column of the base table too", v->name);
+    hy_op op = HY_OP_EQ;
+    if (n_columns == 3) {
+        const char *word = hyl_check_text(L, 5, "operator", &size);
+        op = hy_op_from_word(word, size);
+        if (op == HY_OP_COUNT || hy_op_arity(op) != 2 || op >= HY_OP_ADD)
+            hyl_fail(L, HY_EINVALID_ARGUMENT, "%s: no operator '%.40s'", v->name, word);
+    }
+    hy_expr *lhs = hyl_column_named(q, push_qualified(L, alias, hyl_check_text(L, 3, "column", &size)));
+    hy_expr *rhs = hyl_column_named(q, push_qualified(L, hy_query_base_name(q), primary));
+    return hy_expr_compare(q, op, lhs, rhs);
+}
+
 /* join(table | Model, referencing, primary?, operator?, fn?) or (table, fn) */
 static int query_join(lua_State *L)
 {
@@ -284,6 +313,8 @@ static int query_join(lua_State *L)
     hy_query *q = hyl_check_query(L, 1);
     int last = lua_gettop(L);
     const hy_model *model = NULL;
+    if (lua_isnoneornil(L, 2))
+        return hyl_fail(L, HY_ENIL_VALUE, "%s: the table is nil", v->name);
     if (lua_type(L, 2) == LUA_TSTRING) {
         lua_pushvalue(L, 2);
     } else {
@@ -293,33 +324,16 @@ static int query_join(lua_State *L)
     size_t size;
     const char *table = lua_tolstring(L, -1, &size);
     const char *alias = push_join_alias(L, table);
-    hy_query_join(q, v->kind, table, size, model);
-
     int fn = last >= 3 && lua_isfunction(L, last) ? last : 0;
     int n_columns = (fn != 0 ? fn : last + 1) - 3;
     if (n_columns > 3 || (n_columns == 0 && fn == 0 && v->kind != HY_JOIN_CROSS))
         return hyl_fail(L, HY_EINVALID_ARGUMENT, "%s takes (table, column, column?, operator?, function?)",
                         v->name);
-    if (n_columns >= 1) {
-        const char *primary = NULL;
-        if (n_columns >= 2 && !lua_isnil(L, 4))
-            primary = hyl_check_text(L, 4, "primary column", &(size_t){0});
-        else if (hy_query_model(q) != NULL && hy_model_n_keys(hy_query_model(q)) == 1)
-            primary = hy_model_key(hy_query_model(q), 0)->property;
-        else
-            return hyl_fail(L, HY_EMODEL_HAS_NO_PRIMARY_KEY, "%s: name the column of the base table too",
-                            v->name);
-        hy_op op = HY_OP_EQ;
-        if (n_columns == 3) {
-            const char *word = hyl_check_text(L, 5, "operator", &size);
-            op = hy_op_from_word(word, size);
-            if (op == HY_OP_COUNT || hy_op_arity(op) != 2 || op >= HY_OP_ADD)
-                return hyl_fail(L, HY_EINVALID_ARGUMENT, "%s: no operator '%.40s'", v->name, word);
-        }
-        hy_expr *lhs = hyl_column_named(q, push_qualified(L, alias, hyl_check_text(L, 3, "column", &size)));
-        hy_expr *rhs = hyl_column_named(q, push_qualified(L, hy_query_base_name(q), primary));
-        hy_query_predicate(q, HY_SLOT_ON, HY_AND, false, hy_expr_compare(q, op, lhs, rhs));
-    }
+    /* Everything is read before the join is added: a call that raises leaves the query as it was. */
+    hy_expr *condition = n_columns >= 1 ? join_condition(L, q, v, alias, n_columns) : NULL;
+    hy_query_join(q, v->kind, table, size, model);
+    if (condition != NULL)
+        hy_query_predicate(q, HY_SLOT_ON, HY_AND, false, condition);
     if (fn != 0) {
         size_t depth = hy_query_group_open(q, HY_SLOT_ON, HY_AND, false);
         hyl_call_in_group(L, fn, 1, q, depth);
@@ -588,6 +602,15 @@ static int query_peek(lua_State *L)
     return 1;
 }
 
+/* q:_about() -> q:_model(), q:_peek() */
+static int query_about(lua_State *L)
+{
+    hyl_check_query(L, 1);
+    lua_getiuservalue(L, 1, HYL_QUERY_MODEL);
+    lua_getiuservalue(L, 1, HYL_QUERY_EXTRA);
+    return 2;
+}
+
 static int query_extra(lua_State *L)
 {
     hyl_check_query(L, 1);
@@ -805,6 +828,7 @@ void hyl_query_open(lua_State *L)
         {"_selects", query_selects},
         {"_model", query_model},
         {"_peek", query_peek},
+        {"_about", query_about},
         {"_extra", query_extra},
         {"_countOver", query_count_over},
         {"_aggregate", query_aggregate},

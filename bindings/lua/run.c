@@ -19,8 +19,10 @@ typedef struct hyl_run {
     int extra; /* fields that every row will get later */
 } hyl_run;
 
+/* The error lies here and not on the C stack of every call, where it would be cleared each time. */
 typedef struct hyl_cursor {
     hy_cursor *cursor;
+    hy_error err;
 } hyl_cursor;
 
 /* ---- options --------------------------------------------------------------------------------------------
@@ -131,7 +133,8 @@ static int fail_run(lua_State *L, run_state *r, const hy_error *err)
     hy_cursor_finish(r->cursor);
     hyl_events_deliver(L, 1, &sql);
     give_cursor(L, 1, r->at);
-    return hyl_raise_sql(L, err, &sql);
+    const hy_query *q = hyl_test(L, 2, HYL_QUERY); /* raw SQL is text */
+    return hyl_raise_run(L, err, &sql, q != NULL ? hy_query_model(q) : NULL);
 }
 
 /* A pool whose connections are all held by garbage gives them back to the collector. */
@@ -225,12 +228,22 @@ static hy_status drain(lua_State *L, run_state *r, hy_error *err)
     return status;
 }
 
+/* After the one row that was asked for. A write must come to its end to count. */
+static hy_status leave(lua_State *L, run_state *r, hy_error *err)
+{
+    if (hy_cursor_sql(r->cursor)->kind != HY_STATEMENT_SELECT)
+        return drain(L, r, err);
+    hy_cursor_finish(r->cursor);
+    return HY_DONE;
+}
+
 /* The first row as one table (or value) on top of the stack, or nil; then the rest. */
 static hy_status read_one(lua_State *L, run_state *r, const hyl_plan *plan, hy_error *err)
 {
     int result = lua_gettop(L) + 1;
     const hy_value *row;
     hy_status status = next_row(L, r, &row, err);
+    luaL_checkstack(L, 16, NULL);
     if (status == HY_DONE) {
         lua_pushnil(L);
         return HY_DONE;
@@ -242,14 +255,12 @@ static hy_status read_one(lua_State *L, run_state *r, const hyl_plan *plan, hy_e
         status = plan->n == 0 || row[0].type == HY_NULL ? (lua_pushnil(L), HY_OK)
                                                         : hyl_plan_push_first(L, plan, row, err);
     } else {
-        lua_pushnil(L);
-        hyl_plan_push_keys(L, plan);
-        status = hyl_plan_push_row(L, plan, row, result + 1, r->run.extra, err);
+        status = hyl_plan_push_only_row(L, plan, row, r->run.extra, err);
         if (status == HY_OK)
             lua_replace(L, result);
         lua_settop(L, result);
     }
-    return status == HY_OK ? drain(L, r, err) : status;
+    return status == HY_OK ? leave(L, r, err) : status;
 }
 
 /* Raw rows that become records: names that are the model's columns are read as such. */
@@ -279,37 +290,37 @@ static const hyl_plan *get_plan(lua_State *L, run_state *r)
 
 static int run(lua_State *L, run_state *r, starter start)
 {
-    hy_error err;
     hyl_cursor *c = take_cursor(L, 1);
+    hy_error *err = &c->err;
     r->cursor = c->cursor;
     r->at = lua_gettop(L);
-    if (begin_run(L, r, start, &err) != HY_OK)
-        return fail_run(L, r, &err);
+    if (begin_run(L, r, start, err) != HY_OK)
+        return fail_run(L, r, err);
 
     hy_status status;
     const hyl_plan *plan = NULL;
     if (r->mode != MODE_EXECUTE) {
         plan = get_plan(L, r);
         if (plan == NULL) {
-            hy_fail_oom(&err);
-            return fail_run(L, r, &err);
+            hy_fail_oom(err);
+            return fail_run(L, r, err);
         }
     }
     switch (r->mode) {
     case MODE_EXECUTE:
-        status = drain(L, r, &err);
+        status = drain(L, r, err);
         break;
     case MODE_LIST:
     case MODE_PLUCK:
         lua_newtable(L);
-        status = (r->mode == MODE_LIST ? read_rows : read_values)(L, r, plan, r->at + 1, &err);
+        status = (r->mode == MODE_LIST ? read_rows : read_values)(L, r, plan, r->at + 1, err);
         break;
     default:
-        status = read_one(L, r, plan, &err);
+        status = read_one(L, r, plan, err);
         break;
     }
     if (status != HY_DONE)
-        return fail_run(L, r, &err);
+        return fail_run(L, r, err);
     lua_settop(L, r->mode == MODE_EXECUTE ? r->at : r->at + 1);
     hyl_events_deliver(L, 1, hy_cursor_sql(r->cursor));
     if (r->mode == MODE_EXECUTE) {
@@ -374,9 +385,8 @@ typedef struct raw_binds {
 static hy_value bind_value(lua_State *L, int index, int keep)
 {
     hy_value value;
-    char scratch[HY_VALUE_SCRATCH_SIZE];
     size_t size;
-    if (hyl_to_value(L, index, &value, scratch))
+    if (hyl_to_value(L, index, &value))
         return value;
     hy_type type;
     if (hyl_typeof(L, index) == HYL_DECIMAL) {

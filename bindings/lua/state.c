@@ -6,8 +6,13 @@
 #include <string.h>
 
 static const char state_key = 0;             /* registry: the hyl_state userdata */
-static const char type_key = 0;              /* metatable: our type number */
 static const char meta_keys[HYL_TYPE_COUNT]; /* registry: metatables */
+
+/*
+ * A metatable of ours holds in [1] the address of its type's entry: a look into its array part
+ * instead of its hash, and a value that Lua code cannot make.
+ */
+static const char type_tags[HYL_TYPE_COUNT];
 
 static const char *const type_names[HYL_TYPE_COUNT] = {
     [HYL_NONE] = "value",
@@ -39,9 +44,9 @@ const char *hyl_type_name(hyl_type type)
 void hyl_type_new(lua_State *L, hyl_type type, const char *name, const luaL_Reg *methods,
                   const luaL_Reg *meta)
 {
-    lua_createtable(L, 0, 8);
-    lua_pushinteger(L, type);
-    lua_rawsetp(L, -2, &type_key);
+    lua_createtable(L, 1, 8);
+    lua_pushlightuserdata(L, (void *)&type_tags[type]);
+    lua_rawseti(L, -2, 1);
     lua_pushstring(L, name);
     lua_setfield(L, -2, "__name");
     lua_pushstring(L, name); /* getmetatable() shows the name, never the table */
@@ -75,11 +80,10 @@ hyl_type hyl_typeof(lua_State *L, int index)
 {
     if (lua_type(L, index) != LUA_TUSERDATA || !lua_getmetatable(L, index))
         return HYL_NONE;
-    hyl_type type = HYL_NONE;
-    if (lua_rawgetp(L, -1, &type_key) == LUA_TNUMBER)
-        type = (hyl_type)lua_tointeger(L, -1);
+    lua_rawgeti(L, -1, 1);
+    uintptr_t type = (uintptr_t)lua_touserdata(L, -1) - (uintptr_t)type_tags;
     lua_pop(L, 2);
-    return type;
+    return type < HYL_TYPE_COUNT ? (hyl_type)type : HYL_NONE;
 }
 
 void *hyl_test(lua_State *L, int index, hyl_type type)

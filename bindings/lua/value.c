@@ -73,7 +73,7 @@ static int args_count(lua_State *L, int args)
 static int core_raw(lua_State *L)
 {
     size_t size;
-    const char *text = luaL_checklstring(L, 1, &size);
+    const char *text = hyl_need_text(L, 1, "rawStatement", "text", &size);
     pack(L, 2);
     return push_node(L, HYL_RAW, text, size);
 }
@@ -82,7 +82,7 @@ static int core_raw(lua_State *L)
 static int core_op(lua_State *L)
 {
     size_t size;
-    const char *word = luaL_checklstring(L, 1, &size);
+    const char *word = hyl_need_text(L, 1, "op", "word", &size);
     hy_op op = hy_op_from_word(word, size);
     if (op == HY_OP_COUNT || (op >= HY_OP_ADD && op <= HY_OP_CONCAT))
         return hyl_fail(L, HY_EINVALID_ARGUMENT, "no operator '%.40s'", word);
@@ -124,7 +124,7 @@ static int core_group(lua_State *L)
 /* core.given{ "tenant", "email" } */
 static int core_given(lua_State *L)
 {
-    luaL_checktype(L, 1, LUA_TTABLE);
+    hyl_need_table(L, 1, "given", "keys");
     lua_settop(L, 1);
     lua_Integer n = (lua_Integer)lua_rawlen(L, 1);
     if (n == 0)
@@ -144,7 +144,7 @@ static int core_given(lua_State *L)
 static int core_func(lua_State *L)
 {
     size_t size;
-    const char *name = luaL_checklstring(L, 1, &size);
+    const char *name = hyl_need_text(L, 1, "func", "name", &size);
     bool distinct = false;
     if (lua_istable(L, 3)) {
         lua_getfield(L, 3, "distinct");
@@ -167,7 +167,7 @@ static int core_func(lua_State *L)
 static int core_col(lua_State *L)
 {
     size_t size;
-    const char *name = luaL_checklstring(L, 1, &size);
+    const char *name = hyl_need_text(L, 1, "col", "name", &size);
     pack(L, lua_gettop(L) + 1);
     return push_node(L, HYL_COL, name, size);
 }
@@ -175,7 +175,7 @@ static int core_col(lua_State *L)
 /* core.case(whens, otherwise) */
 static int core_case(lua_State *L)
 {
-    luaL_checktype(L, 1, LUA_TTABLE);
+    hyl_need_table(L, 1, "case", "whens");
     lua_settop(L, 2);
     int n = (int)lua_rawlen(L, 1);
     if (n == 0)
@@ -202,7 +202,7 @@ static int core_case(lua_State *L)
 static int core_binary(lua_State *L)
 {
     size_t size;
-    const char *bytes = luaL_checklstring(L, 1, &size);
+    const char *bytes = hyl_need_text(L, 1, "binary", "bytes", &size);
     pack(L, lua_gettop(L) + 1);
     return push_node(L, HYL_BINARY, bytes, size);
 }
@@ -218,9 +218,8 @@ static int binary_tostring(lua_State *L)
 
 /* ---- reading ------------------------------------------------------------------------------- */
 
-bool hyl_to_value(lua_State *L, int index, hy_value *out, char scratch[HY_VALUE_SCRATCH_SIZE])
+bool hyl_to_value(lua_State *L, int index, hy_value *out)
 {
-    (void)scratch;
     size_t size;
     switch (lua_type(L, index)) {
     case LUA_TBOOLEAN:
@@ -351,8 +350,7 @@ static hy_expr *to_expr(lua_State *L, hy_query *q, int index, const hy_expr *lik
         return json_expr(L, q, index, like, column);
 
     hy_value value;
-    char scratch[HY_VALUE_SCRATCH_SIZE];
-    if (!hyl_to_value(L, index, &value, scratch)) {
+    if (!hyl_to_value(L, index, &value)) {
         if (lua_isnoneornil(L, index))
             hyl_fail(L, HY_ENIL_VALUE, "%s is nil (sql.null means NULL)", what);
         if (!lua_istable(L, index))

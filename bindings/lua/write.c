@@ -18,122 +18,207 @@ static int by_index(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
-/* What one insert writes to: the union of the rows' keys, each with its key string. */
+/* What one insert writes to. The blocks are userdata, the strings are held by the set of keys. */
 typedef struct targets {
+    int seen;  /* stack index of the set: key -> its column's position + 1 */
     size_t n;
-    const hy_column **columns; /* model queries */
-    const char **keys;         /* as the rows spell them */
+    const hy_column **columns; /* NULL: a plain table's */
+    const char **names;        /* for messages and plain tables */
+    hy_value *values;          /* one row being read */
+    /* The first row's keys in the order that lua_next gives them. Rows made by one constructor
+       share it, and a short string is known by its address: no look-up. */
+    size_t n_order;
+    struct key_place {
+        const char *key;
+        size_t position;
+    } *order;
 } targets;
-
-/* Add the keys of the row on top to the set table at `seen` (key -> true). */
-static void collect_keys(lua_State *L, int seen)
-{
-    int row = lua_gettop(L);
-    hyl_check_plain(L, row, "insert");
-    for (lua_pushnil(L); lua_next(L, row);) {
-        lua_pop(L, 1);
-        lua_pushvalue(L, -1);
-        lua_pushboolean(L, 1);
-        lua_rawset(L, seen);
-    }
-}
 
 static void check_row(lua_State *L, int rows, lua_Integer i)
 {
     if (lua_rawgeti(L, rows, i) != LUA_TTABLE)
         hyl_fail(L, lua_isnil(L, -1) ? HY_ENIL_VALUE : HY_EINVALID_ARGUMENT,
                  "insert: row %d is a %s, expected a table", (int)i, luaL_typename(L, -1));
+    hyl_check_plain(L, -1, "insert");
 }
 
-/* Has the row on top exactly the keys of the set table at `seen`, `n` of them? */
-static bool has_same_keys(lua_State *L, int seen, lua_Integer n)
+/* Add the keys of rows first..last to the set table on top. */
+static void collect_keys(lua_State *L, int rows, lua_Integer first, lua_Integer last)
 {
-    int row = lua_gettop(L);
-    lua_Integer found = 0;
-    for (lua_pushnil(L); lua_next(L, row); found++) {
-        lua_pop(L, 1);
-        lua_pushvalue(L, -1);
-        bool known = lua_rawget(L, seen) != LUA_TNIL;
-        lua_pop(L, 1);
-        if (!known) {
-            lua_pop(L, 1);
-            return false;
-        }
-    }
-    return found == n;
-}
-
-/* The last row up to `last` that, like all before it, has the keys of row `first`. */
-static lua_Integer uniform_end(lua_State *L, int rows, lua_Integer first, lua_Integer last)
-{
-    int top = lua_gettop(L);
-    lua_newtable(L);
-    check_row(L, rows, first);
-    collect_keys(L, top + 1);
-    lua_Integer n = 0, at = first;
-    lua_settop(L, top + 1);
-    for (lua_pushnil(L); lua_next(L, top + 1); lua_pop(L, 1))
-        n++;
-    while (at < last) {
-        lua_settop(L, top + 1);
-        check_row(L, rows, at + 1);
-        if (!has_same_keys(L, top + 1, n))
-            break;
-        at++;
-    }
-    lua_settop(L, top);
-    return at;
-}
-
-/* Fill `t`; leaves its two blocks and the set of keys on the stack. */
-static void read_targets(lua_State *L, const hy_model *model, int rows, lua_Integer first, lua_Integer last,
-                         targets *t)
-{
-    lua_newtable(L);
     int seen = lua_gettop(L);
     for (lua_Integer i = first; i <= last; i++) {
         check_row(L, rows, i);
-        collect_keys(L, seen);
+        for (lua_pushnil(L); lua_next(L, seen + 1);) {
+            lua_pop(L, 1);
+            lua_pushvalue(L, -1);
+            lua_pushboolean(L, 1);
+            lua_rawset(L, seen);
+        }
         lua_settop(L, seen);
-    }
-    size_t n = 0;
-    for (lua_pushnil(L); lua_next(L, seen); lua_pop(L, 1))
-        n++;
-    t->keys = lua_newuserdatauv(L, sizeof *t->keys * (n + 1), 0);
-    t->columns = lua_newuserdatauv(L, sizeof *t->columns * (n + 1), 0);
-    t->n = n;
-    size_t i = 0;
-    for (lua_pushnil(L); lua_next(L, seen); lua_pop(L, 1), i++) {
-        if (model != NULL)
-            t->columns[i] = hyl_check_writable(L, model, lua_gettop(L) - 1);
-        else if (lua_type(L, -2) != LUA_TSTRING)
-            hyl_fail(L, HY_EINVALID_ARGUMENT, "a row's keys are column names, got a %s",
-                     luaL_typename(L, -2));
-        t->keys[i] = lua_tostring(L, -2);
-    }
-    if (model == NULL) {
-        qsort(t->keys, n, sizeof *t->keys, by_name);
-        return;
-    }
-    qsort(t->columns, n, sizeof *t->columns, by_index);
-    for (i = 0; i < n; i++) {
-        if (i > 0 && t->columns[i] == t->columns[i - 1])
-            hyl_fail(L, HY_EINVALID_ARGUMENT, "column '%s' is given twice, by property and by database name",
-                     t->columns[i]->property);
-        t->keys[i] = NULL;
     }
 }
 
-/* The value of column i in the row at `row`: by property, else by database name. Pushed. */
-static void push_cell(lua_State *L, const targets *t, size_t i, int row, int keys)
+static void *new_block(lua_State *L, size_t n, size_t size)
 {
-    lua_rawgeti(L, keys, (lua_Integer)i + 1);
-    if (lua_rawget(L, row) == LUA_TNIL && t->columns[i] != NULL && t->keys[i] == NULL &&
-        t->columns[i]->name != t->columns[i]->property) {
-        lua_pop(L, 1);
-        lua_pushstring(L, t->columns[i]->name);
-        lua_rawget(L, row);
+    return lua_newuserdatauv(L, (n + 1) * size, 0);
+}
+
+/* The columns that the keys of the set name, in the model's order. */
+static void find_columns(lua_State *L, const hy_model *model, targets *t)
+{
+    size_t n = 0;
+    for (lua_pushnil(L); lua_next(L, t->seen); lua_pop(L, 1)) {
+        t->columns[n++] = hyl_check_writable(L, model, lua_gettop(L) - 1);
     }
+    qsort(t->columns, n, sizeof *t->columns, by_index);
+    for (size_t i = 0; i < n; i++) {
+        if (i > 0 && t->columns[i] == t->columns[i - 1])
+            hyl_fail(L, HY_EINVALID_ARGUMENT, "column '%s' is given twice, by property and by database name",
+                     t->columns[i]->property);
+        t->names[i] = t->columns[i]->property;
+    }
+}
+
+/* The set's keys themselves, sorted. */
+static void find_names(lua_State *L, targets *t)
+{
+    size_t n = 0;
+    for (lua_pushnil(L); lua_next(L, t->seen); lua_pop(L, 1)) {
+        if (lua_type(L, -2) != LUA_TSTRING)
+            hyl_fail(L, HY_EINVALID_ARGUMENT, "a row's keys are column names, got a %s", luaL_typename(L, -2));
+        t->names[n++] = lua_tostring(L, -2);
+    }
+    qsort(t->names, n, sizeof *t->names, by_name);
+    memset(t->columns, 0, n * sizeof *t->columns);
+}
+
+static size_t position_of(const targets *t, const hy_column *column, const char *key)
+{
+    size_t i = 0;
+    while (column != NULL ? t->columns[i] != column : strcmp(t->names[i], key) != 0)
+        i++;
+    return i;
+}
+
+/* Let the set say where each key's column stands, and note the order of row `first`. */
+static void place_keys(lua_State *L, const hy_model *model, int rows, lua_Integer first, targets *t)
+{
+    int top = lua_gettop(L);
+    for (lua_pushnil(L); lua_next(L, t->seen);) {
+        lua_pop(L, 1);
+        const hy_column *column = model != NULL ? hyl_check_writable(L, model, top + 1) : NULL;
+        lua_pushvalue(L, -1);
+        lua_pushinteger(L, (lua_Integer)position_of(t, column, lua_tostring(L, top + 1)) + 1);
+        lua_rawset(L, t->seen);
+    }
+    lua_rawgeti(L, rows, first);
+    t->n_order = 0;
+    for (lua_pushnil(L); lua_next(L, top + 1); lua_pop(L, 1)) {
+        lua_pushvalue(L, -2);
+        lua_rawget(L, t->seen);
+        t->order[t->n_order++] = (struct key_place){lua_tostring(L, -3), (size_t)lua_tointeger(L, -1) - 1};
+        lua_pop(L, 1);
+    }
+    lua_settop(L, top);
+}
+
+/* Begin an insert into what rows first..last name. Leaves the set and the blocks on the stack. */
+static void begin_insert(lua_State *L, hy_query *q, int rows, lua_Integer first, lua_Integer last, targets *t)
+{
+    const hy_model *model = hy_query_model(q);
+    lua_newtable(L);
+    t->seen = lua_gettop(L);
+    collect_keys(L, rows, first, last);
+    t->n = 0;
+    for (lua_pushnil(L); lua_next(L, t->seen); lua_pop(L, 1))
+        t->n++;
+    t->columns = new_block(L, t->n, sizeof *t->columns);
+    t->names = new_block(L, t->n, sizeof *t->names);
+    t->values = new_block(L, t->n, sizeof *t->values);
+    t->order = new_block(L, t->n, sizeof *t->order);
+    if (model != NULL) {
+        find_columns(L, model, t);
+        hy_query_insert_columns(q, t->columns, t->n);
+    } else {
+        find_names(L, t);
+        hy_query_insert(q, t->names, t->n);
+    }
+    place_keys(L, model, rows, first, t);
+}
+
+/* The place of the key below the top, the `i`th of its row; t->n: not one of ours. */
+static size_t place_of(lua_State *L, const targets *t, size_t i)
+{
+    if (lua_type(L, -2) == LUA_TSTRING && i < t->n_order && lua_tostring(L, -2) == t->order[i].key)
+        return t->order[i].position;
+    lua_pushvalue(L, -2);
+    size_t position = lua_rawget(L, t->seen) == LUA_TNUMBER ? (size_t)lua_tointeger(L, -1) - 1 : t->n;
+    lua_pop(L, 1);
+    return position;
+}
+
+static bool is_json(const hy_column *column)
+{
+    return column != NULL && (column->kind == HY_KIND_JSON || column->kind == HY_KIND_JSONB);
+}
+
+typedef enum row_form {
+    ROW_PLAIN,   /* read into t->values */
+    ROW_MIXED,   /* holds more than plain values */
+    ROW_FOREIGN, /* has a key that is not in the set */
+    ROW_SHORT    /* lacks one that is, and that matters */
+} row_form;
+
+/* Read the row on top. Its strings are borrowed. */
+static row_form read_row(lua_State *L, targets *t, bool uniform)
+{
+    int row = lua_gettop(L);
+    row_form form = ROW_PLAIN;
+    size_t n = 0;
+    for (size_t i = 0; i < t->n; i++)
+        t->values[i].type = HY_TYPE_COUNT;
+    for (lua_pushnil(L); lua_next(L, row); lua_pop(L, 1), n++) {
+        size_t i = place_of(L, t, n);
+        if (i == t->n) {
+            lua_settop(L, row);
+            return ROW_FOREIGN;
+        }
+        if (is_json(t->columns[i]) || !hyl_to_value(L, row + 2, &t->values[i]))
+            form = ROW_MIXED;
+    }
+    return uniform && n < t->n ? ROW_SHORT : form;
+}
+
+/* The row on top, one expression a cell. */
+static void insert_mixed(lua_State *L, hy_query *q, const targets *t)
+{
+    int row = lua_gettop(L);
+    hy_expr **cells = new_block(L, t->n, sizeof *cells);
+    memset(cells, 0, t->n * sizeof *cells);
+    for (lua_pushnil(L); lua_next(L, row); lua_pop(L, 1)) {
+        size_t i = place_of(L, t, t->n);
+        cells[i] = hyl_to_expr(L, q, -1, NULL, t->columns[i], t->names[i]);
+    }
+    hy_query_insert_row(q, cells, t->n);
+}
+
+/* Rows first..last, up to one that does not fit; the last that did. */
+static lua_Integer insert_rows(lua_State *L, hy_query *q, int rows, lua_Integer first, lua_Integer last, bool uniform,
+                               targets *t)
+{
+    int top = lua_gettop(L);
+    for (lua_Integer r = first; r <= last; r++) {
+        check_row(L, rows, r);
+        row_form form = read_row(L, t, uniform);
+        if (form == ROW_FOREIGN || form == ROW_SHORT)
+            return r - 1;
+        if (form == ROW_PLAIN)
+            hy_query_insert_values(q, t->values, t->n);
+        else
+            insert_mixed(L, q, t);
+        lua_settop(L, top);
+    }
+    return last;
 }
 
 /* q:_insert(rows, first, last, uniform) -> the last row that was taken */
@@ -143,41 +228,19 @@ static int query_insert(lua_State *L)
     luaL_checktype(L, 2, LUA_TTABLE);
     lua_Integer first = luaL_optinteger(L, 3, 1), last = luaL_optinteger(L, 4, (lua_Integer)lua_rawlen(L, 2));
     bool uniform = lua_toboolean(L, 5);
-    lua_settop(L, 2);
-    if (uniform && last > first)
-        last = uniform_end(L, 2, first, last);
-    const hy_model *model = hy_query_model(q);
     targets t;
-    read_targets(L, model, 2, first, last, &t);
-    if (model != NULL)
-        hy_query_insert_columns(q, t.columns, t.n);
-    else
-        hy_query_insert(q, t.keys, t.n);
-
-    lua_createtable(L, (int)t.n, 0); /* the key strings, pushed once */
-    int keys = lua_gettop(L);
-    for (size_t i = 0; i < t.n; i++) {
-        lua_pushstring(L, model != NULL ? t.columns[i]->property : t.keys[i]);
-        lua_rawseti(L, keys, (lua_Integer)i + 1);
-    }
-    if (model == NULL)
-        memset(t.columns, 0, sizeof *t.columns * t.n);
-    hy_expr **values = lua_newuserdatauv(L, sizeof *values * (t.n + 1), 0);
-    int top = lua_gettop(L);
-    for (lua_Integer r = first; r <= last; r++) {
-        lua_rawgeti(L, 2, r);
-        for (size_t i = 0; i < t.n; i++) {
-            push_cell(L, &t, i, top + 1, keys);
-            values[i] = lua_isnil(L, -1) ? NULL
-                                         : hyl_to_expr(L, q, -1, NULL, t.columns[i],
-                                                       model != NULL ? t.columns[i]->property : t.keys[i]);
-            lua_pop(L, 1);
-        }
-        hy_query_insert_row(q, values, t.n);
-        lua_settop(L, top);
+    lua_settop(L, 2);
+    luaL_checkstack(L, 24, NULL);
+    /* Most lists are uniform: the first row says what the others have, until one has more. */
+    begin_insert(L, q, 2, first, first, &t);
+    lua_Integer done = insert_rows(L, q, 2, first, last, uniform, &t);
+    if (done < last && !uniform) {
+        lua_settop(L, 2);
+        begin_insert(L, q, 2, first, last, &t);
+        done = insert_rows(L, q, 2, first, last, false, &t);
     }
     hyl_query_check(L, q);
-    lua_pushinteger(L, last);
+    lua_pushinteger(L, done);
     return 1;
 }
 
@@ -322,6 +385,13 @@ static int query_key_in(lua_State *L)
     return hyl_query_done(L, q);
 }
 
+/* q:_drop(): an empty query; its memory goes back now, not when the collector comes by. */
+static int query_drop(lua_State *L)
+{
+    hy_query_clear(hyl_check_query(L, 1));
+    return 0;
+}
+
 void hyl_write_open(lua_State *L)
 {
     static const luaL_Reg methods[] = {
@@ -329,7 +399,8 @@ void hyl_write_open(lua_State *L)
         {"_increment", query_increment},    {"_delete", query_delete},
         {"_truncate", query_truncate},      {"_returning", query_returning},
         {"_onConflict", query_on_conflict}, {"_keyIs", query_key_is},
-        {"_keyIn", query_key_in},           {NULL, NULL},
+        {"_keyIn", query_key_in},           {"_drop", query_drop},
+        {NULL, NULL},
     };
     luaL_setfuncs(L, methods, 0);
 }

@@ -187,7 +187,8 @@ static void end_run(hy_cursor *cursor, hy_status status, const hy_error *error)
             (void)hy__lease_after_error(lease, status);
         else
             note_abandoned(cursor);
-        drop_statement(cursor, lease->how == HY__RETURN_CLEAN);
+        /* What could not be prepared must be tried again next time, not found. */
+        drop_statement(cursor, lease->how == HY__RETURN_CLEAN && cursor->state != HY__CURSOR_PREPARING);
         tell_after(cursor, error);
         if (trx != NULL)
             hy__transaction_after(trx);
@@ -313,6 +314,12 @@ static hy_status list_kinds(hy_cursor *cursor, const hy_kind **kinds, size_t *n,
     return HY_OK;
 }
 
+/* A name that lives as long as the column beside it needs no copy. */
+static bool is_column_name(const hy_result_column *told)
+{
+    return told->column != NULL && told->name == told->column->property;
+}
+
 /* Copy a name to `*at`, and move `*at` behind it. */
 static const char *keep_name(char **at, const char *name)
 {
@@ -329,7 +336,8 @@ static void copy_columns(hy_cursor *cursor, const hy_statement *s, const hy_resu
 
     for (size_t i = 0; i < s->n_columns; i++) {
         columns[i] = told != NULL ? told[i] : (hy_result_column){.kind = HY_KIND_ANY};
-        columns[i].name = keep_name(&names, told != NULL ? told[i].name : s->column_names[i]);
+        if (told == NULL || !is_column_name(&told[i]))
+            columns[i].name = keep_name(&names, told != NULL ? told[i].name : s->column_names[i]);
         if (columns[i].kind == HY_KIND_ANY)
             columns[i].kind = s->column_kinds[i];
     }
@@ -349,7 +357,8 @@ static hy_status keep_columns(hy_cursor *cursor, hy_error *err)
     size_t size = cursor->sql.table != NULL ? strlen(cursor->sql.table) + 1 : 0;
 
     for (size_t i = 0; i < n; i++)
-        size += strlen(told != NULL ? told[i].name : s->column_names[i]) + 1;
+        if (told == NULL || !is_column_name(&told[i]))
+            size += strlen(told != NULL ? told[i].name : s->column_names[i]) + 1;
     if (!reserve(&cursor->columns, n * sizeof(hy_result_column)) || !reserve(&cursor->names, size) ||
         !reserve(&cursor->values, n * sizeof(hy_value)))
         return hy_fail_oom(err);
@@ -428,6 +437,8 @@ static hy_status step_prepare(hy_cursor *cursor, hy_wait *wait, hy_error *err)
 
     if (status != HY_OK)
         return status;
+    if (cursor->event == 0)
+        tell_before(cursor); /* a statement that cannot be prepared is told about too */
     c->deadline = cursor->deadline;
     cursor->lease->dirty |= sql->has_raw || sql->kind == HY_STATEMENT_RAW;
     if (cursor->cacheable)

@@ -42,7 +42,7 @@ typedef struct hy__slot {
 typedef struct hy__pool {
     pthread_mutex_t lock;
     const hy_driver *driver;
-    int64_t (*now)(void);      /* hy_monotonic_ns(), unless a test turns the clock */
+    int64_t (*now)(void);      /* CLOCK_MONOTONIC of the last tick, unless a test turns the clock */
     size_t cache_capacity;
     int max, min;
     int64_t idle_timeout, max_lifetime; /* ns; HY_NO_DEADLINE: never */
@@ -53,7 +53,7 @@ typedef struct hy__pool {
     hy_link waiters;           /* hy__waiter, oldest first */
     int waiting;
     bool open;
-    uint64_t generation;       /* connections of an older one are not trusted */
+    atomic_uint_fast64_t generation; /* connections of an older one are not trusted; written with the lock */
     uint64_t random;
     uint64_t acquired, waited, timeouts, created, closed, discarded;
 } hy__pool;

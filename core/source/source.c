@@ -26,11 +26,10 @@ enum {
 
 int64_t hy__deadline_in(int64_t ms)
 {
+    if (ms <= 0)
+        return HY_NO_DEADLINE; /* without looking at the clock */
     int64_t now = hy_monotonic_ns();
-
-    if (ms <= 0 || ms > (HY_NO_DEADLINE - now) / HY__NS_PER_MS)
-        return HY_NO_DEADLINE;
-    return now + ms * HY__NS_PER_MS;
+    return ms > (HY_NO_DEADLINE - now) / HY__NS_PER_MS ? HY_NO_DEADLINE : now + ms * HY__NS_PER_MS;
 }
 
 /* ---- configuration ---------------------------------------------------------------------- */

@@ -318,7 +318,10 @@ static hy_status after_release(hy_transaction *trx, hy_status status, hy_error *
 static hy_status after_rollback_to(hy_transaction *trx, hy_status status, hy_error *err)
 {
     trx->state = HY_TRX_ACTIVE; /* revived, unless the driver says otherwise */
-    return after_release(trx, status, err);
+    status = after_release(trx, status, err);
+    if (status != HY_OK)
+        trx->state = HY_TRX_FAILED; /* what should be gone may still be there: never commit it */
+    return status;
 }
 
 typedef hy_status (*operation_end)(hy_transaction *trx, hy_status status, hy_error *err);

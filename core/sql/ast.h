@@ -44,7 +44,8 @@ enum {
     HY_FLAG_NEGATED = 1,
     HY_FLAG_DISTINCT = 2,    /* a call's arguments */
     HY_FLAG_ALIAS = 4,       /* a column that may turn out to be a select alias */
-    HY_FLAG_LIST_VALUES = 8 /* an IN list of values of one type that may travel as one bind */
+    HY_FLAG_LIST_VALUES = 8, /* an IN list of values of one type that may travel as one bind */
+    HY_FLAG_SENSITIVE = 16   /* a sensitive or hidden column, or a value for one */
 };
 
 /* The head of every node. */
@@ -151,7 +152,7 @@ typedef struct hy_item {
 typedef struct hy_group hy_group;
 typedef struct hy_condition {
     struct hy_condition *next;
-    hy_expr *expr;   /* one of these two */
+    hy_expr *expr; /* one of these two */
     hy_group *group;
     uint8_t connector; /* to what stands before; the first one's means nothing */
     bool negated;
@@ -211,8 +212,8 @@ struct hy_tree {
     const hy_model *model;
     const char *table; /* instead of the model's; may hold dots */
     const char *alias;
-    hy_tree *from;     /* a subquery instead of a table */
-    uint8_t kind;      /* hy_statement_kind */
+    hy_tree *from; /* a subquery instead of a table */
+    uint8_t kind;  /* hy_statement_kind */
     uint8_t lock, lock_wait;
     bool distinct, has_limit, has_offset, recursive;
     uint16_t depth;
@@ -248,6 +249,8 @@ hy_branch *hy__branch_new(hy_query *q, hy_node node, hy_kind kind, hy_expr *cons
 /** A column of a model's own, by name; unknown: the query fails. */
 hy_expr *hy__expr_own_column(hy_query *q, const char *name, size_t size);
 hy_expr *hy__expr_model_column(hy_query *q, const hy_column *column);
+/** Value nodes for a row of an insert, as hy_query_insert_values() says; false: the query has failed. */
+bool hy__expr_cells(hy_query *q, hy_expr *const *columns, const hy_value *values, size_t n, hy_expr **cells);
 /** The query's tree gets at least that deep; false: too deep, and the query has failed. */
 bool hy__query_deepen(hy_query *q, unsigned depth);
 /** A copy of `from`'s tree in the query's arena; a failed `from` fails the query. */
@@ -257,6 +260,8 @@ bool hy__tree_copy(hy_arena *a, hy_tree *into, const hy_tree *from);
 /** The name that stands for a table: the alias, else the part after the last dot. */
 const char *hy__table_base(const char *table, const char *alias);
 const char *hy__tree_base(const hy_tree *t);
+/** What a column of a subquery holds, as far as it is known. `tree` may be NULL. */
+hy_kind hy__tree_kind(const hy_tree *tree, const char *name, size_t size);
 /** The column's name as results call it. */
 const char *hy__column_label(const hy_column_expr *c);
 

@@ -20,7 +20,7 @@ void hy__scope_enter(hy_emitter *e, hy_scope *scope, const hy_tree *tree, bool q
 
 void hy__emit_clauses(hy_emitter *e, const hy_clause *clauses)
 {
-    for (const hy_clause *clause = clauses; *clause != NULL; clause++)
+    for (const hy_clause *clause = clauses; *clause != NULL && e->status == HY_OK; clause++)
         (*clause)(e);
 }
 
@@ -36,6 +36,12 @@ void hy__emit_select(hy_emitter *e, const hy_tree *tree)
     hy__emit_clauses(e, e->dialect->clauses[HY_STATEMENT_SELECT]);
     hy__scope_leave(e);
     e->collect = collect;
+}
+
+/* WITH stays before the statement where that is possible. */
+static bool with_is_inside(const hy_emitter *e)
+{
+    return e->scope->plan == HY_PLAN_KEYS && !hy__emit_has(e, HY_TRAIT_WITH_WRITE);
 }
 
 /* ---- tables ----------------------------------------------------------------------------- */
@@ -191,8 +197,10 @@ static const char *default_name(const hy_expr *x)
     };
 
     switch ((hy_node)x->node) {
-    case HY_NODE_COLUMN: return hy__column_label((const hy_column_expr *)x);
-    case HY_NODE_CALL: return ((const hy_function *)((const hy_branch *)x)->aux)->label;
+    case HY_NODE_COLUMN:
+        return hy__column_label((const hy_column_expr *)x);
+    case HY_NODE_CALL:
+        return ((const hy_function *)((const hy_branch *)x)->aux)->label;
     case HY_NODE_OVER:
     case HY_NODE_CAST:
         return default_name(((const hy_branch *)x)->args[0]);
@@ -206,7 +214,8 @@ static const char *default_name(const hy_expr *x)
     case HY_NODE_RAW:
     case HY_NODE_STAR:
         return NULL;
-    default: return names[x->node] != NULL ? names[x->node] : "value";
+    default:
+        return names[x->node] != NULL ? names[x->node] : "value";
     }
 }
 
@@ -250,7 +259,7 @@ static void emit_item(hy_emitter *e, const hy_item *item)
 /* Is there something among them whose fields only the database knows? */
 static bool has_unknown_fields(const hy_chain *items)
 {
-    HY_EACH(hy_item, item, items)
+    HY_EACH (hy_item, item, items)
         if (item->expr->node == HY_NODE_RAW && item->alias == NULL)
             return true;
     return false;
@@ -259,7 +268,7 @@ static bool has_unknown_fields(const hy_chain *items)
 static void emit_items(hy_emitter *e, const hy_chain *items)
 {
     e->name_fields = e->collect && has_unknown_fields(items);
-    HY_EACH(hy_item, item, items) {
+    HY_EACH (hy_item, item, items) {
         if (&item->cell != items->first)
             PUT(e, ", ");
         emit_item(e, item);
@@ -276,7 +285,7 @@ static void emit_distinct(hy_emitter *e, const hy_tree *tree)
     hy__emit_need(e, HY_FEATURE_NUMBER_DISTINCT_ON);
     PUT(e, "DISTINCT ON (");
     e->scope->place = HY_PLACE_INNER;
-    HY_EACH(hy_item, item, &tree->distinct_on) {
+    HY_EACH (hy_item, item, &tree->distinct_on) {
         if (&item->cell != tree->distinct_on.first)
             PUT(e, ", ");
         hy__emit_expr(e, item->expr);
@@ -376,7 +385,8 @@ static void emit_on(hy_emitter *e, const hy_join *join)
     bool has_on = has_conditions(&join->on);
 
     if (takes_on != has_on)
-        EMIT_FAIL(e, HY_EINVALID_ARGUMENT, takes_on ? "the join needs an ON condition" : "this join takes no ON");
+        EMIT_FAIL(e, HY_EINVALID_ARGUMENT,
+                  takes_on ? "the join needs an ON condition" : "this join takes no ON");
     if (!has_on)
         return;
     PUT(e, " ON ");
@@ -401,7 +411,7 @@ static void emit_join(hy_emitter *e, const hy_join *join)
 
 void hy__clause_joins(hy_emitter *e)
 {
-    HY_EACH(hy_join, join, &e->scope->tree->joins)
+    HY_EACH (hy_join, join, &e->scope->tree->joins)
         emit_join(e, join);
 }
 
@@ -466,10 +476,12 @@ static bool joins_in_where(const hy_emitter *e)
 static void emit_where(hy_emitter *e, bool with_joins)
 {
     const hy_tree *tree = e->scope->tree;
-    parts p = {.e = e, .word = " WHERE ", .several = count_parts(&tree->where) + (with_joins ? tree->joins.n : 0) > 1};
+    parts p = {.e = e,
+               .word = " WHERE ",
+               .several = count_parts(&tree->where) + (with_joins ? tree->joins.n : 0) > 1};
 
     if (with_joins) {
-        HY_EACH(hy_join, join, &tree->joins)
+        HY_EACH (hy_join, join, &tree->joins)
             emit_part(&p, &join->on);
     }
     emit_conditions(&p, &tree->where);
@@ -491,12 +503,6 @@ static void emit_keys(hy_emitter *e, const hy_model *model)
 static bool is_write(const hy_tree *tree)
 {
     return tree->kind == HY_STATEMENT_UPDATE || tree->kind == HY_STATEMENT_DELETE;
-}
-
-/* WITH stays before the statement where that is possible. */
-static bool with_is_inside(const hy_emitter *e)
-{
-    return e->scope->plan == HY_PLAN_KEYS && !hy__emit_has(e, HY_TRAIT_WITH_WRITE);
 }
 
 /* The keys of the rows that a rewritten UPDATE or DELETE is for. */
@@ -555,7 +561,7 @@ void hy__clause_group(hy_emitter *e)
 {
     const hy_chain *group = &e->scope->tree->group;
 
-    HY_EACH(hy_item, item, group) {
+    HY_EACH (hy_item, item, group) {
         hy__puts(e, &item->cell == group->first ? " GROUP BY " : ", ");
         e->scope->place = place_of(item->expr);
         hy__emit_expr(e, item->expr);
@@ -568,7 +574,7 @@ void hy__clause_having(hy_emitter *e)
     const hy_conditions *having = &e->scope->tree->having;
     parts p = {.e = e, .word = " HAVING ", .several = count_parts(having) > 1};
 
-    e->scope->place = hy__emit_has(e, HY_TRAIT_HAVING_ALIAS) ? HY_PLACE_NAME : HY_PLACE_INNER;
+    e->scope->place = hy__emit_has(e, HY_TRAIT_INNER_ALIAS) ? HY_PLACE_NAME : HY_PLACE_INNER;
     emit_conditions(&p, having);
     e->scope->place = HY_PLACE_PLAIN;
 }
@@ -584,15 +590,21 @@ static bool is_text_decimal_alias(const hy_emitter *e, const hy_expr *x)
 {
     const hy_column_expr *c = (const hy_column_expr *)x;
 
-    if (!hy__emit_has(e, HY_TRAIT_TEXT_DECIMALS) || x->node != HY_NODE_COLUMN || c->text == NULL || x->qualifier > 0)
+    if (!hy__emit_has(e, HY_TRAIT_TEXT_DECIMALS) || x->node != HY_NODE_COLUMN || c->text == NULL ||
+        x->qualifier > 0)
         return false;
     const hy_item *item = hy__find_alias(e->scope->tree, c->text, strlen(c->text));
     return item != NULL && item->expr->kind == HY_KIND_DECIMAL && item->expr->node != HY_NODE_COLUMN;
 }
 
+static hy_place order_place(const hy_emitter *e, const hy_expr *x)
+{
+    return hy__emit_has(e, HY_TRAIT_INNER_ALIAS) ? HY_PLACE_NAME : place_of(x);
+}
+
 static void emit_order_value(hy_emitter *e, const hy_expr *x)
 {
-    e->scope->place = place_of(x);
+    e->scope->place = order_place(e, x);
     hy__emit_expr(e, x);
     if (is_text_decimal_alias(e, x))
         PUT(e, " COLLATE hysteria_decimal");
@@ -604,7 +616,7 @@ static void emit_order_item(hy_emitter *e, const hy_item *item)
 
     if (item->nulls != HY_NULLS_DEFAULT && !native) {
         PUT(e, "(");
-        e->scope->place = place_of(item->expr);
+        e->scope->place = order_place(e, item->expr);
         hy__emit_operand(e, item->expr);
         hy__puts(e, item->nulls == HY_NULLS_FIRST ? " IS NULL) DESC, " : " IS NULL) ASC, ");
     }
@@ -622,7 +634,7 @@ void hy__clause_order(hy_emitter *e)
 
     if (e->scope->tree->members.n > 0)
         e->scope->qualify = false; /* of the whole: its columns belong to no table */
-    HY_EACH(hy_item, item, order) {
+    HY_EACH (hy_item, item, order) {
         hy__puts(e, &item->cell == order->first ? " ORDER BY " : ", ");
         emit_order_item(e, item);
     }
@@ -632,8 +644,8 @@ void hy__clause_order(hy_emitter *e)
 
 static void emit_count(hy_emitter *e, int64_t count)
 {
-    hy_value value = hy_int(count);
-    hy__emit_bind(e, &value, HY_KIND_BIGINT);
+    hy_bind bind = {.value = hy_int(count), .kind = HY_KIND_BIGINT};
+    hy__emit_bind(e, &bind);
 }
 
 void hy__clause_limit(hy_emitter *e)
@@ -670,6 +682,8 @@ void hy__clause_lock(hy_emitter *e)
         EMIT_FAIL(e, HY_EINVALID_ARGUMENT, "rows of a group, a union or DISTINCT cannot be locked");
     if (tree->lock == HY_LOCK_SHARE)
         hy__emit_need(e, HY_FEATURE_NUMBER_LOCK_SHARE);
+    if (e->status != HY_OK)
+        return;
     PUT(e, " ");
     hy__puts(e, tree->lock == HY_LOCK_SHARE ? e->dialect->lock_share : "FOR UPDATE");
     if (tree->lock_wait == HY_LOCK_NOWAIT) {
@@ -699,11 +713,11 @@ void hy__clause_with(hy_emitter *e)
     const hy_tree *tree = e->scope->tree;
     bool one = e->select_one;
 
-    if (tree->with.n == 0)
+    if (tree->with.n == 0 || with_is_inside(e))
         return;
     e->select_one = false;
     hy__emit_need(e, HY_FEATURE_NUMBER_CTE);
-    HY_EACH(hy_cte, cte, &tree->with) {
+    HY_EACH (hy_cte, cte, &tree->with) {
         if (&cte->cell != tree->with.first)
             PUT(e, ", ");
         else
@@ -732,7 +746,7 @@ void hy__clause_set_open(hy_emitter *e)
 {
     const hy_member *previous = NULL;
 
-    HY_EACH(hy_member, member, &e->scope->tree->members) {
+    HY_EACH (hy_member, member, &e->scope->tree->members) {
         if (closes_left(e, previous, member))
             PUT(e, "(");
         previous = member;
@@ -742,8 +756,8 @@ void hy__clause_set_open(hy_emitter *e)
 /* A member that is more than SELECT ... HAVING does not stand bare. */
 static bool is_compound(const hy_tree *tree)
 {
-    return tree->members.n > 0 || tree->order.n > 0 || tree->has_limit || tree->has_offset || tree->with.n > 0 ||
-           tree->lock != HY_LOCK_NONE;
+    return tree->members.n > 0 || tree->order.n > 0 || tree->has_limit || tree->has_offset ||
+           tree->with.n > 0 || tree->lock != HY_LOCK_NONE;
 }
 
 static void emit_member(hy_emitter *e, const hy_tree *tree)
@@ -761,7 +775,7 @@ void hy__clause_members(hy_emitter *e)
 {
     const hy_member *previous = NULL;
 
-    HY_EACH(hy_member, member, &e->scope->tree->members) {
+    HY_EACH (hy_member, member, &e->scope->tree->members) {
         if (closes_left(e, previous, member))
             PUT(e, ")");
         if (member->op == HY_INTERSECT || member->op == HY_EXCEPT)
@@ -801,7 +815,8 @@ static void refuse_parts(hy_emitter *e, const hy_tree *t)
         {t->returning.n > 0, INSERT | CHANGE, "RETURNING"},
         {t->upsert != NULL, INSERT, "ON CONFLICT"},
     };
-    static const char *const kinds[HY_STATEMENT_COUNT] = {"SELECT", "INSERT", "UPDATE", "DELETE", "TRUNCATE", "raw SQL"};
+    static const char *const kinds[HY_STATEMENT_COUNT] = {"SELECT", "INSERT",   "UPDATE",
+                                                          "DELETE", "TRUNCATE", "raw SQL"};
 
     for (size_t i = 0; i < sizeof parts_of / sizeof parts_of[0]; i++)
         if (parts_of[i].present && (parts_of[i].allowed >> t->kind & 1) == 0)
@@ -811,7 +826,7 @@ static void refuse_parts(hy_emitter *e, const hy_tree *t)
 /* Could all joined tables stand in a FROM list? */
 static bool joins_are_plain(const hy_tree *tree)
 {
-    HY_EACH(hy_join, join, &tree->joins)
+    HY_EACH (hy_join, join, &tree->joins)
         if (join->raw != NULL || (join->kind != HY_JOIN_INNER && join->kind != HY_JOIN_CROSS))
             return false;
     return true;
@@ -829,7 +844,8 @@ static bool joins_are_native(const hy_emitter *e, const hy_tree *tree)
 static bool limits_are_native(const hy_emitter *e, const hy_tree *tree)
 {
     bool update = tree->kind == HY_STATEMENT_UPDATE;
-    bool several_tables = tree->joins.n > 0 || (!update && tree->alias != NULL && hy__emit_has(e, HY_TRAIT_DELETE_JOIN));
+    bool several_tables =
+        tree->joins.n > 0 || (!update && tree->alias != NULL && hy__emit_has(e, HY_TRAIT_DELETE_JOIN));
 
     if (several_tables || tree->has_offset)
         return false;
@@ -914,7 +930,7 @@ void hy__clause_values(hy_emitter *e)
         return;
     }
     PUT(e, " VALUES ");
-    HY_EACH(hy_row, row, &tree->rows) {
+    HY_EACH (hy_row, row, &tree->rows) {
         if (&row->cell != tree->rows.first)
             PUT(e, ", ");
         emit_row_values(e, row, tree->n_columns);
@@ -975,7 +991,8 @@ static bool emit_updates(hy_emitter *e, const char *word)
     size_t at = 0;
     bool any = false;
 
-    for (const hy_expr *c = updated_column(e->scope->tree, &at); c != NULL; c = updated_column(e->scope->tree, &at)) {
+    for (const hy_expr *c = updated_column(e->scope->tree, &at); c != NULL;
+         c = updated_column(e->scope->tree, &at)) {
         hy__puts(e, any ? ", " : word);
         any = true;
         hy__emit_bare(e, c);
@@ -1059,7 +1076,7 @@ void hy__clause_set(hy_emitter *e)
     const hy_chain *set = &scope->tree->set;
 
     scope->base_only = scope->plan == HY_PLAN_KEYS;
-    HY_EACH(hy_item, item, set) {
+    HY_EACH (hy_item, item, set) {
         hy__puts(e, &item->cell == set->first ? " SET " : ", ");
         if (hy__emit_has(e, HY_TRAIT_UPDATE_JOIN))
             hy__emit_base(e);
@@ -1076,7 +1093,7 @@ static void emit_join_list(hy_emitter *e, const char *word)
 
     if (e->scope->plan != HY_PLAN_NATIVE)
         return;
-    HY_EACH(hy_join, join, joins) {
+    HY_EACH (hy_join, join, joins) {
         hy__puts(e, &join->cell == joins->first ? word : ", ");
         emit_join_item(e, join);
         if ((join->kind == HY_JOIN_INNER) != has_conditions(&join->on))

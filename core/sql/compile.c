@@ -74,8 +74,8 @@ static hy_status finish(hy_emitter *e, hy_sql *out)
     if (e->status == HY_OK && c->text.failed)
         e->status = hy_fail_oom(e->err);
     if (e->status == HY_OK && c->n_binds > e->dialect->max_binds)
-        e->status = hy_fail(e->err, HY_ELIMIT_EXCEEDED, "the statement has %zu parameters, %s takes %zu", c->n_binds,
-                            e->dialect->name, e->dialect->max_binds);
+        e->status = hy_fail(e->err, HY_ELIMIT_EXCEEDED, "the statement has %zu parameters, %s takes %zu",
+                            c->n_binds, e->dialect->name, e->dialect->max_binds);
     if (e->status != HY_OK)
         return e->status;
     mutate(c);
@@ -102,7 +102,8 @@ hy_status hy_compile(hy_compiler *compiler, const hy_query *q, const hy_dialect 
                      const hy_compile_options *options, hy_sql *out, hy_error *err)
 {
     const hy_tree *tree = &q->tree;
-    hy_emitter e = {.text = &compiler->text, .compiler = compiler, .dialect = dialect, .err = err, .collect = true};
+    hy_emitter e = {
+        .text = &compiler->text, .compiler = compiler, .dialect = dialect, .err = err, .collect = true};
     hy_scope scope;
 
     *out = (hy_sql){.kind = (hy_statement_kind)tree->kind, .table = base_table(tree)};
@@ -169,30 +170,37 @@ static bool has_word(const char *text, size_t size, const char *word)
     return false;
 }
 
-static bool has_write_word(const char *text, size_t size)
-{
-    static const char *const words[] = {"insert", "update", "delete", "merge", "into", "share"};
+/* How statements begin that usually only read, and the words in them that tell otherwise. */
+static const struct {
+    const char *first;
+    const char *writing[6];
+} readers[] = {
+    {"select", {"into", "update", "share"}}, /* SELECT INTO, FOR UPDATE, IN SHARE MODE */
+    {"with", {"insert", "update", "delete", "merge", "into", "share"}},
+    {"explain", {"insert", "update", "delete", "merge"}}, /* ANALYZE runs it */
+    {"values", {NULL}},
+    {"table", {NULL}},
+    {"pragma", {NULL}},
+    {"show", {NULL}},
+    {"describe", {NULL}},
+};
 
-    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
-        if (has_word(text, size, words[i]))
-            return true;
-    return false;
-}
-
-/* A guess from the first word; what a driver knows of a prepared statement counts for more. */
+/* A guess from the words; what a driver knows of a prepared statement counts for more. */
 static bool raw_writes(const char *text, size_t size)
 {
-    static const char *const readers[] = {"values", "explain", "pragma", "show", "describe", "table"};
     size_t from = skip_blank(text, size, 0), to = from;
 
     while (to < size && is_letter(text[to]))
         to++;
-    for (size_t i = 0; i < sizeof readers / sizeof readers[0]; i++)
-        if (hy_text_equal_nocase(text + from, to - from, readers[i], strlen(readers[i])))
-            return false;
-    bool reads = hy_text_equal_nocase(text + from, to - from, "select", 6) ||
-                 hy_text_equal_nocase(text + from, to - from, "with", 4);
-    return !reads || has_write_word(text + to, size - to); /* WITH ... DELETE, SELECT ... FOR UPDATE */
+    for (size_t i = 0; i < sizeof readers / sizeof readers[0]; i++) {
+        if (!hy_text_equal_nocase(text + from, to - from, readers[i].first, strlen(readers[i].first)))
+            continue;
+        for (size_t w = 0; w < 6 && readers[i].writing[w] != NULL; w++)
+            if (has_word(text + to, size - to, readers[i].writing[w]))
+                return true;
+        return false;
+    }
+    return true;
 }
 
 typedef struct raw_binds {
@@ -209,7 +217,7 @@ static void emit_positional(hy_emitter *e, raw_binds *b)
         return;
     }
     if (b->used < b->n)
-        hy__emit_bind(e, &b->binds[b->used].value, b->binds[b->used].kind);
+        hy__emit_bind(e, &b->binds[b->used]);
     b->used++;
 }
 
@@ -218,18 +226,19 @@ static void emit_named(hy_emitter *e, raw_binds *b, const hy_scan_token *t)
     for (size_t i = 0; b->names != NULL && i < b->n; i++) {
         if (strlen(b->names[i]) == t->size && memcmp(b->names[i], t->text, t->size) == 0) {
             b->seen[i] = true;
-            hy__emit_bind(e, &b->binds[i].value, b->binds[i].kind);
+            hy__emit_bind(e, &b->binds[i]);
             return;
         }
     }
-    EMIT_FAIL(e, HY_EINVALID_ARGUMENT, "no value for the placeholder ':%.*s'", t->size < 60 ? (int)t->size : 60,
-              t->text);
+    EMIT_FAIL(e, HY_EINVALID_ARGUMENT, "no value for the placeholder ':%.*s'",
+              t->size < 60 ? (int)t->size : 60, t->text);
 }
 
 static void check_used(hy_emitter *e, const raw_binds *b)
 {
     if (b->names == NULL && b->used != b->n)
-        EMIT_FAIL(e, HY_EINVALID_ARGUMENT, "the text has %zu placeholders but there are %zu values", b->used, b->n);
+        EMIT_FAIL(e, HY_EINVALID_ARGUMENT, "the text has %zu placeholders but there are %zu values", b->used,
+                  b->n);
     for (size_t i = 0; b->names != NULL && i < b->n; i++)
         if (!b->seen[i])
             EMIT_FAIL(e, HY_EINVALID_ARGUMENT, "the text has no placeholder ':%.60s'", b->names[i]);

@@ -56,11 +56,16 @@ static const void *copy_function(hy_arena *a, const hy_function *from)
 static const void *copy_aux(hy_arena *a, const hy_branch *from)
 {
     switch (from->head.node) {
-    case HY_NODE_PARAM: return hy_arena_strdup(a, from->aux);
-    case HY_NODE_RAW: return copy_raw_text(a, from->aux);
-    case HY_NODE_CALL: return copy_function(a, from->aux);
-    case HY_NODE_OVER: return hy_arena_memdup(a, from->aux, from->n - from->split); /* one too many is there */
-    default: return NULL;
+    case HY_NODE_PARAM:
+        return hy_arena_strdup(a, from->aux);
+    case HY_NODE_RAW:
+        return copy_raw_text(a, from->aux);
+    case HY_NODE_CALL:
+        return copy_function(a, from->aux);
+    case HY_NODE_OVER:
+        return hy_arena_memdup(a, from->aux, from->n - from->split); /* one too many is there */
+    default:
+        return NULL;
     }
 }
 
@@ -232,7 +237,7 @@ static void copy_insert(hy_arena *a, hy_tree *into, const hy_tree *from)
 
     into->columns = from->columns != NULL ? copy_exprs(a, from->columns, from->n_columns) : NULL;
     into->rows = (hy_chain){0};
-    HY_EACH(hy_row, old, &from->rows) {
+    HY_EACH (hy_row, old, &from->rows) {
         hy_row *row = hy_arena_zero(a, row_size);
         if (row == NULL)
             return;

@@ -20,23 +20,24 @@ typedef enum hy_bind_style { HY_BIND_QUESTION, HY_BIND_DOLLAR } hy_bind_style;
 /* Shapes of statements that are nobody's feature but the emitter's business. */
 typedef uint32_t hy_traits;
 enum {
-    HY_TRAIT_NAME_CHARACTERS = 1 << 0,  /* name_max counts characters, not bytes */
-    HY_TRAIT_BACKSLASH = 1 << 1,        /* a backslash escapes in string literals */
-    HY_TRAIT_HAVING_ALIAS = 1 << 2,     /* HAVING may name a select alias */
-    HY_TRAIT_MEMBER_PARENS = 1 << 3,    /* members of a set operation may stand in parentheses */
-    HY_TRAIT_INTERSECT_FIRST = 1 << 4,  /* INTERSECT binds tighter than UNION */
-    HY_TRAIT_ROWS_VALUES = 1 << 5,      /* (a, b) IN (VALUES ...) and not IN ((..), (..)) */
-    HY_TRAIT_WITH_INSERT = 1 << 6,      /* WITH before INSERT */
-    HY_TRAIT_WITH_WRITE = 1 << 7,       /* WITH before UPDATE and DELETE */
-    HY_TRAIT_UPDATE_FROM = 1 << 8,      /* UPDATE t SET ... FROM others */
-    HY_TRAIT_UPDATE_JOIN = 1 << 9,      /* UPDATE t JOIN ... SET */
-    HY_TRAIT_DELETE_USING = 1 << 10,    /* DELETE FROM t USING others */
-    HY_TRAIT_DELETE_JOIN = 1 << 11,     /* DELETE t FROM t JOIN ...; also where t has an alias */
-    HY_TRAIT_ORDER_WRITE = 1 << 12,     /* UPDATE and DELETE take an ORDER BY without LIMIT */
-    HY_TRAIT_DERIVED_KEYS = 1 << 13,    /* a write may read its own table only through a derived one */
-    HY_TRAIT_TEXT_DECIMALS = 1 << 14,   /* decimals need the driver's sum, avg and collation */
-    HY_TRAIT_EXACT_AVG = 1 << 15,       /* AVG of whole numbers is no float */
-    HY_TRAIT_QUESTION_OPERATOR = 1 << 16 /* ? can be an operator */
+    HY_TRAIT_NAME_CHARACTERS = 1 << 0,    /* name_max counts characters, not bytes */
+    HY_TRAIT_BACKSLASH = 1 << 1,          /* a backslash escapes in string literals */
+    HY_TRAIT_INNER_ALIAS = 1 << 2,        /* HAVING and expressions in ORDER BY may name a select alias */
+    HY_TRAIT_MEMBER_PARENS = 1 << 3,      /* members of a set operation may stand in parentheses */
+    HY_TRAIT_INTERSECT_FIRST = 1 << 4,    /* INTERSECT binds tighter than UNION */
+    HY_TRAIT_ROWS_VALUES = 1 << 5,        /* (a, b) IN (VALUES ...) and not IN ((..), (..)) */
+    HY_TRAIT_WITH_INSERT = 1 << 6,        /* WITH before INSERT */
+    HY_TRAIT_WITH_WRITE = 1 << 7,         /* WITH before UPDATE and DELETE */
+    HY_TRAIT_UPDATE_FROM = 1 << 8,        /* UPDATE t SET ... FROM others */
+    HY_TRAIT_UPDATE_JOIN = 1 << 9,        /* UPDATE t JOIN ... SET */
+    HY_TRAIT_DELETE_USING = 1 << 10,      /* DELETE FROM t USING others */
+    HY_TRAIT_DELETE_JOIN = 1 << 11,       /* DELETE t FROM t JOIN ...; also where t has an alias */
+    HY_TRAIT_ORDER_WRITE = 1 << 12,       /* UPDATE and DELETE take an ORDER BY without LIMIT */
+    HY_TRAIT_DERIVED_KEYS = 1 << 13,      /* a write may read its own table only through a derived one */
+    HY_TRAIT_TEXT_DECIMALS = 1 << 14,     /* decimals need the driver's sum, avg and collation */
+    HY_TRAIT_EXACT_AVG = 1 << 15,         /* AVG of whole numbers is no float */
+    HY_TRAIT_QUESTION_OPERATOR = 1 << 16, /* ? can be an operator */
+    HY_TRAIT_DERIVED_LIMIT = 1 << 17      /* IN (SELECT ... LIMIT) only through a derived table */
 };
 
 /* A two-operand operator's text around and between its operands; `between` NULL: ANSI. */
@@ -67,13 +68,13 @@ struct hy_dialect {
     size_t list_max; /* an IN list longer than this travels as one bind */
     hy_traits traits;
     const char *true_text, *false_text;
-    const char *blob_before, *blob_after; /* around hex digits */
-    const char *lock_share;               /* "FOR SHARE" */
+    const char *blob_before, *blob_after;         /* around hex digits */
+    const char *lock_share;                       /* "FOR SHARE" */
     const char *excluded_before, *excluded_after; /* around a column in an upsert's SET */
-    const hy_feature_since *features; /* ends with HY_FEATURE_COUNT */
-    const hy_op_text *ops;            /* HY_OP_COUNT of them */
-    const char *const *functions;     /* by hy_function_number; NULL: the usual spelling */
-    const char *const *casts;         /* by hy_kind; NULL: it has no such CAST */
+    const hy_feature_since *features;             /* ends with HY_FEATURE_COUNT */
+    const hy_op_text *ops;                        /* HY_OP_COUNT of them */
+    const char *const *functions;                 /* by hy_function_number; NULL: the usual spelling */
+    const char *const *casts;                     /* by hy_kind; NULL: it has no such CAST */
     const hy_list_text *integer_list, *text_list;
     const hy_clause *clauses[HY_STATEMENT_COUNT]; /* each ends with NULL */
     void (*upsert)(hy_emitter *e);

@@ -15,8 +15,18 @@
 /* ---- clause lists ----------------------------------------------------------------------- */
 
 static const hy_clause select_clauses[] = {
-    hy__clause_with,   hy__clause_set_open, hy__clause_select,  hy__clause_from,  hy__clause_joins, hy__clause_where,
-    hy__clause_group,  hy__clause_having,   hy__clause_members, hy__clause_order, hy__clause_limit, hy__clause_lock,
+    hy__clause_with,
+    hy__clause_set_open,
+    hy__clause_select,
+    hy__clause_from,
+    hy__clause_joins,
+    hy__clause_where,
+    hy__clause_group,
+    hy__clause_having,
+    hy__clause_members,
+    hy__clause_order,
+    hy__clause_limit,
+    hy__clause_lock,
     NULL,
 };
 
@@ -41,8 +51,12 @@ static const hy_clause delete_clauses[] = {
 };
 
 static const hy_clause delete_using_clauses[] = {
-    hy__clause_with,  hy__clause_delete,      hy__clause_delete_using,
-    hy__clause_where, hy__clause_write_order, hy__clause_returning,
+    hy__clause_with,
+    hy__clause_delete,
+    hy__clause_delete_using,
+    hy__clause_where,
+    hy__clause_write_order,
+    hy__clause_returning,
     NULL,
 };
 
@@ -118,14 +132,18 @@ static const hy_op_text postgres_ops[HY_OP_COUNT] = {
 static const char *const postgres_functions[HY_FUNCTION_NUMBER_COUNT] = {NULL};
 
 static const char *const postgres_casts[HY_KIND_COUNT] = {
-    [HY_KIND_BOOLEAN] = "BOOLEAN",     [HY_KIND_TINYINT] = "SMALLINT",   [HY_KIND_SMALLINT] = "SMALLINT",
-    [HY_KIND_MEDIUMINT] = "INTEGER",   [HY_KIND_INTEGER] = "INTEGER",    [HY_KIND_BIGINT] = "BIGINT",
-    [HY_KIND_FLOAT] = "REAL",          [HY_KIND_DOUBLE] = "DOUBLE PRECISION", [HY_KIND_DECIMAL] = "NUMERIC",
-    [HY_KIND_STRING] = "TEXT",         [HY_KIND_CHAR] = "TEXT",          [HY_KIND_TEXT] = "TEXT",
-    [HY_KIND_ENUM] = "TEXT",           [HY_KIND_ULID] = "TEXT",          [HY_KIND_UUID] = "UUID",
-    [HY_KIND_BINARY] = "BYTEA",        [HY_KIND_VARBINARY] = "BYTEA",    [HY_KIND_JSON] = "JSON",
-    [HY_KIND_JSONB] = "JSONB",         [HY_KIND_DATE] = "DATE",          [HY_KIND_TIME] = "TIME",
-    [HY_KIND_DATETIME] = "TIMESTAMP",  [HY_KIND_TIMESTAMP] = "TIMESTAMP",
+    [HY_KIND_BOOLEAN] = "BOOLEAN",     [HY_KIND_TINYINT] = "SMALLINT",
+    [HY_KIND_SMALLINT] = "SMALLINT",   [HY_KIND_MEDIUMINT] = "INTEGER",
+    [HY_KIND_INTEGER] = "INTEGER",     [HY_KIND_BIGINT] = "BIGINT",
+    [HY_KIND_FLOAT] = "REAL",          [HY_KIND_DOUBLE] = "DOUBLE PRECISION",
+    [HY_KIND_DECIMAL] = "NUMERIC",     [HY_KIND_STRING] = "TEXT",
+    [HY_KIND_CHAR] = "TEXT",           [HY_KIND_TEXT] = "TEXT",
+    [HY_KIND_ENUM] = "TEXT",           [HY_KIND_ULID] = "TEXT",
+    [HY_KIND_UUID] = "UUID",           [HY_KIND_BINARY] = "BYTEA",
+    [HY_KIND_VARBINARY] = "BYTEA",     [HY_KIND_JSON] = "JSON",
+    [HY_KIND_JSONB] = "JSONB",         [HY_KIND_DATE] = "DATE",
+    [HY_KIND_TIME] = "TIME",           [HY_KIND_DATETIME] = "TIMESTAMP",
+    [HY_KIND_TIMESTAMP] = "TIMESTAMP",
 };
 
 static const hy_list_text postgres_integer_list = {" = ANY(", " <> ALL(", "::bigint[])"};
@@ -190,17 +208,19 @@ static const hy_feature_since cockroachdb_features[] = {
 };
 
 enum {
-    POSTGRES_TRAITS = HY_TRAIT_MEMBER_PARENS | HY_TRAIT_INTERSECT_FIRST | HY_TRAIT_WITH_INSERT | HY_TRAIT_WITH_WRITE |
-                      HY_TRAIT_UPDATE_FROM | HY_TRAIT_EXACT_AVG | HY_TRAIT_QUESTION_OPERATOR
+    POSTGRES_TRAITS = HY_TRAIT_MEMBER_PARENS | HY_TRAIT_INTERSECT_FIRST | HY_TRAIT_WITH_INSERT |
+                      HY_TRAIT_WITH_WRITE | HY_TRAIT_UPDATE_FROM | HY_TRAIT_EXACT_AVG |
+                      HY_TRAIT_QUESTION_OPERATOR
 };
 
-#define POSTGRES_FAMILY                                                                                          \
-    .quote = '"', .bind_style = HY_BIND_DOLLAR, .name_max = 63, .max_binds = 65535, .list_max = 100,             \
-    .true_text = "TRUE", .false_text = "FALSE", .blob_before = "'\\x", .blob_after = "'", .lock_share = "FOR SHARE", \
-    .excluded_before = "excluded.", .excluded_after = "", .ops = postgres_ops, .functions = postgres_functions,  \
-    .casts = postgres_casts, .integer_list = &postgres_integer_list, .text_list = &postgres_text_list,           \
-    .upsert = hy__upsert_on_conflict, .concat = hy__concat_operator, .list_open = array_open,                    \
-    .list_item = array_item, .list_close = array_close, .empty_insert = hy__empty_default_values
+#define POSTGRES_FAMILY                                                                                   \
+    .quote = '"', .bind_style = HY_BIND_DOLLAR, .name_max = 63, .max_binds = 65535, .list_max = 100,      \
+    .true_text = "TRUE", .false_text = "FALSE", .blob_before = "'\\x", .blob_after = "'",                 \
+    .lock_share = "FOR SHARE", .excluded_before = "excluded.", .excluded_after = "", .ops = postgres_ops, \
+    .functions = postgres_functions, .casts = postgres_casts, .integer_list = &postgres_integer_list,     \
+    .text_list = &postgres_text_list, .upsert = hy__upsert_on_conflict, .concat = hy__concat_operator,    \
+    .list_open = array_open, .list_item = array_item, .list_close = array_close,                          \
+    .empty_insert = hy__empty_default_values
 
 static const hy_dialect postgres = {
     POSTGRES_FAMILY,
@@ -208,7 +228,8 @@ static const hy_dialect postgres = {
     .oldest = 120000,
     .traits = POSTGRES_TRAITS | HY_TRAIT_DELETE_USING,
     .features = postgres_features,
-    .clauses = {select_clauses, insert_clauses, update_from_clauses, delete_using_clauses, truncate_clauses, NULL},
+    .clauses = {select_clauses, insert_clauses, update_from_clauses, delete_using_clauses, truncate_clauses,
+                NULL},
 };
 
 /* DELETE ... USING is younger than the oldest version supported. */
@@ -237,25 +258,52 @@ static const char *const mysql_functions[HY_FUNCTION_NUMBER_COUNT] = {
 };
 
 static const char *const mysql_casts[HY_KIND_COUNT] = {
-    [HY_KIND_BOOLEAN] = "UNSIGNED",      [HY_KIND_TINYINT] = "SIGNED",     [HY_KIND_SMALLINT] = "SIGNED",
-    [HY_KIND_MEDIUMINT] = "SIGNED",      [HY_KIND_INTEGER] = "SIGNED",     [HY_KIND_BIGINT] = "SIGNED",
-    [HY_KIND_FLOAT] = "DOUBLE",          [HY_KIND_DOUBLE] = "DOUBLE",      [HY_KIND_DECIMAL] = "DECIMAL(65, 30)",
-    [HY_KIND_STRING] = "CHAR",           [HY_KIND_CHAR] = "CHAR",          [HY_KIND_TEXT] = "CHAR",
-    [HY_KIND_ENUM] = "CHAR",             [HY_KIND_ULID] = "CHAR",          [HY_KIND_BINARY] = "BINARY",
-    [HY_KIND_VARBINARY] = "BINARY",      [HY_KIND_JSON] = "JSON",          [HY_KIND_JSONB] = "JSON",
-    [HY_KIND_DATE] = "DATE",             [HY_KIND_TIME] = "TIME(6)",       [HY_KIND_DATETIME] = "DATETIME(6)",
+    [HY_KIND_BOOLEAN] = "UNSIGNED",
+    [HY_KIND_TINYINT] = "SIGNED",
+    [HY_KIND_SMALLINT] = "SIGNED",
+    [HY_KIND_MEDIUMINT] = "SIGNED",
+    [HY_KIND_INTEGER] = "SIGNED",
+    [HY_KIND_BIGINT] = "SIGNED",
+    [HY_KIND_FLOAT] = "DOUBLE",
+    [HY_KIND_DOUBLE] = "DOUBLE",
+    [HY_KIND_DECIMAL] = "DECIMAL(65, 30)",
+    [HY_KIND_STRING] = "CHAR",
+    [HY_KIND_CHAR] = "CHAR",
+    [HY_KIND_TEXT] = "CHAR",
+    [HY_KIND_ENUM] = "CHAR",
+    [HY_KIND_ULID] = "CHAR",
+    [HY_KIND_BINARY] = "BINARY",
+    [HY_KIND_VARBINARY] = "BINARY",
+    [HY_KIND_JSON] = "JSON",
+    [HY_KIND_JSONB] = "JSON",
+    [HY_KIND_DATE] = "DATE",
+    [HY_KIND_TIME] = "TIME(6)",
+    [HY_KIND_DATETIME] = "DATETIME(6)",
     [HY_KIND_TIMESTAMP] = "DATETIME(6)",
 };
 
 /* MariaDB's JSON is text and no target of CAST. */
 static const char *const mariadb_casts[HY_KIND_COUNT] = {
-    [HY_KIND_BOOLEAN] = "UNSIGNED",      [HY_KIND_TINYINT] = "SIGNED",     [HY_KIND_SMALLINT] = "SIGNED",
-    [HY_KIND_MEDIUMINT] = "SIGNED",      [HY_KIND_INTEGER] = "SIGNED",     [HY_KIND_BIGINT] = "SIGNED",
-    [HY_KIND_FLOAT] = "DOUBLE",          [HY_KIND_DOUBLE] = "DOUBLE",      [HY_KIND_DECIMAL] = "DECIMAL(65, 30)",
-    [HY_KIND_STRING] = "CHAR",           [HY_KIND_CHAR] = "CHAR",          [HY_KIND_TEXT] = "CHAR",
-    [HY_KIND_ENUM] = "CHAR",             [HY_KIND_ULID] = "CHAR",          [HY_KIND_BINARY] = "BINARY",
-    [HY_KIND_VARBINARY] = "BINARY",      [HY_KIND_DATE] = "DATE",          [HY_KIND_TIME] = "TIME(6)",
-    [HY_KIND_DATETIME] = "DATETIME(6)",  [HY_KIND_TIMESTAMP] = "DATETIME(6)",
+    [HY_KIND_BOOLEAN] = "UNSIGNED",
+    [HY_KIND_TINYINT] = "SIGNED",
+    [HY_KIND_SMALLINT] = "SIGNED",
+    [HY_KIND_MEDIUMINT] = "SIGNED",
+    [HY_KIND_INTEGER] = "SIGNED",
+    [HY_KIND_BIGINT] = "SIGNED",
+    [HY_KIND_FLOAT] = "DOUBLE",
+    [HY_KIND_DOUBLE] = "DOUBLE",
+    [HY_KIND_DECIMAL] = "DECIMAL(65, 30)",
+    [HY_KIND_STRING] = "CHAR",
+    [HY_KIND_CHAR] = "CHAR",
+    [HY_KIND_TEXT] = "CHAR",
+    [HY_KIND_ENUM] = "CHAR",
+    [HY_KIND_ULID] = "CHAR",
+    [HY_KIND_BINARY] = "BINARY",
+    [HY_KIND_VARBINARY] = "BINARY",
+    [HY_KIND_DATE] = "DATE",
+    [HY_KIND_TIME] = "TIME(6)",
+    [HY_KIND_DATETIME] = "DATETIME(6)",
+    [HY_KIND_TIMESTAMP] = "DATETIME(6)",
 };
 
 static const hy_list_text mysql_integer_list = {
@@ -303,18 +351,19 @@ static const hy_feature_since mariadb_features[] = {
 };
 
 enum {
-    MYSQL_TRAITS = HY_TRAIT_NAME_CHARACTERS | HY_TRAIT_BACKSLASH | HY_TRAIT_HAVING_ALIAS | HY_TRAIT_MEMBER_PARENS |
-                   HY_TRAIT_INTERSECT_FIRST | HY_TRAIT_UPDATE_JOIN | HY_TRAIT_DELETE_JOIN | HY_TRAIT_ORDER_WRITE |
-                   HY_TRAIT_DERIVED_KEYS
+    MYSQL_TRAITS = HY_TRAIT_NAME_CHARACTERS | HY_TRAIT_BACKSLASH | HY_TRAIT_INNER_ALIAS |
+                   HY_TRAIT_MEMBER_PARENS | HY_TRAIT_INTERSECT_FIRST | HY_TRAIT_UPDATE_JOIN |
+                   HY_TRAIT_DELETE_JOIN | HY_TRAIT_ORDER_WRITE | HY_TRAIT_DERIVED_KEYS |
+                   HY_TRAIT_DERIVED_LIMIT
 };
 
 /* Text lists are written out: a JSON text's collation clashes with the column's. */
-#define MYSQL_FAMILY                                                                                           \
-    .quote = '`', .bind_style = HY_BIND_QUESTION, .name_max = 64, .limit_all = "18446744073709551615",         \
-    .max_binds = 65535, .list_max = 100, .true_text = "TRUE", .false_text = "FALSE", .blob_before = "X'",      \
-    .blob_after = "'", .ops = mysql_ops, .functions = mysql_functions, .integer_list = &mysql_integer_list,    \
-    .concat = hy__concat_call, .list_open = json_open, .list_item = json_item, .list_close = json_close,       \
-    .empty_insert = hy__empty_rows,                                                                            \
+#define MYSQL_FAMILY                                                                                        \
+    .quote = '`', .bind_style = HY_BIND_QUESTION, .name_max = 64, .limit_all = "18446744073709551615",      \
+    .max_binds = 65535, .list_max = 100, .true_text = "TRUE", .false_text = "FALSE", .blob_before = "X'",   \
+    .blob_after = "'", .ops = mysql_ops, .functions = mysql_functions, .integer_list = &mysql_integer_list, \
+    .concat = hy__concat_call, .list_open = json_open, .list_item = json_item, .list_close = json_close,    \
+    .empty_insert = hy__empty_rows,                                                                         \
     .clauses = {select_clauses, insert_clauses, update_join_clauses, delete_clauses, truncate_clauses, NULL}
 
 static const hy_dialect mysql = {
@@ -357,18 +406,18 @@ static const char *const sqlite_functions[HY_FUNCTION_NUMBER_COUNT] = {
 };
 
 static const char *const sqlite_casts[HY_KIND_COUNT] = {
-    [HY_KIND_BOOLEAN] = "INTEGER",  [HY_KIND_TINYINT] = "INTEGER",  [HY_KIND_SMALLINT] = "INTEGER",
+    [HY_KIND_BOOLEAN] = "INTEGER",   [HY_KIND_TINYINT] = "INTEGER", [HY_KIND_SMALLINT] = "INTEGER",
     [HY_KIND_MEDIUMINT] = "INTEGER", [HY_KIND_INTEGER] = "INTEGER", [HY_KIND_BIGINT] = "INTEGER",
-    [HY_KIND_FLOAT] = "REAL",       [HY_KIND_DOUBLE] = "REAL",      [HY_KIND_DECIMAL] = "NUMERIC",
-    [HY_KIND_STRING] = "TEXT",      [HY_KIND_CHAR] = "TEXT",        [HY_KIND_TEXT] = "TEXT",
-    [HY_KIND_ENUM] = "TEXT",        [HY_KIND_ULID] = "TEXT",        [HY_KIND_UUID] = "TEXT",
-    [HY_KIND_BINARY] = "BLOB",      [HY_KIND_VARBINARY] = "BLOB",   [HY_KIND_JSON] = "TEXT",
-    [HY_KIND_JSONB] = "TEXT",       [HY_KIND_DATE] = "TEXT",        [HY_KIND_TIME] = "TEXT",
-    [HY_KIND_DATETIME] = "TEXT",    [HY_KIND_TIMESTAMP] = "TEXT",
+    [HY_KIND_FLOAT] = "REAL",        [HY_KIND_DOUBLE] = "REAL",     [HY_KIND_DECIMAL] = "NUMERIC",
+    [HY_KIND_STRING] = "TEXT",       [HY_KIND_CHAR] = "TEXT",       [HY_KIND_TEXT] = "TEXT",
+    [HY_KIND_ENUM] = "TEXT",         [HY_KIND_ULID] = "TEXT",       [HY_KIND_UUID] = "TEXT",
+    [HY_KIND_BINARY] = "BLOB",       [HY_KIND_VARBINARY] = "BLOB",  [HY_KIND_JSON] = "TEXT",
+    [HY_KIND_JSONB] = "TEXT",        [HY_KIND_DATE] = "TEXT",       [HY_KIND_TIME] = "TEXT",
+    [HY_KIND_DATETIME] = "TEXT",     [HY_KIND_TIMESTAMP] = "TEXT",
 };
 
-static const hy_list_text sqlite_list = {" IN (SELECT value FROM json_each(", " NOT IN (SELECT value FROM json_each(",
-                                         "))"};
+static const hy_list_text sqlite_list = {" IN (SELECT value FROM json_each(",
+                                         " NOT IN (SELECT value FROM json_each(", "))"};
 
 static const hy_feature_since sqlite_features[] = {
     {HY_FEATURE_NUMBER_RETURNING_INSERT, 33500},
@@ -396,7 +445,7 @@ static const hy_dialect sqlite = {
     .limit_all = "-1",
     .max_binds = 32766,
     .list_max = 100,
-    .traits = HY_TRAIT_HAVING_ALIAS | HY_TRAIT_ROWS_VALUES | HY_TRAIT_WITH_INSERT | HY_TRAIT_WITH_WRITE |
+    .traits = HY_TRAIT_INNER_ALIAS | HY_TRAIT_ROWS_VALUES | HY_TRAIT_WITH_INSERT | HY_TRAIT_WITH_WRITE |
               HY_TRAIT_UPDATE_FROM | HY_TRAIT_TEXT_DECIMALS,
     .true_text = "1",
     .false_text = "0",
@@ -416,7 +465,8 @@ static const hy_dialect sqlite = {
     .list_item = json_item,
     .list_close = json_close,
     .empty_insert = hy__empty_default_values,
-    .clauses = {select_clauses, insert_clauses, update_from_clauses, delete_clauses, delete_all_clauses, NULL},
+    .clauses = {select_clauses, insert_clauses, update_from_clauses, delete_clauses, delete_all_clauses,
+                NULL},
 };
 
 /* ---- finding them ----------------------------------------------------------------------- */

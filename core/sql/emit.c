@@ -88,7 +88,7 @@ static void put_placeholder(hy_emitter *e, size_t number)
     hy__put(e, p, (size_t)(text + sizeof text - p));
 }
 
-static void add_bind(hy_emitter *e, const hy_value *value, hy_kind kind, const char *param)
+static void add_bind(hy_emitter *e, const hy_bind *bind, const char *param)
 {
     hy_compiler *c = e->compiler;
 
@@ -96,28 +96,31 @@ static void add_bind(hy_emitter *e, const hy_value *value, hy_kind kind, const c
         e->status = e->status == HY_OK ? hy_fail_oom(e->err) : e->status;
         return;
     }
-    c->binds[c->n_binds] = (hy_bind){.value = *value, .kind = kind};
+    c->binds[c->n_binds] = *bind;
     c->params[c->n_binds++] = param;
     put_placeholder(e, c->n_binds);
 }
 
-void hy__emit_bind(hy_emitter *e, const hy_value *value, hy_kind kind)
+void hy__emit_bind(hy_emitter *e, const hy_bind *bind)
 {
     if (e->inline_values)
-        hy__put_literal(e->text, e->dialect, value);
+        hy__put_literal(e->text, e->dialect, &bind->value);
     else
-        add_bind(e, value, kind, NULL);
+        add_bind(e, bind, NULL);
 }
 
 static void emit_value(hy_emitter *e, const hy_expr *x)
 {
-    hy__emit_bind(e, &((const hy_value_expr *)x)->value, (hy_kind)x->kind);
+    hy_bind bind = {.value = ((const hy_value_expr *)x)->value,
+                    .kind = (hy_kind)x->kind,
+                    .sensitive = (x->flags & HY_FLAG_SENSITIVE) != 0};
+    hy__emit_bind(e, &bind);
 }
 
 static void emit_param(hy_emitter *e, const hy_expr *x)
 {
     const char *name = ((const hy_branch *)x)->aux;
-    hy_value none = hy_null();
+    hy_bind none = {.value = hy_null(), .kind = (hy_kind)x->kind};
 
     if (e->inline_values) {
         PUT(e, ":");
@@ -125,7 +128,7 @@ static void emit_param(hy_emitter *e, const hy_expr *x)
         return;
     }
     e->has_params = true;
-    add_bind(e, &none, (hy_kind)x->kind, name);
+    add_bind(e, &none, name);
 }
 
 static void emit_default(hy_emitter *e, const hy_expr *x)
@@ -338,9 +341,11 @@ static void bind_list(hy_emitter *e, const hy_branch *b)
 
     /* A statement may have several lists, so each gets memory of its own. */
     char *copy = c->list.failed ? NULL : hy_arena_strndup(&c->scratch, c->list.data, c->list.size);
-    hy_value text = hy_bytes(HY_TEXT, copy, c->list.size);
+    hy_bind bind = {.value = hy_bytes(HY_TEXT, copy, c->list.size),
+                    .kind = HY_KIND_TEXT,
+                    .sensitive = (b->args[1]->flags & HY_FLAG_SENSITIVE) != 0};
     if (copy != NULL)
-        add_bind(e, &text, HY_KIND_TEXT, NULL);
+        add_bind(e, &bind, NULL);
     else if (e->status == HY_OK)
         e->status = hy_fail_oom(e->err);
 }
@@ -364,13 +369,46 @@ static void emit_in(hy_emitter *e, const hy_expr *x)
     PUT(e, ")");
 }
 
+/* How many columns a subquery has; 0: that is not known. */
+static size_t count_columns(const hy_tree *tree)
+{
+    HY_EACH (hy_item, item, &tree->select)
+        if (item->expr->node == HY_NODE_STAR || item->expr->node == HY_NODE_RAW)
+            return 0;
+    if (tree->select.n > 0 || tree->model == NULL)
+        return tree->select.n;
+    size_t n = 0;
+    for (size_t i = 0; i < hy_model_n_columns(tree->model); i++)
+        n += (hy_model_column(tree->model, i)->flags & HY_COLUMN_HIDDEN) == 0;
+    return n;
+}
+
+static void need_columns(hy_emitter *e, const hy_tree *tree, size_t wanted)
+{
+    size_t n = count_columns(tree);
+
+    if (n > 0 && n != wanted)
+        EMIT_FAIL(e, HY_EINVALID_ARGUMENT, "the subquery must select %zu column%s, not %zu", wanted,
+                  wanted == 1 ? "" : "s", n);
+}
+
 static void emit_in_query(hy_emitter *e, const hy_expr *x)
 {
     const hy_query_expr *in = (const hy_query_expr *)x;
 
+    /* Where a limit is not allowed right inside IN, it is one level further down. */
+    bool wrap = (in->tree->has_limit || in->tree->has_offset) && hy__emit_has(e, HY_TRAIT_DERIVED_LIMIT);
+
+    need_columns(e, in->tree, in->operand->node == HY_NODE_ROW ? ((const hy_branch *)in->operand)->n : 1);
     hy__emit_operand(e, in->operand);
     hy__puts(e, negated(x) ? " NOT IN (" : " IN (");
+    if (wrap)
+        PUT(e, "SELECT * FROM (");
     hy__emit_select(e, in->tree);
+    if (wrap) {
+        PUT(e, ") AS ");
+        hy__emit_identifier(e, "hysteria_rows", 13);
+    }
     PUT(e, ")");
 }
 
@@ -386,8 +424,11 @@ static void emit_exists(hy_emitter *e, const hy_expr *x)
 
 static void emit_query(hy_emitter *e, const hy_expr *x)
 {
+    const hy_tree *tree = ((const hy_query_expr *)x)->tree;
+
+    need_columns(e, tree, 1);
     PUT(e, "(");
-    hy__emit_select(e, ((const hy_query_expr *)x)->tree);
+    hy__emit_select(e, tree);
     PUT(e, ")");
 }
 
@@ -416,7 +457,8 @@ static bool is_exact_average(const hy_emitter *e, const hy_expr *call)
 /* Does it yield decimals that the database itself would compare as text? */
 static bool is_text_decimal(const hy_emitter *e, const hy_expr *call)
 {
-    return call->node == HY_NODE_CALL && call->kind == HY_KIND_DECIMAL && hy__emit_has(e, HY_TRAIT_TEXT_DECIMALS);
+    return call->node == HY_NODE_CALL && call->kind == HY_KIND_DECIMAL &&
+           hy__emit_has(e, HY_TRAIT_TEXT_DECIMALS);
 }
 
 static void emit_call_name(hy_emitter *e, const hy_branch *b)

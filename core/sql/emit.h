@@ -110,7 +110,7 @@ void hy__emit_identifier(hy_emitter *e, const char *name, size_t size);
 void hy__emit_dotted(hy_emitter *e, const char *name, size_t size);
 /** The base name and a dot, where unqualified columns need them. */
 void hy__emit_base(hy_emitter *e);
-void hy__emit_bind(hy_emitter *e, const hy_value *value, hy_kind kind);
+void hy__emit_bind(hy_emitter *e, const hy_bind *bind);
 
 /* ---- names ------------------------------------------------------------------------------ */
 

@@ -147,6 +147,11 @@ const char *hy__column_label(const hy_column_expr *c)
     return c->head.qualifier > 0 ? c->text + c->head.qualifier + 1 : c->text;
 }
 
+static bool is_sensitive(const hy_column *column)
+{
+    return column != NULL && (column->flags & (HY_COLUMN_SENSITIVE | HY_COLUMN_HIDDEN)) != 0;
+}
+
 static hy_expr *column_node(hy_query *q, const hy_column *column, const char *text)
 {
     hy_column_expr *c = node_new(q, HY_NODE_COLUMN, column != NULL ? column->kind : HY_KIND_ANY, sizeof *c);
@@ -154,6 +159,8 @@ static hy_expr *column_node(hy_query *q, const hy_column *column, const char *te
         return NULL;
     c->column = column;
     c->text = text;
+    if (is_sensitive(column))
+        c->head.flags |= HY_FLAG_SENSITIVE;
     return &c->head;
 }
 
@@ -195,7 +202,10 @@ hy_expr *hy__expr_own_column(hy_query *q, const char *name, size_t size)
         return NULL;
     }
     const char *text = hy_arena_strndup(&q->arena, name, size);
-    return text != NULL ? column_node(q, NULL, text) : NULL;
+    hy_expr *e = text != NULL ? column_node(q, NULL, text) : NULL;
+    if (e != NULL)
+        e->kind = (uint8_t)hy__tree_kind(q->tree.from, name, size);
+    return e;
 }
 
 /* The last dot, `size` if there is none. */
@@ -207,22 +217,32 @@ static size_t last_dot(const char *name, size_t size)
     return size;
 }
 
-/* What kind a qualified column has as far as the tables named so far tell: only a hint. */
-static hy_kind qualified_kind(const hy_query *q, const char *text, size_t qualifier)
+/* What a qualified column holds as far as the tables named so far tell: only a hint. */
+static void hint_qualified(const hy_query *q, hy_expr *e, const char *text, size_t qualifier)
 {
     const char *name = text + qualifier + 1;
     const char *base = hy__tree_base(&q->tree);
     const hy_model *model = NULL;
+    const hy_tree *tree = NULL;
 
-    if (strlen(base) == qualifier && memcmp(base, text, qualifier) == 0)
+    if (strlen(base) == qualifier && memcmp(base, text, qualifier) == 0) {
         model = q->tree.model;
-    HY_EACH(hy_join, join, &q->tree.joins) {
+        tree = q->tree.from;
+    }
+    HY_EACH (hy_join, join, &q->tree.joins) {
         base = hy__table_base(join->table, join->alias);
-        if (model == NULL && strlen(base) == qualifier && memcmp(base, text, qualifier) == 0)
-            model = join->model;
+        if (model != NULL || tree != NULL || strlen(base) != qualifier || memcmp(base, text, qualifier) != 0)
+            continue;
+        model = join->model;
+        tree = join->tree;
     }
     const hy_column *column = model != NULL ? hy_model_find_column(model, name, strlen(name)) : NULL;
-    return column != NULL ? column->kind : HY_KIND_ANY;
+    if (model == NULL)
+        e->kind = (uint8_t)hy__tree_kind(tree, name, strlen(name));
+    else if (column != NULL)
+        e->kind = (uint8_t)column->kind;
+    if (is_sensitive(column))
+        e->flags |= HY_FLAG_SENSITIVE;
 }
 
 static hy_expr *qualified(hy_query *q, const char *name, size_t size, size_t dot)
@@ -239,7 +259,7 @@ static hy_expr *qualified(hy_query *q, const char *name, size_t size, size_t dot
     if (name[size - 1] == '*' && dot + 2 == size)
         e->node = HY_NODE_STAR;
     else
-        e->kind = (uint8_t)qualified_kind(q, text, dot);
+        hint_qualified(q, e, text, dot);
     return e;
 }
 
@@ -254,7 +274,7 @@ static hy_expr *star(hy_query *q)
 /* The kind of what is selected under an alias so far. */
 static hy_kind alias_kind(const hy_query *q, const char *name, size_t size)
 {
-    HY_EACH(hy_item, item, &q->tree.select)
+    HY_EACH (hy_item, item, &q->tree.select)
         if (item->alias != NULL && strlen(item->alias) == size && memcmp(item->alias, name, size) == 0)
             return (hy_kind)item->expr->kind;
     return HY_KIND_ANY;
@@ -309,6 +329,16 @@ static bool has_bytes(hy_type type)
     return type == HY_TEXT || type == HY_BLOB || type == HY_DECIMAL || type == HY_JSON;
 }
 
+/* Let the value's bytes, if it has any, be a copy of the query's own. */
+static bool own_bytes(hy_query *q, hy_value *value)
+{
+    if (!has_bytes(value->type))
+        return true;
+    const char *data = value->as.text.data != NULL ? value->as.text.data : "";
+    value->as.text.data = hy_arena_strndup(&q->arena, data, value->as.text.size);
+    return value->as.text.data != NULL;
+}
+
 /* A node that owns a copy of the value's bytes. */
 static hy_expr *value_node(hy_query *q, hy_kind kind, const hy_value *value)
 {
@@ -316,13 +346,7 @@ static hy_expr *value_node(hy_query *q, hy_kind kind, const hy_value *value)
     if (e == NULL)
         return NULL;
     e->value = *value;
-    if (has_bytes(value->type)) {
-        e->value.as.text.data = hy_arena_strndup(&q->arena, value->as.text.data != NULL ? value->as.text.data : "",
-                                                 value->as.text.size);
-        if (e->value.as.text.data == NULL)
-            return NULL;
-    }
-    return &e->head;
+    return own_bytes(q, &e->value) ? &e->head : NULL;
 }
 
 static bool is_number(hy_type type)
@@ -330,14 +354,22 @@ static bool is_number(hy_type type)
     return type == HY_INT || type == HY_DOUBLE || type == HY_DECIMAL;
 }
 
-/* Keep "column 'age' of User: <what the codec says>". */
-static void fail_encode(hy_query *q, const hy_column *column, const hy_error *why)
+/*
+ * Keep "column 'age': <what the codec says>". It is asked once more, for its words: an hy_error
+ * that waits on the stack beside every value costs more than the value.
+ */
+static void fail_encode(hy_query *q, hy_kind kind, const hy_column *column, const hy_value *value)
 {
+    char scratch[HY_VALUE_SCRATCH_SIZE];
+    hy_value out;
+    hy_error why;
+
+    (void)hy_value_encode(kind, value, scratch, &out, &why);
     if (column == NULL) {
-        HY_QUERY_FAIL(q, why->status, "%s", why->message);
+        HY_QUERY_FAIL(q, why.status, "%s", why.message);
         return;
     }
-    HY_QUERY_FAIL(q, why->status, "column '%s': %s", column->property, why->message);
+    HY_QUERY_FAIL(q, why.status, "column '%s': %s", column->property, why.message);
     if (q->failure == NULL || q->failure->columns[0] != '\0')
         return;
     size_t size = hy__text_cut(column->property, strlen(column->property), sizeof q->failure->columns - 1);
@@ -345,20 +377,58 @@ static void fail_encode(hy_query *q, const hy_column *column, const hy_error *wh
     q->failure->columns[size] = '\0';
 }
 
-static hy_expr *encoded(hy_query *q, hy_kind kind, const hy_column *column, const hy_value *value, bool may_differ)
+static hy_expr *encoded(hy_query *q, hy_kind kind, const hy_column *column, const hy_value *value,
+                        bool may_differ)
 {
     char scratch[HY_VALUE_SCRATCH_SIZE];
     hy_value out;
-    hy_error why;
 
     if (!hy__query_usable(q))
         return NULL;
-    if (hy_value_encode(kind, value, scratch, &out, &why) == HY_OK)
+    if (hy_value_encode(kind, value, scratch, &out, NULL) == HY_OK)
         return value_node(q, kind, &out);
     if (may_differ && is_number(value->type))
         return value_node(q, HY_KIND_ANY, value);
-    fail_encode(q, column, &why);
+    fail_encode(q, kind, column, value);
     return NULL;
+}
+
+/* Messages and observers must not show it. */
+static hy_expr *mark(hy_expr *e, bool sensitive)
+{
+    if (e != NULL && sensitive)
+        e->flags |= HY_FLAG_SENSITIVE;
+    return e;
+}
+
+/* As encoded(), into a node that is there. */
+static bool encode_cell(hy_query *q, const hy_column_expr *column, const hy_value *value, hy_value_expr *node)
+{
+    char scratch[HY_VALUE_SCRATCH_SIZE];
+    hy_kind kind = (hy_kind)column->head.kind;
+
+    node->head = (hy_expr){.node = HY_NODE_VALUE, .kind = column->head.kind, .depth = 1};
+    node->head.flags = column->head.flags & HY_FLAG_SENSITIVE;
+    if (hy_value_encode(kind, value, scratch, &node->value, NULL) != HY_OK) {
+        fail_encode(q, kind, column->column, value);
+        return false;
+    }
+    return own_bytes(q, &node->value);
+}
+
+bool hy__expr_cells(hy_query *q, hy_expr *const *columns, const hy_value *values, size_t n, hy_expr **cells)
+{
+    hy_value_expr *nodes = hy_arena_alloc(&q->arena, n * sizeof *nodes);
+
+    for (size_t i = 0; nodes != NULL && i < n; i++) {
+        cells[i] = NULL;
+        if (values[i].type == HY_TYPE_COUNT)
+            continue;
+        if (!encode_cell(q, (const hy_column_expr *)columns[i], &values[i], &nodes[i]))
+            return false;
+        cells[i] = &nodes[i].head;
+    }
+    return nodes != NULL;
 }
 
 hy_expr *hy_expr_value(hy_query *q, const hy_value *value)
@@ -378,12 +448,14 @@ hy_expr *hy_expr_value_like(hy_query *q, const hy_expr *other, const hy_value *v
     }
     if (other->node == HY_NODE_COLUMN)
         column = ((const hy_column_expr *)other)->column;
-    return encoded(q, (hy_kind)other->kind, column, value, true);
+    return mark(encoded(q, (hy_kind)other->kind, column, value, true),
+                (other->flags & HY_FLAG_SENSITIVE) != 0);
 }
 
 hy_expr *hy_expr_value_for(hy_query *q, const hy_column *column, const hy_value *value)
 {
-    return encoded(q, column != NULL ? column->kind : HY_KIND_ANY, column, value, false);
+    return mark(encoded(q, column != NULL ? column->kind : HY_KIND_ANY, column, value, false),
+                is_sensitive(column));
 }
 
 hy_expr *hy_expr_param(hy_query *q, const char *name, hy_kind kind)
@@ -421,7 +493,8 @@ static bool check_placeholders(hy_query *q, const char *text, size_t size, size_
         }
     }
     if (n != n_args)
-        HY_QUERY_FAIL(q, HY_EINVALID_ARGUMENT, "the raw fragment has %zu placeholders but %zu values", n, n_args);
+        HY_QUERY_FAIL(q, HY_EINVALID_ARGUMENT, "the raw fragment has %zu placeholders but %zu values", n,
+                      n_args);
     return n == n_args;
 }
 
@@ -508,7 +581,7 @@ hy_expr *hy_expr_compare(hy_query *q, hy_op op, hy_expr *lhs, hy_expr *rhs)
         return NULL;
     b->head.op = (uint8_t)op;
     if (is_arithmetic(op))
-        b->head.kind = (uint8_t)arithmetic_kind(op, lhs, rhs);
+        b->head.kind = (uint8_t)arithmetic_kind(op, b->args[0], b->args[1]);
     return &b->head;
 }
 
@@ -536,14 +609,16 @@ static bool is_value_list(hy_expr *const *items, size_t n)
                                                  kind == HY_KIND_TEXT || kind == HY_KIND_ULID);
     for (size_t i = 1; i < n && (whole || text); i++) {
         const hy_value_expr *item = (const hy_value_expr *)items[i];
-        if (item->head.node != HY_NODE_VALUE || item->value.type != first->value.type || item->head.kind != kind)
+        if (item->head.node != HY_NODE_VALUE || item->value.type != first->value.type ||
+            item->head.kind != kind)
             return false;
     }
     return whole || text;
 }
 
 /* operand IN items, which hold no NULL and at least one value. */
-static hy_expr *in_list(hy_query *q, hy_expr *operand, hy_expr *const *items, size_t n, size_t n_nulls, bool negated)
+static hy_expr *in_list(hy_query *q, hy_expr *operand, hy_expr *const *items, size_t n, size_t n_nulls,
+                        bool negated)
 {
     hy_branch *b = branch_empty(q, HY_NODE_IN, HY_KIND_BOOLEAN, n - n_nulls + 1);
     size_t at = 1;
@@ -689,7 +764,8 @@ static const hy_function *function_other(hy_query *q, const char *name, size_t s
     return f;
 }
 
-hy_expr *hy_expr_call(hy_query *q, const char *name, size_t size, hy_expr *const *args, size_t n, bool distinct)
+hy_expr *hy_expr_call(hy_query *q, const char *name, size_t size, hy_expr *const *args, size_t n,
+                      bool distinct)
 {
     if (!hy__query_usable(q))
         return NULL;
@@ -743,8 +819,8 @@ hy_expr *hy_expr_cast(hy_query *q, hy_expr *operand, hy_kind kind)
     return as_expr(hy__branch_new(q, HY_NODE_CAST, kind, &operand, 1));
 }
 
-hy_expr *hy_expr_over(hy_query *q, hy_expr *call, hy_expr *const *partition, size_t n_partition, hy_expr *const *order,
-                      const hy_direction *directions, size_t n_order)
+hy_expr *hy_expr_over(hy_query *q, hy_expr *call, hy_expr *const *partition, size_t n_partition,
+                      hy_expr *const *order, const hy_direction *directions, size_t n_order)
 {
     hy_branch *b = branch_empty(q, HY_NODE_OVER, hy_expr_kind(call), 1 + n_partition + n_order);
     uint8_t *copy = b != NULL ? hy_arena_alloc(&q->arena, n_order + 1) : NULL;

@@ -85,26 +85,39 @@ static hy_kind argument_kind(hy_expr *const *args, size_t n)
 static hy_kind number_result(hy_kind kind, hy_kind whole, hy_kind decimal)
 {
     switch (hy_kind_type(kind)) {
-    case HY_INT: return whole;
-    case HY_DOUBLE: return HY_KIND_DOUBLE;
-    case HY_DECIMAL: return decimal;
-    default: return HY_KIND_ANY;
+    case HY_INT:
+        return whole;
+    case HY_DOUBLE:
+        return HY_KIND_DOUBLE;
+    case HY_DECIMAL:
+        return decimal;
+    default:
+        return HY_KIND_ANY;
     }
 }
 
 hy_kind hy__function_result(const hy_function *f, hy_expr *const *args, size_t n)
 {
     switch (f->result) {
-    case HY_RESULT_UNKNOWN: break;
-    case HY_RESULT_BIGINT: return HY_KIND_BIGINT;
-    case HY_RESULT_DOUBLE: return HY_KIND_DOUBLE;
-    case HY_RESULT_TEXT: return HY_KIND_TEXT;
-    case HY_RESULT_TIMESTAMP: return HY_KIND_TIMESTAMP;
-    case HY_RESULT_ARGUMENT: return argument_kind(args, n);
-    case HY_RESULT_SUM: return number_result(argument_kind(args, n), HY_KIND_BIGINT, HY_KIND_DECIMAL);
-    case HY_RESULT_AVERAGE: return number_result(argument_kind(args, n), HY_KIND_DOUBLE, HY_KIND_DECIMAL);
+    case HY_RESULT_UNKNOWN:
+        break;
+    case HY_RESULT_BIGINT:
+        return HY_KIND_BIGINT;
+    case HY_RESULT_DOUBLE:
+        return HY_KIND_DOUBLE;
+    case HY_RESULT_TEXT:
+        return HY_KIND_TEXT;
+    case HY_RESULT_TIMESTAMP:
+        return HY_KIND_TIMESTAMP;
+    case HY_RESULT_ARGUMENT:
+        return argument_kind(args, n);
+    case HY_RESULT_SUM:
+        return number_result(argument_kind(args, n), HY_KIND_BIGINT, HY_KIND_DECIMAL);
+    case HY_RESULT_AVERAGE:
+        return number_result(argument_kind(args, n), HY_KIND_DOUBLE, HY_KIND_DECIMAL);
     /* Some databases answer a float, others a whole number; decimals stay what they are. */
-    case HY_RESULT_NUMBER: return number_result(argument_kind(args, n), HY_KIND_ANY, HY_KIND_ANY);
+    case HY_RESULT_NUMBER:
+        return number_result(argument_kind(args, n), HY_KIND_ANY, HY_KIND_ANY);
     }
     return HY_KIND_ANY;
 }

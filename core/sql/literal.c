@@ -29,14 +29,18 @@ static hy_status check_identifier(const hy_dialect *d, const char *name, size_t 
     if (size == 0)
         return hy_fail(err, HY_EINVALID_IDENTIFIER, "a name is empty");
     switch (hy_text_check(name, size)) {
-    case HY_TEXT_NUL: return hy_fail(err, HY_EINVALID_IDENTIFIER, "a name holds a NUL");
-    case HY_TEXT_BAD_UTF8: return hy_fail(err, HY_EINVALID_IDENTIFIER, "a name is no valid UTF-8");
-    case HY_TEXT_FINE: break;
+    case HY_TEXT_NUL:
+        return hy_fail(err, HY_EINVALID_IDENTIFIER, "a name holds a NUL");
+    case HY_TEXT_BAD_UTF8:
+        return hy_fail(err, HY_EINVALID_IDENTIFIER, "a name is no valid UTF-8");
+    case HY_TEXT_FINE:
+        break;
     }
     size_t length = by_character ? count_characters(name, size) : size;
     if (length > d->name_max)
-        return hy_fail(err, HY_EINVALID_IDENTIFIER, "the name '%.40s...' has more than the %zu %s that %s keeps", name,
-                       d->name_max, by_character ? "characters" : "bytes", d->name);
+        return hy_fail(err, HY_EINVALID_IDENTIFIER,
+                       "the name '%.40s...' has more than the %zu %s that %s keeps", name, d->name_max,
+                       by_character ? "characters" : "bytes", d->name);
     return HY_OK;
 }
 
@@ -138,15 +142,25 @@ void hy__put_literal(hy_buf *out, const hy_dialect *d, const hy_value *value)
     case HY_TYPE_COUNT:
         hy_buf_puts(out, "NULL");
         break;
-    case HY_BOOL: hy_buf_puts(out, value->as.boolean ? d->true_text : d->false_text); break;
-    case HY_INT: hy_buf_put_int(out, value->as.integer); break;
-    case HY_DOUBLE: put_double(out, d, value->as.number); break;
-    case HY_DECIMAL: hy_buf_append(out, value->as.text.data, value->as.text.size); break;
+    case HY_BOOL:
+        hy_buf_puts(out, value->as.boolean ? d->true_text : d->false_text);
+        break;
+    case HY_INT:
+        hy_buf_put_int(out, value->as.integer);
+        break;
+    case HY_DOUBLE:
+        put_double(out, d, value->as.number);
+        break;
+    case HY_DECIMAL:
+        hy_buf_append(out, value->as.text.data, value->as.text.size);
+        break;
     case HY_TEXT:
     case HY_JSON:
         put_string(out, d, value->as.text.data, value->as.text.size);
         break;
-    case HY_BLOB: put_blob(out, d, value->as.text.data, value->as.text.size); break;
+    case HY_BLOB:
+        put_blob(out, d, value->as.text.data, value->as.text.size);
+        break;
     case HY_UUID:
     case HY_DATE:
     case HY_TIME:

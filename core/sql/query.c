@@ -92,17 +92,21 @@ static bool takes(hy_query *q, const hy_expr *e)
     return hy__query_deepen(q, e->depth + 1U);
 }
 
-static void *cell_new(hy_query *q, hy_chain *chain, size_t size)
+static void cell_add(hy_chain *chain, hy_cell *cell)
 {
-    hy_cell *cell = hy_arena_zero(&q->arena, size);
-    if (cell == NULL)
-        return NULL;
     if (chain->last != NULL)
         chain->last->next = cell;
     else
         chain->first = cell;
     chain->last = cell;
     chain->n++;
+}
+
+static void *cell_new(hy_query *q, hy_chain *chain, size_t size)
+{
+    hy_cell *cell = hy_arena_zero(&q->arena, size);
+    if (cell != NULL)
+        cell_add(chain, cell);
     return cell;
 }
 
@@ -274,7 +278,7 @@ bool hy_query_selects(const hy_query *q, const char *name, size_t size)
     bool shown = (column->flags & HY_COLUMN_HIDDEN) == 0;
     if (tree->select.n == 0)
         return shown;
-    HY_EACH(hy_item, item, &tree->select)
+    HY_EACH (hy_item, item, &tree->select)
         if (is_called(item, column) || (shown && is_own_star(tree, item->expr)))
             return true;
     return false;
@@ -720,7 +724,7 @@ static void clear_group(hy_query *q, hy_group *group)
 
 static void clear_joins(hy_query *q)
 {
-    HY_EACH(hy_join, join, &q->tree.joins)
+    HY_EACH (hy_join, join, &q->tree.joins)
         forget_open(q, &join->on);
     q->tree.joins = (hy_chain){0};
 }
@@ -730,7 +734,9 @@ void hy_query_clear_part(hy_query *q, hy_part part)
     hy_tree *t = &q->tree;
 
     switch (part) {
-    case HY_PART_SELECT: t->select = (hy_chain){0}; break;
+    case HY_PART_SELECT:
+        t->select = (hy_chain){0};
+        break;
     case HY_PART_DISTINCT:
         t->distinct = false;
         t->distinct_on = (hy_chain){0};
@@ -739,21 +745,42 @@ void hy_query_clear_part(hy_query *q, hy_part part)
         t->table = t->alias = NULL;
         t->from = NULL;
         break;
-    case HY_PART_JOIN: clear_joins(q); break;
-    case HY_PART_WHERE: clear_group(q, &t->where.user); break;
-    case HY_PART_GROUP: t->group = (hy_chain){0}; break;
-    case HY_PART_HAVING: clear_group(q, &t->having.user); break;
-    case HY_PART_ORDER: t->order = (hy_chain){0}; break;
-    case HY_PART_LIMIT: t->has_limit = false; break;
-    case HY_PART_OFFSET: t->has_offset = false; break;
-    case HY_PART_LOCK: t->lock = HY_LOCK_NONE; break;
-    case HY_PART_SET_OPERATION: t->members = (hy_chain){0}; break;
+    case HY_PART_JOIN:
+        clear_joins(q);
+        break;
+    case HY_PART_WHERE:
+        clear_group(q, &t->where.user);
+        break;
+    case HY_PART_GROUP:
+        t->group = (hy_chain){0};
+        break;
+    case HY_PART_HAVING:
+        clear_group(q, &t->having.user);
+        break;
+    case HY_PART_ORDER:
+        t->order = (hy_chain){0};
+        break;
+    case HY_PART_LIMIT:
+        t->has_limit = false;
+        break;
+    case HY_PART_OFFSET:
+        t->has_offset = false;
+        break;
+    case HY_PART_LOCK:
+        t->lock = HY_LOCK_NONE;
+        break;
+    case HY_PART_SET_OPERATION:
+        t->members = (hy_chain){0};
+        break;
     case HY_PART_WITH:
         t->with = (hy_chain){0};
         t->recursive = false;
         break;
-    case HY_PART_RETURNING: t->returning = (hy_chain){0}; break;
-    case HY_PART_COUNT: break;
+    case HY_PART_RETURNING:
+        t->returning = (hy_chain){0};
+        break;
+    case HY_PART_COUNT:
+        break;
     }
 }
 
@@ -814,24 +841,38 @@ void hy_query_insert_columns(hy_query *q, const hy_column *const *columns, size_
         begin_insert(q, list, n);
 }
 
-void hy_query_insert_row(hy_query *q, hy_expr *const *values, size_t n)
+/* A row that is not yet one of the query's; NULL: the query has failed. */
+static hy_row *row_new(hy_query *q, size_t n)
 {
-    unsigned depth = 0;
-
     if (!hy__query_usable(q))
-        return;
+        return NULL;
     if (q->tree.kind != HY_STATEMENT_INSERT || n != q->tree.n_columns) {
         HY_QUERY_FAIL(q, HY_EINVALID_ARGUMENT, "a row of %zu values for %zu columns", n, q->tree.n_columns);
-        return;
+        return NULL;
     }
-    for (size_t i = 0; i < n; i++)
+    return hy_arena_zero(&q->arena, sizeof(hy_row) + n * sizeof(hy_expr *));
+}
+
+void hy_query_insert_row(hy_query *q, hy_expr *const *values, size_t n)
+{
+    hy_row *row = row_new(q, n);
+    unsigned depth = 0;
+
+    for (size_t i = 0; row != NULL && i < n; i++) {
+        row->values[i] = values[i];
         if (values[i] != NULL && values[i]->depth > depth)
             depth = values[i]->depth;
-    if (!hy__query_deepen(q, depth + 1U))
-        return;
-    hy_row *row = cell_new(q, &q->tree.rows, sizeof *row + n * sizeof row->values[0]);
-    if (row != NULL && n > 0)
-        memcpy(row->values, values, n * sizeof row->values[0]);
+    }
+    if (row != NULL && hy__query_deepen(q, depth + 1U))
+        cell_add(&q->tree.rows, &row->cell);
+}
+
+void hy_query_insert_values(hy_query *q, const hy_value *values, size_t n)
+{
+    hy_row *row = row_new(q, n);
+
+    if (row != NULL && hy__expr_cells(q, q->tree.columns, values, n, row->values) && hy__query_deepen(q, 2))
+        cell_add(&q->tree.rows, &row->cell);
 }
 
 void hy_query_on_conflict(hy_query *q, const char *const *columns, size_t n, hy_conflict_action action,
@@ -844,7 +885,8 @@ void hy_query_on_conflict(hy_query *q, const char *const *columns, size_t n, hy_
     hy_expr **update = target != NULL ? named_columns(q, update_columns, n_update) : NULL;
     if (upsert == NULL || update == NULL)
         return;
-    *upsert = (hy_upsert){.action = action, .target = target, .n_target = n, .update = update, .n_update = n_update};
+    *upsert = (hy_upsert){
+        .action = action, .target = target, .n_target = n, .update = update, .n_update = n_update};
     q->tree.upsert = upsert;
 }
 
@@ -865,7 +907,7 @@ void hy_query_set(hy_query *q, const char *column, size_t size, hy_expr *value)
     if (target == NULL)
         return;
     q->tree.kind = HY_STATEMENT_UPDATE;
-    HY_EACH(hy_item, old, &q->tree.set) {
+    HY_EACH (hy_item, old, &q->tree.set) {
         if (same_column(old->target, target)) { /* the last one wins */
             old->expr = value;
             return;

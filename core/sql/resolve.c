@@ -22,7 +22,7 @@ static bool same(const char *text, const char *name, size_t size)
 
 const hy_item *hy__find_alias(const hy_tree *tree, const char *name, size_t size)
 {
-    HY_EACH(hy_item, item, &tree->select)
+    HY_EACH (hy_item, item, &tree->select)
         if (same(item->alias, name, size))
             return item;
     return NULL;
@@ -31,7 +31,7 @@ const hy_item *hy__find_alias(const hy_tree *tree, const char *name, size_t size
 static const hy_tree *find_cte(const hy_emitter *e, const char *table)
 {
     for (const hy_scope *scope = e->scope; scope != NULL; scope = scope->outer)
-        HY_EACH(hy_cte, cte, &scope->tree->with)
+        HY_EACH (hy_cte, cte, &scope->tree->with)
             if (strcmp(cte->name, table) == 0)
                 return cte->tree;
     return NULL;
@@ -45,7 +45,8 @@ static void base_source(const hy_emitter *e, const hy_tree *tree, source *out)
 }
 
 /* Is `name` one of the tables of this scope? */
-static bool find_in_scope(const hy_emitter *e, const hy_scope *scope, const char *name, size_t size, source *out)
+static bool find_in_scope(const hy_emitter *e, const hy_scope *scope, const char *name, size_t size,
+                          source *out)
 {
     const hy_tree *tree = scope->tree;
 
@@ -53,7 +54,7 @@ static bool find_in_scope(const hy_emitter *e, const hy_scope *scope, const char
         base_source(e, tree, out);
         return true;
     }
-    HY_EACH(hy_join, join, &tree->joins) {
+    HY_EACH (hy_join, join, &tree->joins) {
         if (!same(hy__table_base(join->table, join->alias), name, size) && !same(join->table, name, size))
             continue;
         *out = (source){.model = join->model, .tree = join->tree};
@@ -94,7 +95,7 @@ static bool item_is_called(const hy_item *item, const char *name, size_t size)
 /* What a subquery calls a name that is used outside of it. False: it has none such. */
 static bool find_in_tree(const hy_tree *tree, const char *name, size_t size, hy_name *out)
 {
-    HY_EACH(hy_item, item, &tree->select) {
+    HY_EACH (hy_item, item, &tree->select) {
         if (!item_is_called(item, name, size))
             continue;
         out->kind = (hy_kind)item->expr->kind;
@@ -111,6 +112,13 @@ static bool find_in_tree(const hy_tree *tree, const char *name, size_t size, hy_
     else if (tree->model == NULL && tree->from != NULL)
         return find_in_tree(tree->from, name, size, out);
     return column != NULL;
+}
+
+hy_kind hy__tree_kind(const hy_tree *tree, const char *name, size_t size)
+{
+    hy_name found = {.kind = HY_KIND_ANY};
+
+    return tree != NULL && find_in_tree(tree, name, size, &found) ? found.kind : HY_KIND_ANY;
 }
 
 static void convert(hy_name *out, const hy_model *model)

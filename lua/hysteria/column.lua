@@ -127,9 +127,8 @@ local function check_enum(kind, given, what)
   if kind ~= "enum" then
     return
   end
-  options.plain(given.values, what .. ": values")
-  if #given.values == 0 then
-    fail(what, "an enum needs values")
+  if type(given.values) ~= "table" or #given.values == 0 then
+    fail(what, "an enum needs values: column.enum { \"a\", \"b\" }")
   end
   for index, value in ipairs(given.values) do
     options.need_name(value, ("values[%d]"):format(index), what)

@@ -111,6 +111,14 @@ function inserting.insert(frozen, extra, data, given)
   given = options.check(given, writing.options, "insert")
   local ignored = hooks.ignored(given.ignoreHooks, "insert")
   local place = writing.place_of(definition, bound, extra, given)
+  if definition.plain_insert then
+    local wanted = writing.returning_list(given)
+    local record = store_one(frozen, definition, place.handle, place.opts, data, wanted)
+    if wanted ~= false then
+      reading.arrive({ record }, definition)
+    end
+    return record
+  end
   local row = frozen:rowCopy(data)
   writing.check_guarded(definition, row, given)
   return writing.with_hooks(definition, "insert", ignored, place, function(inner)
@@ -123,14 +131,12 @@ end
 local function need_rows(rows, what)
   options.need(rows, "rows", what)
   options.plain(rows, what .. ": rows")
-  local count = #rows
-  for key in next, rows do
-    if math.type(key) ~= "integer" or key < 1 or key > count then
-      core.raise("INVALID_ARGUMENT", what .. ": a list of rows is expected")
-    end
-    if count <= 8 then
-      break -- a short look is enough to tell a row from a list of rows
-    end
+  local count, entries = #rows, 0
+  for _ in next, rows do
+    entries = entries + 1
+  end
+  if entries > count then -- a row, say; fewer are missing rows, which are named one by one
+    core.raise("INVALID_ARGUMENT", what .. ": a list of rows is expected")
   end
   return count
 end
@@ -281,9 +287,11 @@ local function store_many(frozen, definition, place, rows, count, wanted, into)
       last = query:_insert(rows, first, last, uniform)
       if wanted == false then
         affected = affected + core.execute(handle, query, opts)
+        query:_drop()
       else
         query:_returning(asked)
         local stored = core.fetch(handle, query, opts)
+        query:_drop()
         match(definition, how, rows, first, last, stored, into)
         affected = affected + #stored
       end
@@ -378,7 +386,10 @@ function inserting.insert_many(frozen, extra, rows, given)
   local place = writing.place_of(definition, bound, extra, given)
   if definition.plain_insert then
     for index = 1, count do
-      writing.need_row(rawget(rows, index), ("insertMany: row %d"):format(index))
+      local row = rawget(rows, index)
+      if type(row) ~= "table" then
+        writing.need_row(row, ("insertMany: row %d"):format(index))
+      end
     end
     local wanted = writing.returning_list(given)
     local records, affected = store_together(frozen, definition, place, rows, count, wanted)

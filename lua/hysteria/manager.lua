@@ -38,7 +38,6 @@ function manager.using(class, ds)
 end
 
 local function of_connection(class, given)
-  model.need(class, "a verb of a model")
   if given ~= nil and given.connection ~= nil then
     return manager.using(class, given.connection)
   end
@@ -70,7 +69,7 @@ end
 
 function manager.query(class, given)
   if given == nil then
-    local frozen = rawget(class, "_core") or model.freeze(model.need(class, "query"))
+    local frozen = model.need(class, "query")._core or model.freeze(class)
     local q = core.query(frozen)
     if class._trx then
       q:_extra().trx = class._trx
@@ -78,7 +77,7 @@ function manager.query(class, given)
     return q
   end
   given = options.check(given, QUERY, "query")
-  class = of_connection(class, given)
+  class = of_connection(model.need(class, "query"), given)
   return settings(core.query(model.freeze(class)), class, given)
 end
 
@@ -160,7 +159,7 @@ local function find_query(class, given, allowed, what)
     return manager.query(class)
   end
   given = options.check(given, allowed, what)
-  class = of_connection(class, given)
+  class = of_connection(model.need(class, what), given)
   return apply_find(settings(core.query(model.freeze(class)), class, given), given)
 end
 
@@ -219,7 +218,7 @@ local function key_values(definition, value, what)
 end
 
 function manager.findOneByPrimaryKey(class, value, given)
-  local definition = class._definition
+  local definition = model.need(class, "findOneByPrimaryKey")._definition
   local key = definition.key
   if given == nil and key and type(value) ~= "table" then
     if value == nil then
@@ -245,7 +244,7 @@ local RAW = options.names("connection", "trx", "timeout", "track")
 function manager.fromQuery(class, text, params, given)
   options.need_type(text, "string", "text", "fromQuery")
   given = options.check(given, RAW, "fromQuery")
-  class = of_connection(class, given)
+  class = of_connection(model.need(class, "fromQuery"), given)
   local definition = class._definition
   local trx = given.trx
   if trx == nil then
@@ -267,6 +266,9 @@ local function write_target(class, given, allowed, what)
     return frozen, class._trx and { trx = class._trx } or nil
   end
   given = options.check(given, allowed, what)
+  if given.connection == nil and given.track == nil and not model.need(class, what)._trx then
+    return class._core or model.freeze(class), given, given
+  end
   class = of_connection(class, given)
   local rest = {}
   for name in next, given do
@@ -297,7 +299,7 @@ end
 -- A builder for update and delete with { where = ... }.
 local function where_query(class, given, what)
   given = options.check(given, WHERE_WRITE, what)
-  class = of_connection(class, given)
+  class = of_connection(model.need(class, what), given)
   local q = settings(core.query(model.freeze(class)), class, { trx = given.trx,
     withDeleted = given.withDeleted, onlyDeleted = given.onlyDeleted })
   if given.where ~= nil then
@@ -329,6 +331,7 @@ end
 
 -- A record or the key itself.
 local function key_of(class, subject, what)
+  model.need(class, what)
   options.need(subject, "record", what)
   if type(subject) == "table" and core.kind(subject) == nil then
     local shape = getmetatable(subject)
@@ -342,7 +345,7 @@ end
 -- The row as it is now, hooks and soft delete not asked; nil when it is gone.
 function manager.refresh(class, subject, given)
   given = options.check(given, RAW, "refresh")
-  class = of_connection(class, given)
+  class = of_connection(model.need(class, "refresh"), given)
   local key = key_of(class, subject, "refresh")
   local trx = given.trx
   if trx == nil then
@@ -440,6 +443,39 @@ end
 
 local FIRST_OR_INSERT = options.names(WRITE, "fullResponse")
 
+-- Somebody else may insert the same row between looking and inserting: then it is found after
+-- all. Inside a transaction the attempt has a savepoint of its own, so that it may fail.
+local function insert_unless_there(class, row, rest, find)
+  local ds = of_connection(class, rest)._source or running.source_for(class._definition)
+  local outer = rest.trx
+  if outer == nil then
+    outer = class._trx or transaction.current(ds)
+  end
+  local ok, result
+  if outer then
+    ok, result = pcall(transaction.atomic, outer._source, outer, function(trx)
+      local inner = { trx = trx }
+      for name, value in next, rest do
+        inner[name] = inner[name] or value
+      end
+      return manager.insert(class, row, inner)
+    end)
+  else
+    ok, result = pcall(manager.insert, class, row, rest)
+  end
+  if ok then
+    return result, true
+  end
+  local found
+  if core.isError(result) and result.code == "UNIQUE_VIOLATION" then
+    found = manager.findOne(class, find)
+  end
+  if found == nil then
+    error(result, 0)
+  end
+  return found, false
+end
+
 -- The row that equals `search`, else a new one of both tables. Second value: is it new?
 function manager.firstOrInsert(class, search, data, given)
   options.need_type(search, "table", "search", "firstOrInsert")
@@ -460,7 +496,7 @@ function manager.firstOrInsert(class, search, data, given)
         row[name] = value
       end
     end
-    found, is_new = manager.insert(class, row, rest), true
+    found, is_new = insert_unless_there(class, row, rest, find)
   end
   if given.fullResponse then
     return { isNew = is_new, model = found }

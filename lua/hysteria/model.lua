@@ -187,7 +187,7 @@ end
 function readers.scope(definition, note)
   if definition.scopes[note.name] then
     fail(definition, "scope `%s` is given twice", note.name)
-  elseif model.statics[note.name] or core.queryMethods[note.name] and not state.scopes[note.name] then
+  elseif model.statics[note.name] or rawget(core.queryMethods, note.name) then
     core.raise("RESERVED_NAME", ("model %s: a scope cannot be called `%s`"):format(definition.name, note.name))
   end
   definition.scopes[note.name] = note.fn

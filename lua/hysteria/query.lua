@@ -14,6 +14,7 @@ local updating = require("hysteria.updating")
 local query = {}
 
 local methods = core.queryMethods
+local about_query, fetch, fetch_one = methods._about, core.fetch, core.fetchOne
 local definition_of = state.definition_of
 local source_of = state.source_of
 
@@ -40,21 +41,21 @@ end
 -- The short road: no hooks, no scopes, no loads, no options. The source is asked for when the
 -- query runs, not when it was built.
 function methods.many(q, given)
-  local frozen, extra = q:_model(), q:_peek()
+  local frozen, extra = about_query(q)
   local definition = frozen and definition_of[frozen]
   if given == nil and extra == nil and (frozen == nil or definition.plain_read) then
     local ds = frozen and source_of[frozen] or state.default or running.no_source()
-    return core.fetch(ds._core or running.closed(), q)
+    return fetch(ds._core or running.closed(), q)
   end
   return reading.list(q, definition, extra, options.check(given, READ, "many"), false, "many")
 end
 
 function methods.one(q, given)
-  local frozen, extra = q:_model(), q:_peek()
+  local frozen, extra = about_query(q)
   local definition = frozen and definition_of[frozen]
   if given == nil and extra == nil and (frozen == nil or definition.plain_read) then
     local ds = frozen and source_of[frozen] or state.default or running.no_source()
-    return core.fetchOne(ds._core or running.closed(), q)
+    return fetch_one(ds._core or running.closed(), q)
   end
   return reading.list(q, definition, extra, options.check(given, READ, "one"), true, "one")[1]
 end
@@ -90,7 +91,7 @@ function methods.exists(q, given)
     if rawequal(prepared, q) then
       prepared = q:clone()
     end
-    prepared:clearSelect():clearOrderBy():select(definition.table .. "." .. key)
+    prepared:clearSelect():clearOrderBy():select(key)
   end
   local limited = { limit = 1, trx = opts and opts.trx, timeout = opts and opts.timeout }
   local _, found = core.scalar(handle, prepared, limited)

@@ -201,6 +201,8 @@ local function for_json(self)
     local made = definition.by_property[name]
     if value == core.null then
       object[name] = core.jsonNull
+    elseif core.isDecimal(value) then
+      object[name] = tostring(value) -- a JSON number would be read back as a float
     elseif definition.relations[name] and type(value) == "table" then
       object[name] = is_record(value) and for_json(value) or core.array(related(value, for_json))
     elseif not (made and made.hidden) then

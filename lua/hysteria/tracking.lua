@@ -14,8 +14,12 @@ local function frozen_value(value)
 end
 
 function tracking.remember(record)
+  local shape = getmetatable(record)
+  if not shape then
+    return -- a row that the database could not give back: see inserting.lua
+  end
   local snapshot = {}
-  for name in next, getmetatable(record).columns do
+  for name in next, shape.columns do
     snapshot[name] = frozen_value(rawget(record, name))
   end
   snapshots[record] = snapshot

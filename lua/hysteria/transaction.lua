@@ -285,7 +285,11 @@ local function check_nested(given)
 end
 
 -- transaction(fn, options?) runs fn; transaction(options?) opens one to be ended by hand.
-function transaction.start(source, first, second)
+function transaction.start(source, ...)
+  local first, second = ...
+  if first == nil and select("#", ...) > 0 then
+    core.raise("NIL_VALUE", "transaction: fn is nil; called without it, it opens a transaction to be ended by hand")
+  end
   if type(first) ~= "function" then
     local given = options.check(first, BEGIN, "transaction")
     local outer = source._trx

@@ -46,7 +46,7 @@ local function narrowed(query, definition, what)
   if not definition or not definition.key then
     core.raise("UNSUPPORTED", what .. " with a limit, an order or a join needs a model with a key of one column")
   end
-  local keys = query:clone():clearSelect():select(definition.table .. "." .. definition.key)
+  local keys = query:clone():clearSelect():select(definition.key)
   return core.query(query:_model()):whereIn(definition.key, keys)
 end
 
@@ -84,12 +84,13 @@ local function execute(query, definition, place, given, statement, change)
     local frozen = query:_model()
     local keys = core.pluck(place.handle, query:clone():select(definition.key), opts)
     local function read()
-      return core.fetch(place.handle, writing.select_list(core.query(frozen), wanted):whereIn(definition.key, keys), opts)
+      local again = writing.select_list(core.query(frozen), wanted):whereIn(definition.key, keys)
+      return core.fetch(place.handle, again, opts)
     end
     local rows = statement == "delete" and read() or nil
-    local again = core.query(frozen):whereIn(definition.key, keys)
-    change(again)
-    core.execute(place.handle, again, opts)
+    local target = core.query(frozen):whereIn(definition.key, keys)
+    change(target)
+    core.execute(place.handle, target, opts)
     rows = rows or read()
     reading.arrive(rows, definition)
     return rows

@@ -7,13 +7,30 @@ local values = {
   null = core.null,
   jsonNull = core.jsonNull,
   decimal = core.decimal,
-  binary = core.binary,
   array = core.array,
   object = core.object,
-  rawStatement = core.raw,
   now = core.now,
-  given = core.given,
 }
+
+-- Bytes, for places where no column says that they are.
+function values.binary(bytes)
+  return core.binary(options.need_type(bytes, "string", "bytes", "sql.binary"))
+end
+
+-- SQL as it is, with its own parameters: sql.rawStatement("lower(?)", name).
+function values.rawStatement(text, ...)
+  return core.raw(options.need_type(text, "string", "text", "sql.rawStatement"), ...)
+end
+
+-- A column where a value stands otherwise: sql.col("users.age").
+function values.col(name)
+  return core.col(options.need_name(name, "name", "sql.col"))
+end
+
+-- where(sql.given { "tenant" }, t) demands that t has these keys.
+function values.given(keys)
+  return core.given(options.name_list(keys, "keys", "sql.given"))
+end
 
 local WORDS = {
   eq = "=", ne = "!=", gt = ">", gte = ">=", lt = "<", lte = "<=", like = "like", notLike = "not like",
@@ -48,8 +65,14 @@ local function group(connector, what)
       options.need(list, "conditions", what)
       if core.kind(list) == nil then
         options.plain(list, what)
+        if #list == 0 then
+          core.raise("NIL_VALUE", what .. ": no condition is given")
+        end
         return core.group(connector, list)
       end
+    end
+    for index = 1, count do
+      options.need((select(index, ...)), "condition " .. index, what)
     end
     return core.group(connector, { ... })
   end
@@ -69,7 +92,5 @@ function values.func(name, ...)
   options.need_name(name, "name", "sql.func")
   return core.func(name, { ... })
 end
-
-values.col = core.col
 
 return values

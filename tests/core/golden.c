@@ -23,8 +23,10 @@ static unsigned n_texts, n_parsed;
 
 /* ---- models and tables -------------------------------------------------------------------- */
 
-#define COLUMN(property_, kind_, flags_) \
-    {.property = property_, .kind = HY_KIND_##kind_, .flags = flags_, .precision = -1, .scale = -1}
+#define COLUMN(property_, kind_, flags_)                                                              \
+    {                                                                                                 \
+        .property = property_, .kind = HY_KIND_##kind_, .flags = flags_, .precision = -1, .scale = -1 \
+    }
 
 static const hy_column user_columns[] = {
     COLUMN("id", BIGINT, HY_COLUMN_PRIMARY | HY_COLUMN_INCREMENT),
@@ -77,14 +79,16 @@ static const struct {
 };
 
 static const char sqlite_schema[] =
-    "CREATE TABLE users (id INTEGER PRIMARY KEY, first_name TEXT UNIQUE, age INTEGER, active INTEGER, balance TEXT,"
+    "CREATE TABLE users (id INTEGER PRIMARY KEY, first_name TEXT UNIQUE, age INTEGER, active INTEGER, "
+    "balance TEXT,"
     " score REAL, created_at TEXT, password TEXT);"
     "CREATE TABLE posts (id INTEGER PRIMARY KEY, user_id INTEGER, title TEXT, views INTEGER);"
     "CREATE TABLE user_tags (user_id INTEGER, tag_id INTEGER, weight INTEGER, PRIMARY KEY (user_id, tag_id));"
     "CREATE TABLE app.logs (id INTEGER PRIMARY KEY, user_id INTEGER);"
     "CREATE TABLE app.tags (id INTEGER PRIMARY KEY, label TEXT, parent_id INTEGER, user_id INTEGER);"
     "CREATE TABLE tags (id INTEGER PRIMARY KEY, label TEXT, parent_id INTEGER, user_id INTEGER);"
-    "CREATE TABLE \"we\"\"ird.`table\" (\"i\"\"d\" INTEGER PRIMARY KEY, \"a`b\" TEXT, \"order\" TEXT, \"\u20ac \\\" TEXT);"
+    "CREATE TABLE \"we\"\"ird.`table\" (\"i\"\"d\" INTEGER PRIMARY KEY, \"a`b\" TEXT, \"order\" TEXT, "
+    "\"\u20ac \\\" TEXT);"
     "CREATE TABLE plains (name TEXT, size INTEGER, doubled INTEGER AS (size * 2));";
 
 const hy_model *golden_get(golden_model model)
@@ -151,7 +155,8 @@ static int tear_down(void **state)
     sqlite3_close(db);
     for (golden_model m = USER; m < GOLDEN_MODEL_COUNT; m++)
         hy_model_unref(models[m]);
-    printf("golden: %u texts compared, %u of them parsed by SQLite %s\n", n_texts, n_parsed, sqlite3_libversion());
+    printf("golden: %u texts compared, %u of them parsed by SQLite %s\n", n_texts, n_parsed,
+           sqlite3_libversion());
     return 0;
 }
 
@@ -162,14 +167,18 @@ static void print_value(hy_buf *out, const hy_value *v)
     char text[64];
 
     switch (v->type) {
-    case HY_BOOL: hy_buf_puts(out, v->as.boolean ? "true" : "false"); break;
+    case HY_BOOL:
+        hy_buf_puts(out, v->as.boolean ? "true" : "false");
+        break;
     case HY_INT:
     case HY_DATE:
     case HY_TIME:
     case HY_TIMESTAMP:
         hy_buf_printf(out, "%" PRId64, v->as.integer);
         break;
-    case HY_DOUBLE: hy_buf_printf(out, "%g", v->as.number); break;
+    case HY_DOUBLE:
+        hy_buf_printf(out, "%g", v->as.number);
+        break;
     case HY_TEXT:
     case HY_BLOB:
     case HY_DECIMAL:
@@ -186,6 +195,12 @@ static void print_value(hy_buf *out, const hy_value *v)
     }
 }
 
+static const char *const type_names[HY_TYPE_COUNT] = {
+    [HY_NULL] = "null",       [HY_BOOL] = "bool", [HY_INT] = "int",   [HY_DOUBLE] = "double",
+    [HY_TEXT] = "text",       [HY_BLOB] = "blob", [HY_UUID] = "uuid", [HY_JSON] = "json",
+    [HY_DECIMAL] = "decimal", [HY_DATE] = "date", [HY_TIME] = "time", [HY_TIMESTAMP] = "timestamp",
+};
+
 static void print_binds(hy_buf *out, const hy_sql *sql)
 {
     hy_buf_reset(out);
@@ -194,9 +209,9 @@ static void print_binds(hy_buf *out, const hy_sql *sql)
             hy_buf_putc(out, ' ');
         if (sql->param_names != NULL && sql->param_names[i] != NULL)
             hy_buf_printf(out, "<%s>", sql->param_names[i]);
-        hy_buf_printf(out, "%s:", hy_type_name(sql->binds[i].value.type));
+        hy_buf_printf(out, "%s:", type_names[sql->binds[i].value.type]);
         print_value(out, &sql->binds[i].value);
-        hy_buf_printf(out, "/%s", hy_kind_name(sql->binds[i].kind));
+        hy_buf_printf(out, "/%s%s", hy_kind_name(sql->binds[i].kind), sql->binds[i].sensitive ? "!" : "");
     }
 }
 
@@ -204,8 +219,8 @@ static void print_columns(hy_buf *out, const hy_sql *sql)
 {
     hy_buf_reset(out);
     for (size_t i = 0; i < sql->n_columns; i++)
-        hy_buf_printf(out, "%s%s:%s%s", i > 0 ? " " : "", sql->columns[i].name, hy_kind_name(sql->columns[i].kind),
-                      sql->columns[i].column != NULL ? "*" : "");
+        hy_buf_printf(out, "%s%s:%s%s", i > 0 ? " " : "", sql->columns[i].name,
+                      hy_kind_name(sql->columns[i].kind), sql->columns[i].column != NULL ? "*" : "");
 }
 
 /* ---- what is expected --------------------------------------------------------------------- */
@@ -225,7 +240,12 @@ static const char *pick_text(const golden *g, size_t dialect)
 
 static const char *pick_binds(const golden *g, size_t dialect)
 {
-    const char *own = dialect == SQLITE ? g->binds_sqlite : dialect == MYSQL || dialect == MARIADB ? g->binds_mysql : NULL;
+    const char *all[DIALECTS] = {g->binds_postgres, g->binds_postgres, g->binds_mysql, g->binds_mariadb,
+                                 g->binds_sqlite};
+    const char *own = all[dialect];
+
+    if (own == NULL && dialect == MARIADB)
+        own = g->binds_mysql;
 
     if (own != NULL)
         return own;
@@ -254,10 +274,11 @@ static void spell(hy_buf *out, const char *text, size_t dialect)
 
 /* ---- comparing ---------------------------------------------------------------------------- */
 
-static unsigned complain(const golden *g, size_t dialect, const char *what, const char *expected, const char *got)
+static unsigned complain(const golden *g, size_t dialect, const char *what, const char *expected,
+                         const char *got)
 {
-    print_error("%s [%s] %s\n  expected: %s\n  got:      %s\n", g->name, hy_dialect_name(hy_dialect_at(dialect)), what,
-                expected, got);
+    print_error("%s [%s] %s\n  expected: %s\n  got:      %s\n", g->name,
+                hy_dialect_name(hy_dialect_at(dialect)), what, expected, got);
     return 1;
 }
 
@@ -275,8 +296,8 @@ static unsigned check_sqlite(const golden *g, const hy_sql *sql)
     return bad;
 }
 
-static unsigned check_fails(const golden *g, size_t dialect, hy_status expected, const char *feature, hy_status status,
-                            const hy_error *err)
+static unsigned check_fails(const golden *g, size_t dialect, hy_status expected, const char *feature,
+                            hy_status status, const hy_error *err)
 {
     if (status != expected)
         return complain(g, dialect, "status", hy_status_name(expected),
@@ -348,7 +369,8 @@ static unsigned check_case(const golden *g)
     g->build(q);
     for (size_t d = 0; d < DIALECTS; d++)
         bad += check_query(g, d, q);
-    bool copied = hy_query_status(q, &err) == HY_OK && hy_query_copy(copy, q, &err) == HY_OK;
+    bool copied = g->fails == HY_OK && hy_query_copy(copy, q, &err) == HY_OK;
+    bad += g->fails == HY_OK && !copied;
     hy_query_free(q);
     for (size_t d = 0; copied && bad == 0 && d < DIALECTS; d++)
         bad += check_query(g, d, copy);
@@ -365,11 +387,11 @@ static void check_group(const golden_group *group)
     assert_int_equal(0, bad);
 }
 
-#define GROUP(name)                            \
-    static void name##_texts(void **state)     \
-    {                                          \
-        (void)state;                           \
-        check_group(&golden_##name);           \
+#define GROUP(name)                        \
+    static void name##_texts(void **state) \
+    {                                      \
+        (void)state;                       \
+        check_group(&golden_##name);       \
     }
 GROUP(select)
 GROUP(where)
@@ -381,8 +403,8 @@ GROUP(write)
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
-        cmocka_unit_test(select_texts), cmocka_unit_test(where_texts), cmocka_unit_test(join_texts),
-        cmocka_unit_test(group_order_texts), cmocka_unit_test(set_texts), cmocka_unit_test(write_texts),
+        cmocka_unit_test(select_texts),      cmocka_unit_test(where_texts), cmocka_unit_test(join_texts),
+        cmocka_unit_test(group_order_texts), cmocka_unit_test(set_texts),   cmocka_unit_test(write_texts),
     };
     return cmocka_run_group_tests_name("golden", tests, set_up, tear_down);
 }

@@ -22,12 +22,12 @@ typedef struct golden {
     golden_model model;
     void (*build)(hy_query *q);
     const char *sql;
-    const char *binds;   /* "int:18/integer text:Ada/string"; NULL: none */
+    const char *binds;   /* "int:18/integer text:Ada/string!", ! for sensitive ones; NULL: none */
     const char *columns; /* "id:bigInteger* total:any", * for a model's column; NULL: not looked at */
     const char *postgres, *cockroachdb, *mysql, *mariadb, *sqlite;
-    const char *binds_mysql, *binds_sqlite;
-    hy_status fails;     /* on every dialect, instead of all texts */
-    bool newest;         /* with the features of the newest server */
+    const char *binds_postgres, *binds_mysql, *binds_mariadb, *binds_sqlite; /* where they differ */
+    hy_status fails; /* on every dialect, instead of all texts */
+    bool newest;     /* with the features of the newest server */
     bool inline_values;
     int64_t limit;
 } golden;
@@ -38,7 +38,8 @@ typedef struct golden_group {
     size_t n;
 } golden_group;
 
-extern const golden_group golden_select, golden_where, golden_join, golden_group_order, golden_set, golden_write;
+extern const golden_group golden_select, golden_where, golden_join, golden_group_order, golden_set,
+    golden_write;
 
 /** The shared models, made by the harness. */
 const hy_model *golden_get(golden_model model);

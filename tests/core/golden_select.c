@@ -4,7 +4,7 @@
 #include "golden.h"
 
 #define COLUMNS "`id`, `first_name`, `age`, `active`, `balance`, `score`, `created_at`"
-#define COLUMN_SHAPE                                                                                   \
+#define COLUMN_SHAPE                                                                                \
     "id:bigInteger* firstName:string* age:integer* active:boolean* balance:decimal* score:double* " \
     "createdAt:timestamp*"
 
@@ -46,8 +46,8 @@ static void raw_table_named(hy_query *q)
 static void raw_table_stars(hy_query *q)
 {
     from(q, "users");
-    pick(q, "users.*");
     pick(q, "*");
+    pick(q, "users.*");
 }
 static void table_with_alias(hy_query *q)
 {
@@ -269,7 +269,8 @@ static void arithmetic(hy_query *q)
 
     hy_query_select(q, hy_expr_compare(q, HY_OP_SUBTRACT, product, col(q, "id")), "x");
     hy_query_select(q, hy_expr_compare(q, HY_OP_DIVIDE, col(q, "score"), val(q, hy_double(0.5))), "y");
-    and_(q, hy_expr_compare(q, HY_OP_GT, hy_expr_compare(q, HY_OP_ADD, col(q, "age"), col(q, "id")), val(q, hy_int(9))));
+    and_(q, hy_expr_compare(q, HY_OP_GT, hy_expr_compare(q, HY_OP_ADD, col(q, "age"), col(q, "id")),
+                            val(q, hy_int(9))));
 }
 static void parameter(hy_query *q)
 {
@@ -280,8 +281,12 @@ static void parameter(hy_query *q)
 static void inlined(hy_query *q)
 {
     uint8_t blob[] = {0, 255, 39};
-    hy_expr *items[] = {val(q, hy_text("a'b\\c")), val(q, hy_null()), val(q, hy_bool(true)), val(q, hy_int(-5)),
-                        val(q, hy_double(0.1)), val(q, hy_bytes(HY_BLOB, (char *)blob, 3)),
+    hy_expr *items[] = {val(q, hy_text("a'b\\c")),
+                        val(q, hy_null()),
+                        val(q, hy_bool(true)),
+                        val(q, hy_int(-5)),
+                        val(q, hy_double(0.1)),
+                        val(q, hy_bytes(HY_BLOB, (char *)blob, 3)),
                         val(q, hy_bytes(HY_DECIMAL, "1.50", 4))};
 
     for (size_t i = 0; i < 7; i++)
@@ -292,8 +297,8 @@ static void inlined(hy_query *q)
 static void typed_values(hy_query *q)
 {
     pick(q, "id");
-    and_(q, cmp(q, "age", HY_OP_GT, hy_double(18.5)));      /* keeps its own type */
-    and_(q, cmp(q, "age", HY_OP_LT, hy_double(20)));        /* is a whole number */
+    and_(q, cmp(q, "age", HY_OP_GT, hy_double(18.5))); /* keeps its own type */
+    and_(q, cmp(q, "age", HY_OP_LT, hy_double(20)));   /* is a whole number */
     and_(q, cmp(q, "active", HY_OP_EQ, hy_int(1)));
     and_(q, cmp(q, "balance", HY_OP_EQ, hy_text("1.50")));
     and_(q, cmp(q, "score", HY_OP_EQ, hy_int(2)));
@@ -306,35 +311,43 @@ static const golden cases[] = {
     {"table without a list", NONE, raw_table, "SELECT * FROM `users`", .columns = ""},
     {"named columns", USER, named, "SELECT `first_name`, `first_name`, `users`.`created_at` FROM `users`",
      .columns = "firstName:string* firstName:string* createdAt:timestamp*"},
-    {"hidden column by name", USER, hidden_by_name, "SELECT `password` FROM `users`", .columns = "password:string*"},
-    {"aliases keep their case", USER, aliased, "SELECT `first_name` AS `Given Name`, `age` AS `o'clock` FROM `users`",
+    {"hidden column by name", USER, hidden_by_name, "SELECT `password` FROM `users`",
+     .columns = "password:string*"},
+    {"aliases keep their case", USER, aliased,
+     "SELECT `first_name` AS `Given Name`, `age` AS `o'clock` FROM `users`",
      .columns = "Given Name:string* o'clock:integer*"},
     {"stars of a model", USER, stars,
-     "SELECT " COLUMNS ", `users`.`id`, `users`.`first_name`, `users`.`age`, `users`.`active`, `users`.`balance`,"
+     "SELECT " COLUMNS
+     ", `users`.`id`, `users`.`first_name`, `users`.`age`, `users`.`active`, `users`.`balance`,"
      " `users`.`score`, `users`.`created_at` FROM `users`",
      .columns = COLUMN_SHAPE " " COLUMN_SHAPE},
-    {"table with named columns", NONE, raw_table_named, "SELECT `firstName`, `users`.`age`, `score` AS `points` FROM `users`",
+    {"table with named columns", NONE, raw_table_named,
+     "SELECT `firstName`, `users`.`age`, `score` AS `points` FROM `users`",
      .columns = "firstName:any age:any points:any",
      .sqlite = "SELECT `firstName`, `users`.`age`, `score` AS `points` FROM `users`"},
-    {"table with stars", NONE, raw_table_stars, "SELECT `users`.*, * FROM `users`", .columns = ""},
+    {"table with stars", NONE, raw_table_stars, "SELECT *, `users`.* FROM `users`", .columns = ""},
     {"table with alias", NONE, table_with_alias, "SELECT `u`.`age` FROM `users` AS `u` WHERE `u`.`age` > ?",
      "int:1/any", "age:any"},
     {"model with alias", USER, model_with_alias, "SELECT `u`.`first_name`, `age` FROM `users` AS `u`",
      .columns = "firstName:string* age:integer*"},
-    {"schema of a table", NONE, schema_table, "SELECT `app`.`logs`.`user_id` FROM `app`.`logs`", .columns = "user_id:any"},
+    {"schema of a table", NONE, schema_table, "SELECT `app`.`logs`.`user_id` FROM `app`.`logs`",
+     .columns = "user_id:any"},
     {"schema of a model", LOG, schema_model, "SELECT `id`, `user_id` FROM `app`.`logs` WHERE `user_id` = ?",
      "int:3/bigInteger", "id:bigInteger* userId:bigInteger*"},
     {"odd names", ODD, odd_names, NULL, "text:x/string",
      .columns = "id:bigInteger* tick:string* plain:string* euro:string*",
-     .postgres = "=SELECT \"i\"\"d\", \"a`b\", \"order\", \"\u20ac \\\" FROM \"we\"\"ird.`table\" WHERE \"a`b\" = $1",
+     .postgres =
+         "=SELECT \"i\"\"d\", \"a`b\", \"order\", \"\u20ac \\\" FROM \"we\"\"ird.`table\" WHERE \"a`b\" = $1",
      .mysql = "=SELECT `i\"d`, `a``b`, `order`, `\u20ac \\` FROM `we\"ird.``table` WHERE `a``b` = ?",
-     .sqlite = "=SELECT \"i\"\"d\", \"a`b\", \"order\", \"\u20ac \\\" FROM \"we\"\"ird.`table\" WHERE \"a`b\" = ?"},
+     .sqlite =
+         "=SELECT \"i\"\"d\", \"a`b\", \"order\", \"\u20ac \\\" FROM \"we\"\"ird.`table\" WHERE \"a`b\" = ?"},
     {"model on another table", USER, model_on_other_table, "SELECT `first_name` FROM `users` AS `old_users`",
      .columns = "firstName:string*"},
     {"subquery in FROM", NONE, from_subquery,
-     "SELECT `first_name`, `grown`.`Years` FROM (SELECT `first_name`, `age` AS `Years` FROM `users` WHERE `age` >= ?)"
+     "SELECT `first_name`, `grown`.`Years` FROM (SELECT `first_name`, `age` AS `Years` FROM `users` WHERE "
+     "`age` >= ?)"
      " AS `grown` WHERE `Years` < ?",
-     "int:18/integer int:99/any", "firstName:string* Years:integer"},
+     "int:18/integer int:99/integer", "firstName:string* Years:integer"},
     {"no table", NONE, no_table, "SELECT ? AS `one`, ?", "int:1/any text:two/any", "one:any value:any"},
     {"nothing at all", NONE, nothing, .fails = HY_EINVALID_ARGUMENT},
     {"DISTINCT", USER, distinct, "SELECT DISTINCT `age` FROM `users`"},
@@ -359,12 +372,15 @@ static const golden cases[] = {
     {"text functions", USER, text_functions,
      "SELECT UPPER(`first_name`), LOWER(`first_name`), TRIM(`first_name`), LENGTH(`first_name`) FROM `users`",
      .columns = "upper:text lower:text trim:text length:bigInteger",
-     .mysql = "SELECT UPPER(`first_name`), LOWER(`first_name`), TRIM(`first_name`), CHAR_LENGTH(`first_name`) FROM `users`"},
+     .mysql = "SELECT UPPER(`first_name`), LOWER(`first_name`), TRIM(`first_name`), "
+              "CHAR_LENGTH(`first_name`) FROM `users`"},
     {"CONCAT", USER, concat,
      "SELECT (`first_name` || ? || UPPER(`password`)), `first_name` || ? AS `loud` FROM `users`",
      "text: /any text:!/any", "concat:text loud:text",
-     .mysql = "SELECT CONCAT(`first_name`, ?, UPPER(`password`)), CONCAT(`first_name`, ?) AS `loud` FROM `users`"},
-    {"number functions", USER, number_functions, "SELECT ABS(`age`), ROUND(`score`), FLOOR(`score`), CEIL(`score`) FROM `users`",
+     .mysql =
+         "SELECT CONCAT(`first_name`, ?, UPPER(`password`)), CONCAT(`first_name`, ?) AS `loud` FROM `users`"},
+    {"number functions", USER, number_functions,
+     "SELECT ABS(`age`), ROUND(`score`), FLOOR(`score`), CEIL(`score`) FROM `users`",
      .columns = "abs:any round:double floor:double ceil:double"},
     {"COALESCE", USER, coalesce, "SELECT COALESCE(`age`, ?), NULLIF(`age`, ?) AS `known` FROM `users`",
      "int:0/integer int:0/any", "coalesce:integer known:integer"},
@@ -376,12 +392,15 @@ static const golden cases[] = {
      "SELECT `id`, `user_id` FROM `app`.`logs` WHERE total_changes() = ?", "int:0/any"},
     {"raw item: the driver names the fields", USER, raw_item,
      "SELECT `first_name` AS `firstName`, age + 1 AS next FROM `users`", .columns = ""},
-    {"raw item with alias", USER, raw_item_with_alias, "SELECT `first_name`, age + ? AS `next` FROM `users`", "int:1/any",
-     "firstName:string* next:any"},
+    {"raw item with alias", USER, raw_item_with_alias, "SELECT `first_name`, age + ? AS `next` FROM `users`",
+     "int:1/any", "firstName:string* next:any"},
     {"raw condition with placeholders", USER, raw_question, NULL, "int:1/any text:x/any int:2/integer",
-     .postgres = "=SELECT \"id\" FROM \"users\" WHERE (age = $1 AND first_name <> '?' AND first_name <> $2) AND \"age\" > $3",
-     .mysql = "SELECT `id` FROM `users` WHERE (age = ? AND first_name <> '?' AND first_name <> ?) AND `age` > ?",
-     .sqlite = "SELECT `id` FROM `users` WHERE (age = ? AND first_name <> '?' AND first_name <> ?) AND `age` > ?"},
+     .postgres = "=SELECT \"id\" FROM \"users\" WHERE (age = $1 AND first_name <> '?' AND first_name <> $2) "
+                 "AND \"age\" > $3",
+     .mysql =
+         "SELECT `id` FROM `users` WHERE (age = ? AND first_name <> '?' AND first_name <> ?) AND `age` > ?",
+     .sqlite =
+         "SELECT `id` FROM `users` WHERE (age = ? AND first_name <> '?' AND first_name <> ?) AND `age` > ?"},
     {"literal question mark", USER, raw_operator, "!? as an operator",
      .postgres = "=SELECT \"id\" FROM \"users\" WHERE settings ? 'a'"},
     {"CASE", USER, case_when,
@@ -389,35 +408,44 @@ static const golden cases[] = {
      " CASE WHEN `age` < ? THEN ? END FROM `users`",
      "int:18/integer text:young/any int:65/integer text:grown/any text:old/any int:18/integer text:young/any",
      "stage:any case:any"},
-    {"CAST", USER, casts, NULL, .columns = "t:text firstName:bigInteger d:double n:decimal b:boolean day:date",
-     .postgres = "SELECT CAST(`age` AS TEXT) AS `t`, CAST(`first_name` AS BIGINT), CAST(`age` AS DOUBLE PRECISION) AS `d`,"
-                 " CAST(`age` AS NUMERIC) AS `n`, CAST(`age` AS BOOLEAN) AS `b`, CAST(`created_at` AS DATE) AS `day`"
-                 " FROM `users`",
+    {"CAST", USER, casts, NULL,
+     .columns = "t:text firstName:bigInteger d:double n:decimal b:boolean day:date",
+     .postgres =
+         "SELECT CAST(`age` AS TEXT) AS `t`, CAST(`first_name` AS BIGINT), CAST(`age` AS DOUBLE PRECISION) "
+         "AS `d`,"
+         " CAST(`age` AS NUMERIC) AS `n`, CAST(`age` AS BOOLEAN) AS `b`, CAST(`created_at` AS DATE) AS `day`"
+         " FROM `users`",
      .mysql = "SELECT CAST(`age` AS CHAR) AS `t`, CAST(`first_name` AS SIGNED), CAST(`age` AS DOUBLE) AS `d`,"
-              " CAST(`age` AS DECIMAL(65, 30)) AS `n`, CAST(`age` AS UNSIGNED) AS `b`, CAST(`created_at` AS DATE) AS `day`"
+              " CAST(`age` AS DECIMAL(65, 30)) AS `n`, CAST(`age` AS UNSIGNED) AS `b`, CAST(`created_at` AS "
+              "DATE) AS `day`"
               " FROM `users`",
-     .sqlite = "SELECT CAST(`age` AS TEXT) AS `t`, CAST(`first_name` AS INTEGER), CAST(`age` AS REAL) AS `d`,"
-               " CAST(`age` AS NUMERIC) AS `n`, CAST(`age` AS INTEGER) AS `b`, CAST(`created_at` AS TEXT) AS `day`"
-               " FROM `users`"},
+     .sqlite =
+         "SELECT CAST(`age` AS TEXT) AS `t`, CAST(`first_name` AS INTEGER), CAST(`age` AS REAL) AS `d`,"
+         " CAST(`age` AS NUMERIC) AS `n`, CAST(`age` AS INTEGER) AS `b`, CAST(`created_at` AS TEXT) AS `day`"
+         " FROM `users`"},
     {"CAST to JSON", USER, cast_json, "SELECT CAST(`first_name` AS JSON) AS `j` FROM `users`",
      .mariadb = "!CAST to this kind", .sqlite = "SELECT CAST(`first_name` AS TEXT) AS `j` FROM `users`"},
-    {"CAST to UUID", USER, cast_uuid, "SELECT CAST(`first_name` AS UUID) AS `u` FROM `users`", .mysql = "!CAST to this kind",
-     .sqlite = "SELECT CAST(`first_name` AS TEXT) AS `u` FROM `users`"},
+    {"CAST to UUID", USER, cast_uuid, "SELECT CAST(`first_name` AS UUID) AS `u` FROM `users`",
+     .mysql = "!CAST to this kind", .sqlite = "SELECT CAST(`first_name` AS TEXT) AS `u` FROM `users`"},
     {"window functions", USER, window,
      "SELECT `id`, ROW_NUMBER() OVER (PARTITION BY `active` ORDER BY `age` DESC, `id` ASC) AS `place`,"
      " RANK() OVER (ORDER BY `age` DESC), COUNT(*) OVER () AS `all` FROM `users`",
      .columns = "id:bigInteger* place:bigInteger rank:bigInteger all:bigInteger"},
     {"window aggregates", USER, window_average,
-     "SELECT AVG(`age`) OVER (PARTITION BY `active`) AS `mean`, SUM(`balance`) OVER (PARTITION BY `active`) AS `total`"
+     "SELECT AVG(`age`) OVER (PARTITION BY `active`) AS `mean`, SUM(`balance`) OVER (PARTITION BY `active`) "
+     "AS `total`"
      " FROM `users`",
      .columns = "mean:double total:decimal",
      .postgres = "SELECT CAST(AVG(`age`) OVER (PARTITION BY `active`) AS DOUBLE PRECISION) AS `mean`,"
                  " SUM(`balance`) OVER (PARTITION BY `active`) AS `total` FROM `users`",
      .sqlite = "SELECT AVG(`age`) OVER (PARTITION BY `active`) AS `mean`,"
-               " hysteria_sum(`balance`) OVER (PARTITION BY `active`) COLLATE hysteria_decimal AS `total` FROM `users`"},
+               " hysteria_sum(`balance`) OVER (PARTITION BY `active`) COLLATE hysteria_decimal AS `total` "
+               "FROM `users`"},
     {"scalar subqueries count on", USER, scalar_subquery,
-     "SELECT `id`, (SELECT COUNT(*) FROM `posts` WHERE `posts`.`user_id` = `users`.`id` AND `views` > ?) AS `posts`,"
-     " (SELECT COUNT(*) FROM `posts` WHERE `posts`.`user_id` = `users`.`id` AND `views` > ?) FROM `users` WHERE `age` = ?",
+     "SELECT `id`, (SELECT COUNT(*) FROM `posts` WHERE `posts`.`user_id` = `users`.`id` AND `views` > ?) AS "
+     "`posts`,"
+     " (SELECT COUNT(*) FROM `posts` WHERE `posts`.`user_id` = `users`.`id` AND `views` > ?) FROM `users` "
+     "WHERE `age` = ?",
      "int:5/integer int:5/integer int:7/integer", "id:bigInteger* posts:bigInteger count:bigInteger"},
     {"arithmetic", USER, arithmetic,
      "SELECT ((`age` + ?) * ?) - `id` AS `x`, `score` / ? AS `y` FROM `users` WHERE (`age` + `id`) > ?",
@@ -432,9 +460,11 @@ static const golden cases[] = {
      .sqlite = "=SELECT 'a''b\\c', NULL, 1, -5, 0.1, X'00ff27', 1.50 FROM \"users\""
                " WHERE \"created_at\" < '2024-02-29 12:30:00' LIMIT 3"},
     {"values take their column's kind", USER, typed_values,
-     "SELECT `id` FROM `users` WHERE `age` > ? AND `age` < ? AND `active` = ? AND `balance` = ? AND `score` = ?"
+     "SELECT `id` FROM `users` WHERE `age` > ? AND `age` < ? AND `active` = ? AND `balance` = ? AND `score` "
+     "= ?"
      " AND `first_name` = ? AND `age` = ?",
-     "double:18.5/any int:20/integer bool:true/boolean decimal:1.50/decimal double:2/double text:/string int:3/any"},
+     "double:18.5/any int:20/integer bool:true/boolean decimal:1.50/decimal double:2/double text:/string "
+     "int:3/any"},
 };
 
 const golden_group golden_select = {"select", cases, sizeof cases / sizeof cases[0]};

@@ -25,14 +25,14 @@ void free(void *ptr);
 
 fault_counter faults[FAULT_PLACE_COUNT];
 
-void faults_arm(fault_place place, long fail_at, bool persistent)
+void faults_arm(fault_place place, long fail_at, long fail_for)
 {
     fault_counter *f = &faults[place];
 
     f->calls = 0;
     f->refused = 0;
     f->fail_at = fail_at;
-    f->persistent = persistent;
+    f->fail_for = fail_for;
     f->armed = true;
 }
 
@@ -47,7 +47,7 @@ static bool refused(fault_counter *f)
     if (!f->armed)
         return false;
     f->calls++;
-    if (f->fail_at == 0 || (f->persistent ? f->calls < f->fail_at : f->calls != f->fail_at))
+    if (f->fail_at == 0 || f->calls < f->fail_at || f->calls - f->fail_at >= f->fail_for)
         return false;
     f->refused++;
     errno = ENOMEM;

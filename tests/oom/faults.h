@@ -3,7 +3,7 @@
  *
  * faults.c defines malloc and its family for the whole program (libraries included) and an
  * allocator for Lua states. Each of the two counts what it is asked for while it is armed and
- * refuses the chosen call, or all from that one on.
+ * refuses some of the calls.
  */
 #ifndef FAULTS_H
 #define FAULTS_H
@@ -16,15 +16,15 @@ typedef enum fault_place { FAULT_MALLOC, FAULT_LUA, FAULT_PLACE_COUNT } fault_pl
 typedef struct fault_counter {
     bool armed;
     long calls;   /* since it was armed */
-    long fail_at; /* the call to refuse, from 1; 0: none */
-    bool persistent;
+    long fail_at; /* the first call to refuse, from 1; 0: none */
+    long fail_for; /* and so many calls */
     long refused;
     long live; /* blocks that are not freed, armed or not */
 } fault_counter;
 
 extern fault_counter faults[FAULT_PLACE_COUNT];
 
-void faults_arm(fault_place place, long fail_at, bool persistent);
+void faults_arm(fault_place place, long fail_at, long fail_for);
 void faults_disarm(void);
 /* For lua_newstate. Shrinking never fails: Lua counts on that. */
 void *faults_lua_alloc(void *ctx, void *ptr, size_t old_size, size_t size);

@@ -112,6 +112,7 @@ local function reason_to_skip(allowed, name)
 end
 
 local function add_tally(sum, path)
+  local before = sum.passed + sum.failed + #sum.skip
   local ended = false
   local file = io.open(path)
   for line in (file and file:lines() or function() end) do
@@ -127,9 +128,11 @@ local function add_tally(sum, path)
   if file then
     file:close()
   end
-  if not ended then
+  local trouble = not ended and "the run did not finish"
+    or sum.passed + sum.failed + #sum.skip == before and "no test ran"
+  if trouble then
     sum.failed = sum.failed + 1
-    table.insert(sum.fail, path:match("([^/]+)%.tally$") .. ": the run did not finish")
+    table.insert(sum.fail, path:match("([^/]+)%.tally$") .. ": " .. trouble)
   end
 end
 
@@ -146,10 +149,6 @@ local function print_sum(sum, allowed)
       sum.failed = sum.failed + 1
       print("failed: " .. name .. " (skipped, and not on the list of skips)")
     end
-  end
-  if sum.passed + sum.failed == 0 then
-    print("failed: no test ran")
-    sum.failed = 1
   end
   -- Inside a larger run the line names its stage, so that only the last plain line counts.
   local stage = os.getenv("HY_STAGE")

@@ -283,6 +283,11 @@ HY_API void hy_query_insert(hy_query *q, const char *const *columns, size_t n);
 HY_API void hy_query_insert_columns(hy_query *q, const hy_column *const *columns, size_t n);
 /** One row, as many values as columns; a NULL pointer stands for DEFAULT. n 0: DEFAULT VALUES. */
 HY_API void hy_query_insert_row(hy_query *q, hy_expr *const *values, size_t n);
+/**
+ * The same for a row of plain values, in one go: each is encoded for its column and copied. A
+ * value of type HY_TYPE_COUNT stands for DEFAULT.
+ */
+HY_API void hy_query_insert_values(hy_query *q, const hy_value *values, size_t n);
 /** For an INSERT: what happens on a duplicate key. `columns` identify it. */
 HY_API void hy_query_on_conflict(hy_query *q, const char *const *columns, size_t n, hy_conflict_action action,
                                  const char *const *update_columns, size_t n_update);
@@ -398,7 +403,8 @@ HY_API hy_status hy_compile_raw(hy_compiler *compiler, const char *text, size_t 
 /**
  * CREATE TABLE (with inline keys, checks and foreign keys) and CREATE INDEX statements for a
  * frozen model, in order, each through `emit`. Stops at the first status that is not HY_OK.
- * `foreign_keys` false leaves them out; hy_ddl_add_foreign_keys() emits them as ALTER TABLE.
+ * `foreign_keys` false leaves them out; hy_ddl_add_foreign_keys() emits them as ALTER TABLE
+ * (HY_EUNSUPPORTED on SQLite if there are any). HY_EINVALID_MODEL for a column without a type.
  */
 typedef hy_status (*hy_ddl_emit)(void *ctx, const char *sql, size_t size, hy_error *err);
 HY_API hy_status hy_ddl_create_table(const hy_model *model, const hy_dialect *dialect, bool if_not_exists,

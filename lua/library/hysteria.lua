@@ -1,0 +1,490 @@
+---@meta hysteria
+-- Types of the public surface for editors (LuaCATS). tests/lua/types_spec.lua holds this file
+-- against the running module: a name that is missing on either side fails.
+
+---@alias hysteria.Row table<string, any>
+---@alias hysteria.Hook fun(subject: any, ctx: hysteria.HookContext): any
+---@alias hysteria.OnConnect fun(ds: hysteria.Source)
+---@alias hysteria.Params table values by place or by name
+---@alias hysteria.Written { affectedRows: integer, insertId: integer }
+---@alias hysteria.Page { data: hysteria.Record[], paginationMetadata: table }
+
+---@class hysteria.HookContext
+---@field operation "fetch"|"insert"|"update"|"increment"|"delete"|"softDelete"|"restore"
+---@field bulk boolean
+---@field query hysteria.Query?
+---@field trx hysteria.Transaction?
+---@field model hysteria.Model
+---@field source hysteria.Source
+---@field ids any[]?
+
+---@class hysteria.Error
+---@field code string
+---@field kind "usage"|"data"|"connection"|"transaction"|"outcomeUnknown"|"migration"
+---@field message string
+---@field where string?
+---@field sql string?
+---@field sqlState string?
+---@field nativeCode integer?
+---@field constraint string?
+---@field table string?
+---@field columns string[]?
+---@field errors table<string, string[]>?
+---@field is fun(self, code: string): boolean
+
+---@class hysteria.CallOptions
+---@field trx hysteria.Transaction|false|nil
+---@field timeout integer? milliseconds
+
+---@class hysteria.ReadOptions: hysteria.CallOptions
+---@field ignoreHooks boolean|string[]|nil
+---@field track boolean?
+---@field customError any of the verbs that end in OrFail
+
+---@class hysteria.WriteOptions: hysteria.CallOptions
+---@field ignoreHooks boolean|string[]|nil
+---@field returning boolean|string[]|nil
+---@field unguarded boolean?
+---@field connection hysteria.Source?
+---@field track boolean?
+---@field where table?
+
+---@class hysteria.FindOptions: hysteria.ReadOptions
+---@field connection hysteria.Source?
+---@field select any[]?
+---@field where table?
+---@field relations string|table|nil
+---@field orderBy string|table|nil
+---@field groupBy string|string[]|nil
+---@field limit integer?
+---@field offset integer?
+---@field withDeleted boolean?
+---@field onlyDeleted boolean?
+---@field alias string?
+
+---@class hysteria.Config
+---@field type "sqlite"|"postgres"|"cockroachdb"|"mysql"|"mariadb"|nil
+---@field url string?
+---@field host string?
+---@field port integer?
+---@field username string?
+---@field password string?
+---@field database string?
+---@field schema string?
+---@field name string?
+---@field ssl { mode: string?, ca: string?, cert: string?, key: string? }?
+---@field pool { max: integer?, min: integer?, acquireTimeout: integer?, idleTimeout: integer?, maxLifetime: integer? }?
+---@field connectTimeout integer?
+---@field statementTimeout integer?
+---@field statementCache integer?
+---@field applicationName string?
+---@field timezone string?
+---@field logs boolean?
+---@field lazyLoad boolean?
+---@field ambientTransactions boolean?
+---@field models table<string, hysteria.Model>?
+---@field driverOptions table<string, any>?
+
+---@class hysteria.ColumnOptions
+---@field primaryKey boolean?
+---@field nullable boolean?
+---@field unique boolean?
+---@field default any a value or sql.rawStatement: the database's; a function: called by each insert
+---@field databaseName string?
+---@field hidden boolean?
+---@field sensitive boolean?
+---@field comment string?
+---@field validate (fun(value: any, about: table): any)|(fun(value: any, about: table): any)[]|nil
+---@field prepare (fun(value: any): any)?
+---@field serialize (fun(value: any): any)?
+---@field references table?
+---@field generated string?
+---@field length integer?
+---@field precision integer?
+---@field scale integer?
+---@field unsigned boolean?
+---@field timezone boolean?
+---@field as "string"|"epoch"|"table"|"number"|nil
+---@field autoCreate boolean|function|nil
+---@field autoUpdate boolean|function|nil
+---@field generate boolean?
+---@field version integer?
+---@field values string[]?
+---@field type string?
+
+---@class hysteria.Column
+
+---@class hysteria.Columns
+---@overload fun(options: hysteria.ColumnOptions): hysteria.Column
+---@field bigIncrement fun(options: hysteria.ColumnOptions?): hysteria.Column
+---@field bigInteger fun(options: hysteria.ColumnOptions?): hysteria.Column
+---@field binary fun(options: hysteria.ColumnOptions?): hysteria.Column
+---@field boolean fun(options: hysteria.ColumnOptions?): hysteria.Column
+---@field char fun(options: hysteria.ColumnOptions?): hysteria.Column
+---@field date fun(options: hysteria.ColumnOptions?): hysteria.Column
+---@field datetime fun(options: hysteria.ColumnOptions?): hysteria.Column
+---@field decimal fun(options: hysteria.ColumnOptions?): hysteria.Column
+---@field double fun(options: hysteria.ColumnOptions?): hysteria.Column
+---@field enum fun(values: table, options: hysteria.ColumnOptions?): hysteria.Column
+---@field float fun(options: hysteria.ColumnOptions?): hysteria.Column
+---@field increment fun(options: hysteria.ColumnOptions?): hysteria.Column
+---@field integer fun(options: hysteria.ColumnOptions?): hysteria.Column
+---@field json fun(options: hysteria.ColumnOptions?): hysteria.Column
+---@field jsonb fun(options: hysteria.ColumnOptions?): hysteria.Column
+---@field mediumint fun(options: hysteria.ColumnOptions?): hysteria.Column
+---@field nativeEnum fun(values: table, options: hysteria.ColumnOptions?): hysteria.Column
+---@field primary fun(options: hysteria.ColumnOptions?): hysteria.Column
+---@field smallint fun(options: hysteria.ColumnOptions?): hysteria.Column
+---@field string fun(options: hysteria.ColumnOptions?): hysteria.Column
+---@field text fun(options: hysteria.ColumnOptions?): hysteria.Column
+---@field time fun(options: hysteria.ColumnOptions?): hysteria.Column
+---@field timestamp fun(options: hysteria.ColumnOptions?): hysteria.Column
+---@field tinyint fun(options: hysteria.ColumnOptions?): hysteria.Column
+---@field ulid fun(options: hysteria.ColumnOptions?): hysteria.Column
+---@field uuid fun(options: hysteria.ColumnOptions?): hysteria.Column
+---@field varbinary fun(options: hysteria.ColumnOptions?): hysteria.Column
+
+---@class hysteria.Query
+---@field where fun(self, ...: any): hysteria.Query
+---@field andWhere fun(self, ...: any): hysteria.Query
+---@field orWhere fun(self, ...: any): hysteria.Query
+---@field whereNot fun(self, ...: any): hysteria.Query
+---@field andWhereNot fun(self, ...: any): hysteria.Query
+---@field orWhereNot fun(self, ...: any): hysteria.Query
+---@field whereColumn fun(self, a: string, operator: string, b: string?): hysteria.Query
+---@field andWhereColumn fun(self, a: string, operator: string, b: string?): hysteria.Query
+---@field orWhereColumn fun(self, a: string, operator: string, b: string?): hysteria.Query
+---@field whereBetween fun(self, column: any, low: any, high: any): hysteria.Query
+---@field andWhereBetween fun(self, column: any, low: any, high: any): hysteria.Query
+---@field orWhereBetween fun(self, column: any, low: any, high: any): hysteria.Query
+---@field whereNotBetween fun(self, column: any, low: any, high: any): hysteria.Query
+---@field andWhereNotBetween fun(self, column: any, low: any, high: any): hysteria.Query
+---@field orWhereNotBetween fun(self, column: any, low: any, high: any): hysteria.Query
+---@field whereIn fun(self, column: any, list: any): hysteria.Query
+---@field andWhereIn fun(self, column: any, list: any): hysteria.Query
+---@field orWhereIn fun(self, column: any, list: any): hysteria.Query
+---@field whereNotIn fun(self, column: any, list: any): hysteria.Query
+---@field andWhereNotIn fun(self, column: any, list: any): hysteria.Query
+---@field orWhereNotIn fun(self, column: any, list: any): hysteria.Query
+---@field whereNull fun(self, column: any): hysteria.Query
+---@field andWhereNull fun(self, column: any): hysteria.Query
+---@field orWhereNull fun(self, column: any): hysteria.Query
+---@field whereNotNull fun(self, column: any): hysteria.Query
+---@field andWhereNotNull fun(self, column: any): hysteria.Query
+---@field orWhereNotNull fun(self, column: any): hysteria.Query
+---@field whereLike fun(self, column: any, pattern: any): hysteria.Query
+---@field andWhereLike fun(self, column: any, pattern: any): hysteria.Query
+---@field orWhereLike fun(self, column: any, pattern: any): hysteria.Query
+---@field whereNotLike fun(self, column: any, pattern: any): hysteria.Query
+---@field andWhereNotLike fun(self, column: any, pattern: any): hysteria.Query
+---@field orWhereNotLike fun(self, column: any, pattern: any): hysteria.Query
+---@field whereILike fun(self, column: any, pattern: any): hysteria.Query
+---@field andWhereILike fun(self, column: any, pattern: any): hysteria.Query
+---@field orWhereILike fun(self, column: any, pattern: any): hysteria.Query
+---@field whereNotILike fun(self, column: any, pattern: any): hysteria.Query
+---@field andWhereNotILike fun(self, column: any, pattern: any): hysteria.Query
+---@field orWhereNotILike fun(self, column: any, pattern: any): hysteria.Query
+---@field whereRegexp fun(self, column: any, pattern: any): hysteria.Query
+---@field andWhereRegexp fun(self, column: any, pattern: any): hysteria.Query
+---@field orWhereRegexp fun(self, column: any, pattern: any): hysteria.Query
+---@field whereNotRegexp fun(self, column: any, pattern: any): hysteria.Query
+---@field andWhereNotRegexp fun(self, column: any, pattern: any): hysteria.Query
+---@field orWhereNotRegexp fun(self, column: any, pattern: any): hysteria.Query
+---@field whereExists fun(self, query: any): hysteria.Query
+---@field andWhereExists fun(self, query: any): hysteria.Query
+---@field orWhereExists fun(self, query: any): hysteria.Query
+---@field whereNotExists fun(self, query: any): hysteria.Query
+---@field andWhereNotExists fun(self, query: any): hysteria.Query
+---@field orWhereNotExists fun(self, query: any): hysteria.Query
+---@field whereRaw fun(self, text: string, params: any[]?): hysteria.Query
+---@field andWhereRaw fun(self, text: string, params: any[]?): hysteria.Query
+---@field orWhereRaw fun(self, text: string, params: any[]?): hysteria.Query
+---@field having fun(self, ...: any): hysteria.Query
+---@field andHaving fun(self, ...: any): hysteria.Query
+---@field orHaving fun(self, ...: any): hysteria.Query
+---@field havingNot fun(self, ...: any): hysteria.Query
+---@field andHavingNot fun(self, ...: any): hysteria.Query
+---@field orHavingNot fun(self, ...: any): hysteria.Query
+---@field havingIn fun(self, column: any, list: any): hysteria.Query
+---@field andHavingIn fun(self, column: any, list: any): hysteria.Query
+---@field orHavingIn fun(self, column: any, list: any): hysteria.Query
+---@field havingBetween fun(self, column: any, low: any, high: any): hysteria.Query
+---@field andHavingBetween fun(self, column: any, low: any, high: any): hysteria.Query
+---@field orHavingBetween fun(self, column: any, low: any, high: any): hysteria.Query
+---@field havingNull fun(self, column: any): hysteria.Query
+---@field andHavingNull fun(self, column: any): hysteria.Query
+---@field orHavingNull fun(self, column: any): hysteria.Query
+---@field havingNotNull fun(self, column: any): hysteria.Query
+---@field andHavingNotNull fun(self, column: any): hysteria.Query
+---@field orHavingNotNull fun(self, column: any): hysteria.Query
+---@field havingRaw fun(self, text: string, params: any[]?): hysteria.Query
+---@field andHavingRaw fun(self, text: string, params: any[]?): hysteria.Query
+---@field orHavingRaw fun(self, text: string, params: any[]?): hysteria.Query
+---@field on fun(self, a: string, operator: string, b: string?): hysteria.Query
+---@field andOn fun(self, a: string, operator: string, b: string?): hysteria.Query
+---@field orOn fun(self, a: string, operator: string, b: string?): hysteria.Query
+---@field onValue fun(self, ...: any): hysteria.Query
+---@field andOnValue fun(self, ...: any): hysteria.Query
+---@field orOnValue fun(self, ...: any): hysteria.Query
+---@field onRaw fun(self, text: string, params: any[]?): hysteria.Query
+---@field andOnRaw fun(self, text: string, params: any[]?): hysteria.Query
+---@field orOnRaw fun(self, text: string, params: any[]?): hysteria.Query
+---@field when fun(self, value: any, fn: fun(q: hysteria.Query, value: any)): hysteria.Query
+---@field strictWhen fun(self, value: any, fn: fun(q: hysteria.Query, value: any)): hysteria.Query
+---@field select fun(self, ...: any): hysteria.Query
+---@field selectRaw fun(self, text: string, ...: any): hysteria.Query
+---@field selectFunc fun(self, func: string, column: string, alias: string?): hysteria.Query
+---@field distinct fun(self): hysteria.Query
+---@field distinctOn fun(self, ...: any): hysteria.Query
+---@field from fun(self, table: any, alias: string?): hysteria.Query
+---@field table fun(self, table: any, alias: string?): hysteria.Query
+---@field alias fun(self, alias: string): hysteria.Query
+---@field groupBy fun(self, ...: any): hysteria.Query
+---@field groupByRaw fun(self, text: string, ...: any): hysteria.Query
+---@field orderBy fun(self, column: any, direction: ("asc"|"desc")?, options: table?): hysteria.Query
+---@field orderByRaw fun(self, text: string, ...: any): hysteria.Query
+---@field limit fun(self, n: integer): hysteria.Query
+---@field offset fun(self, n: integer): hysteria.Query
+---@field join fun(self, table: any, ...: any): hysteria.Query
+---@field innerJoin fun(self, table: any, ...: any): hysteria.Query
+---@field leftJoin fun(self, table: any, ...: any): hysteria.Query
+---@field rightJoin fun(self, table: any, ...: any): hysteria.Query
+---@field fullJoin fun(self, table: any, ...: any): hysteria.Query
+---@field crossJoin fun(self, table: any): hysteria.Query
+---@field joinRaw fun(self, text: string, ...: any): hysteria.Query
+---@field leftJoinRaw fun(self, text: string, ...: any): hysteria.Query
+---@field rightJoinRaw fun(self, text: string, ...: any): hysteria.Query
+---@field fullJoinRaw fun(self, text: string, ...: any): hysteria.Query
+---@field crossJoinRaw fun(self, text: string, ...: any): hysteria.Query
+---@field naturalJoinRaw fun(self, text: string, ...: any): hysteria.Query
+---@field with fun(self, name: string, query: any): hysteria.Query
+---@field withRecursive fun(self, name: string, query: any): hysteria.Query
+---@field withMaterialized fun(self, name: string, query: any): hysteria.Query
+---@field union fun(self, query: any): hysteria.Query
+---@field unionAll fun(self, query: any): hysteria.Query
+---@field intersect fun(self, query: any): hysteria.Query
+---@field except fun(self, query: any): hysteria.Query
+---@field lockForUpdate fun(self, options: table?): hysteria.Query
+---@field forShare fun(self, options: table?): hysteria.Query
+---@field load fun(self, relation: string|table, fn: fun(q: hysteria.Query)?): hysteria.Query
+---@field scope fun(self, name: string, ...: any): hysteria.Query
+---@field allRows fun(self): hysteria.Query
+---@field withDeleted fun(self): hysteria.Query
+---@field onlyDeleted fun(self): hysteria.Query
+---@field withoutDefaultScope fun(self): hysteria.Query
+---@field ignoreHooks fun(self, which: boolean|string[]|nil): hysteria.Query
+---@field timeout fun(self, milliseconds: integer): hysteria.Query
+---@field clone fun(self): hysteria.Query
+---@field clearDistinct fun(self): hysteria.Query
+---@field clearFrom fun(self): hysteria.Query
+---@field clearGroupBy fun(self): hysteria.Query
+---@field clearHaving fun(self): hysteria.Query
+---@field clearJoin fun(self): hysteria.Query
+---@field clearLimit fun(self): hysteria.Query
+---@field clearLockQuery fun(self): hysteria.Query
+---@field clearOffset fun(self): hysteria.Query
+---@field clearOrderBy fun(self): hysteria.Query
+---@field clearRelations fun(self): hysteria.Query
+---@field clearSelect fun(self): hysteria.Query
+---@field clearUnionQuery fun(self): hysteria.Query
+---@field clearWhere fun(self): hysteria.Query
+---@field clearWithQuery fun(self): hysteria.Query
+---@field many fun(self, options: hysteria.ReadOptions?): hysteria.Record[]
+---@field one fun(self, options: hysteria.ReadOptions?): hysteria.Record?
+---@field first fun(self, options: hysteria.ReadOptions?): hysteria.Record?
+---@field oneOrFail fun(self, options: hysteria.ReadOptions?): hysteria.Record
+---@field firstOrFail fun(self, options: hysteria.ReadOptions?): hysteria.Record
+---@field exists fun(self, options: hysteria.ReadOptions?): boolean
+---@field pluck fun(self, column: any, options: hysteria.ReadOptions?): any[]
+---@field getCount fun(self, column: string?, options: hysteria.ReadOptions?): integer
+---@field count fun(self, column: string?, options: hysteria.ReadOptions?): integer
+---@field getMax fun(self, column: string, options: hysteria.ReadOptions?): any
+---@field getMin fun(self, column: string, options: hysteria.ReadOptions?): any
+---@field getAvg fun(self, column: string, options: hysteria.ReadOptions?): any
+---@field getSum fun(self, column: string, options: hysteria.ReadOptions?): any
+---@field paginate fun(self, page: integer, perPage: integer, options: hysteria.ReadOptions?): hysteria.Page
+---@field insert fun(self, row: hysteria.Row, options: hysteria.WriteOptions?): any
+---@field insertMany fun(self, rows: hysteria.Row[], options: hysteria.WriteOptions?): any
+---@field update fun(self, changes: hysteria.Row, options: hysteria.WriteOptions?): any
+---@field delete fun(self, options: hysteria.WriteOptions?): any
+---@field softDelete fun(self, options: hysteria.WriteOptions?): any
+---@field restore fun(self, options: hysteria.WriteOptions?): any
+---@field increment fun(self, column: string, amount: any, options: hysteria.WriteOptions?): any
+---@field decrement fun(self, column: string, amount: any, options: hysteria.WriteOptions?): any
+---@field truncate fun(self, options: hysteria.CallOptions?): nil
+---@field toQuery fun(self, dialect: string?): string
+---@field toSql fun(self, dialect: string?): string
+---@field unWrap fun(self, dialect: string?): { sql: string, bindings: any[] }
+
+---@class hysteria.Record
+---@field save fun(self, options: hysteria.WriteOptions?): hysteria.Record
+---@field update fun(self, changes: hysteria.Row, options: hysteria.WriteOptions?): hysteria.Record
+---@field delete fun(self, options: hysteria.WriteOptions?): integer
+---@field softDelete fun(self, options: hysteria.WriteOptions?): hysteria.Record
+---@field restore fun(self, options: hysteria.WriteOptions?): hysteria.Record
+---@field refresh fun(self, options: hysteria.CallOptions?): hysteria.Record?
+---@field load fun(self, relation: string, fn: fun(q: hysteria.Query)?, options: hysteria.CallOptions?): hysteria.Record
+---@field mergeProps fun(self, data: hysteria.Row, options: { unguarded: boolean? }?): hysteria.Record
+---@field has fun(self, column: string): boolean
+---@field toTable fun(self): table
+---@field toJson fun(self): string
+
+---@class hysteria.Model
+---@field using fun(self, source: hysteria.Source): hysteria.Model
+---@field query fun(self, options: hysteria.FindOptions?): hysteria.Query
+---@field where fun(self, ...: any): hysteria.Query
+---@field hook fun(self, name: string, fn: hysteria.Hook): hysteria.Model
+---@field find fun(self, options: hysteria.FindOptions?): hysteria.Record[]
+---@field all fun(self, options: hysteria.FindOptions?): hysteria.Record[]
+---@field findOne fun(self, options: hysteria.FindOptions?): hysteria.Record?
+---@field first fun(self, options: hysteria.FindOptions?): hysteria.Record?
+---@field findOneOrFail fun(self, options: hysteria.FindOptions?): hysteria.Record
+---@field findBy fun(self, column: string, value: any, options: hysteria.FindOptions?): hysteria.Record[]
+---@field findOneBy fun(self, column: string, value: any, options: hysteria.FindOptions?): hysteria.Record?
+---@field findOneByPrimaryKey fun(self, key: any, options: hysteria.FindOptions?): hysteria.Record?
+---@field count fun(self, options: hysteria.FindOptions?): integer
+---@field exists fun(self, options: hysteria.FindOptions?): boolean
+---@field fromQuery fun(self, text: string, params: any[]?, options: table?): hysteria.Record[]
+---@field insert fun(self, row: hysteria.Row, options: hysteria.WriteOptions?): any
+---@field insertMany fun(self, rows: hysteria.Row[], options: hysteria.WriteOptions?): any
+---@field save fun(self, data: table, options: hysteria.WriteOptions?): hysteria.Record
+---@field firstOrInsert fun(self, search: hysteria.Row, data: hysteria.Row?, options: table?): hysteria.Record, boolean
+---@field update fun(self, changes: hysteria.Row, options: hysteria.WriteOptions?): any
+---@field delete fun(self, options: hysteria.WriteOptions?): any
+---@field updateRecord fun(self, record: any, changes: hysteria.Row?, options: hysteria.WriteOptions?): hysteria.Record
+---@field deleteRecord fun(self, record: any, options: hysteria.WriteOptions?): integer
+---@field softDelete fun(self, record: any, options: hysteria.WriteOptions?): hysteria.Record
+---@field restore fun(self, record: any, options: hysteria.WriteOptions?): hysteria.Record
+---@field refresh fun(self, record: any, options: table?): hysteria.Record?
+---@field truncate fun(self, options: hysteria.CallOptions?): nil
+
+---@class hysteria.Transaction
+---@field sql hysteria.Source
+---@field isActive boolean
+---@field transactionId integer
+---@field commit fun(self, options: { throwErrorOnInactiveTransaction: boolean? }?): boolean
+---@field rollback fun(self, options: { throwErrorOnInactiveTransaction: boolean? }?): boolean
+---@field savepoint fun(self, fn: (fun(trx: hysteria.Transaction): ...)?): any
+---@field nestedTransaction fun(self, fn: (fun(trx: hysteria.Transaction): ...)?): any
+---@field afterCommit fun(self, fn: fun()): hysteria.Transaction
+---@field close fun(self): nil
+
+---@class hysteria.Source
+---@field models table<string, hysteria.Model>
+---@field addObserver fun(self, observer: table): hysteria.Source
+---@field atomic fun(self, fn: function, options: table?): function
+---@field can fun(self, feature: string): boolean
+---@field clone fun(self): hysteria.Source
+---@field close fun(self): nil
+---@field closeConnection fun(self): nil
+---@field commitGlobalTransaction fun(self): boolean
+---@field createTables fun(self, models: hysteria.Model[], options: table?): hysteria.Source
+---@field disconnect fun(self): nil
+---@field dropTables fun(self, models: hysteria.Model[], options: { ifExists: boolean?, trx: any }?): hysteria.Source
+---@field getConnectionDetails fun(self): table
+---@field getDbType fun(self): string
+---@field getModelManager fun(self, model: hysteria.Model): hysteria.Model
+---@field getPool fun(self, type: string?): table
+---@field isConnected fun(self): boolean
+---@field isHealthy fun(self, options: table?): boolean
+---@field isInGlobalTransaction fun(self): boolean
+---@field outside fun(self, fn: function, ...: any): ...
+---@field ping fun(self, options: table?): { ok: boolean, latencyMs: number, dialect: string?, error: any }
+---@field query fun(self, table: string, options: table?): hysteria.Query
+---@field rawQuery fun(self, text: string, params: table?, options: hysteria.CallOptions?): table[], hysteria.Written
+---@field rollbackGlobalTransaction fun(self): boolean
+---@field startGlobalTransaction fun(self, options: table?): hysteria.Transaction
+---@field startTransaction fun(self, fn: (fun(trx: hysteria.Transaction): ...)|table|nil, options: table?): any
+---@field transaction fun(self, fn: (fun(trx: hysteria.Transaction): ...)|table|nil, options: table?): any
+
+---@class hysteria.Sql
+---@field addObserver fun(observer: table): hysteria.Source
+---@field atomic fun(fn: function, options: table?): function
+---@field can fun(feature: string): boolean
+---@field clone fun(): hysteria.Source
+---@field close fun(): nil
+---@field closeConnection fun(): nil
+---@field commitGlobalTransaction fun(): boolean
+---@field createTables fun(models: hysteria.Model[], options: { ifNotExists: boolean?, trx: any }?): hysteria.Source
+---@field disconnect fun(): nil
+---@field dropTables fun(models: hysteria.Model[], options: { ifExists: boolean?, trx: any }?): hysteria.Source
+---@field getConnectionDetails fun(): table
+---@field getDbType fun(): string
+---@field getModelManager fun(model: hysteria.Model): hysteria.Model
+---@field getPool fun(type: string?): table
+---@field isConnected fun(): boolean
+---@field isHealthy fun(options: table?): boolean
+---@field isInGlobalTransaction fun(): boolean
+---@field outside fun(fn: function, ...: any): ...
+---@field ping fun(options: table?): { ok: boolean, latencyMs: number, dialect: string?, error: any }
+---@field query fun(table: string, options: table?): hysteria.Query
+---@field rawQuery fun(text: string, params: table?, options: hysteria.CallOptions?): table[], hysteria.Written
+---@field rollbackGlobalTransaction fun(): boolean
+---@field startGlobalTransaction fun(options: table?): hysteria.Transaction
+---@field startTransaction fun(fn: (fun(trx: hysteria.Transaction): ...)|table|nil, options: table?): any
+---@field transaction fun(fn: (fun(trx: hysteria.Transaction): ...)|table|nil, options: table?): any
+---@field connect fun(config: any, callback: hysteria.OnConnect?): hysteria.Source a Config, a URL or nothing
+---@field connectToSecondarySource fun(config: any, callback: hysteria.OnConnect?): hysteria.Source
+---@field useConnection fun(config: hysteria.Config|string, fn: fun(ds: hysteria.Source): ...): ...
+---@field getInstance fun(): hysteria.Source
+---@field null userdata NULL
+---@field jsonNull userdata null inside JSON documents
+---@field op table<string, fun(...: any): any>
+---@field decimal fun(value: string|integer): any
+---@field binary fun(bytes: string): any
+---@field array fun(list: table): table
+---@field object fun(map: table): table
+---@field rawStatement fun(text: string, ...: any): any
+---@field now fun(): string
+---@field given fun(keys: string[]): any
+---@field any fun(...: table): any
+---@field all fun(...: table): any
+---@field case fun(whens: table, otherwise: any): any
+---@field func fun(name: string, ...: any): any
+---@field col fun(name: string): any
+
+---@class hysteria
+---@field version string
+---@field sql hysteria.Sql
+---@field column hysteria.Columns
+---@field json { encode: (fun(value: any): string), decode: (fun(text: string): any) }
+---@field model fun(name: string, definition: table?): any a model, or a function that takes its table
+---@field hasOne fun(model: string, options: table?): any
+---@field hasMany fun(model: string, options: table?): any
+---@field belongsTo fun(model: string, options: table?): any
+---@field tableName fun(name: string, schema: string?): any
+---@field naming fun(naming: { model: string?, database: string? }): any
+---@field softDelete fun(column: string?): any
+---@field timestamps fun(): any
+---@field index fun(...: any): any
+---@field unique fun(...: any): any
+---@field primaryKey fun(...: any): any
+---@field check fun(expression: string, name: string?): any
+---@field connection fun(name: string): any
+---@field guarded fun(...: any): any
+---@field scope fun(name: string, fn: fun(q: hysteria.Query, ...: any)): any
+---@field defaultScope fun(fn: fun(q: hysteria.Query)): any
+---@field options fun(options: { track: boolean? }): any
+---@field mixin fun(...: table): any
+---@field dev fun(on: boolean?): nil
+---@field isError fun(value: any, code: string?): boolean
+---@field beforeFetch fun(fn: hysteria.Hook): any
+---@field afterFetch fun(fn: hysteria.Hook): any
+---@field beforeInsert fun(fn: hysteria.Hook): any
+---@field afterInsert fun(fn: hysteria.Hook): any
+---@field beforeInsertMany fun(fn: hysteria.Hook): any
+---@field afterInsertMany fun(fn: hysteria.Hook): any
+---@field beforeUpdate fun(fn: hysteria.Hook): any
+---@field afterUpdate fun(fn: hysteria.Hook): any
+---@field beforeSave fun(fn: hysteria.Hook): any
+---@field afterSave fun(fn: hysteria.Hook): any
+---@field beforeDelete fun(fn: hysteria.Hook): any
+---@field afterDelete fun(fn: hysteria.Hook): any
+---@field beforeSoftDelete fun(fn: hysteria.Hook): any
+---@field afterSoftDelete fun(fn: hysteria.Hook): any
+---@field beforeRestore fun(fn: hysteria.Hook): any
+---@field afterRestore fun(fn: hysteria.Hook): any
+---@field validate fun(fn: hysteria.Hook): any
+local hysteria = {}
+
+return hysteria

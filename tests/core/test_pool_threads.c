@@ -1,0 +1,338 @@
+/*
+ * Many threads, few connections, and connections that die: nobody gets a connection that
+ * another one has, nothing leaks, nothing overtakes. Meant for the thread sanitizer.
+ */
+#include "hy_test.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+
+#include <hysteria/datetime.h>
+#include <hysteria/source.h>
+#include <source/source_impl.h>
+
+#include "fake_driver.h"
+
+enum { THREADS = 16, MAX = 4, ROUNDS = 1500, MS = 1000000 };
+
+typedef struct crowd {
+    hy_source *source;
+    hy_connection *_Atomic in_use[THREADS];
+    atomic_int collisions, done, lost, timeouts, self, other, stop;
+    int64_t acquire_ms;
+} crowd;
+
+typedef struct member {
+    crowd *crowd;
+    int index;
+    pthread_t thread;
+    int acquired;
+} member;
+
+static void setup_crowd(crowd *c, int64_t acquire_ms)
+{
+    hy_source_config config = {
+        .type = "sqlite", .driver = fake_driver(), .pool = {.max = MAX, .acquire_timeout = acquire_ms}};
+    hy_error err;
+
+    memset(c, 0, sizeof *c);
+    c->acquire_ms = acquire_ms;
+    assert_int_equal(HY_OK, hy_source_open(&config, &c->source, &err));
+}
+
+/* No other thread may hold the same connection at the same time. */
+static void check_alone(crowd *c, int index, hy_connection *mine)
+{
+    atomic_store(&c->in_use[index], mine);
+    for (int i = 0; i < THREADS; i++)
+        if (i != index && atomic_load(&c->in_use[i]) == mine)
+            atomic_fetch_add(&c->collisions, 1);
+}
+
+static void count_failure(crowd *c, hy_status status)
+{
+    atomic_int *counter = status == HY_ECONNECTION_LOST ? &c->lost
+                        : status == HY_EPOOL_TIMEOUT    ? &c->timeouts
+                                                        : &c->other;
+    atomic_fetch_add(counter, 1);
+}
+
+static void one_round(member *m, int round)
+{
+    crowd *c = m->crowd;
+    hy_lease *lease;
+    hy_error err;
+    hy_status status = hy_source_acquire(c->source, 0, &lease, &err);
+
+    if (status != HY_OK) {
+        count_failure(c, status);
+        return;
+    }
+    m->acquired++;
+    check_alone(c, m->index, hy_lease_connection(lease));
+    hy_lease_set_holder(lease, "thread");
+    hy_run_options options = {.lease = lease};
+    const char *sql = round % 7 == 0 ? "BEGIN" : "SELECT 1";
+    status = hy_source_execute_raw(c->source, sql, NULL, 0, &options, NULL, &err);
+    if (status != HY_OK)
+        count_failure(c, status);
+    atomic_store(&c->in_use[m->index], NULL);
+    hy_lease_release(lease);
+}
+
+static void *work(void *ctx)
+{
+    member *m = ctx;
+
+    for (int i = 0; i < ROUNDS; i++)
+        one_round(m, i);
+    atomic_fetch_add(&m->crowd->done, 1);
+    return NULL;
+}
+
+/* Kills every connection now and then, and asks for the figures all the time. */
+static void *kill_often(void *ctx)
+{
+    crowd *c = ctx;
+    hy_pool_stats s;
+
+    for (int i = 0; atomic_load(&c->done) < THREADS; i++) {
+        hy_wait wait = {.fd = -1, .deadline = hy_monotonic_ns() + MS};
+        (void)hy_wait_block(&wait);
+        hy_source_stats(c->source, &s);
+        if (s.size > MAX || s.leased > MAX || s.idle + s.leased + s.connecting > s.size)
+            atomic_fetch_add(&c->collisions, 1);
+        if (i % 3 == 0)
+            fake_kill_all();
+    }
+    return NULL;
+}
+
+static void run_crowd(crowd *c, member *members)
+{
+    for (int i = 0; i < THREADS; i++) {
+        members[i] = (member){.crowd = c, .index = i};
+        assert_int_equal(0, pthread_create(&members[i].thread, NULL, work, &members[i]));
+    }
+    for (int i = 0; i < THREADS; i++)
+        pthread_join(members[i].thread, NULL);
+}
+
+static void check_clean(crowd *c)
+{
+    hy_pool_stats s;
+
+    hy_source_stats(c->source, &s);
+    assert_int_equal(s.leased + s.connecting + s.waiting, 0);
+    assert_true(fake.max_live <= MAX);
+    hy_source_unref(c->source);
+    assert_int_equal(fake.live, 0);
+    assert_int_equal(fake.prepared, fake.unprepared);
+    assert_int_equal(fake.running, 0);
+    assert_int_equal(fake.broken_uses, 0);
+    assert_int_equal(atomic_load(&c->collisions), 0);
+    assert_int_equal(atomic_load(&c->other), 0);
+}
+
+static void nobody_shares_a_connection(void **state)
+{
+    crowd c;
+    member members[THREADS];
+    pthread_t killer;
+
+    (void)state;
+    fake_reset(0);
+    setup_crowd(&c, 20000);
+    assert_int_equal(0, pthread_create(&killer, NULL, kill_often, &c));
+    run_crowd(&c, members);
+    pthread_join(killer, NULL);
+    printf("    %d acquires, %d lost, %d connects, %d timeouts\n", THREADS * ROUNDS, atomic_load(&c.lost),
+           fake.connects, atomic_load(&c.timeouts));
+    assert_int_equal(atomic_load(&c.timeouts), 0);
+    assert_true(fake.connects > 20); /* else nothing was killed and this tested little */
+    check_clean(&c);
+}
+
+/* Waiting times out while connections are handed over: the two must not meet badly. */
+static void timeouts_race_with_handing_over(void **state)
+{
+    crowd c;
+    member members[THREADS];
+
+    (void)state;
+    fake_reset(0);
+    fake_reply *r = fake_add_reply("SELECT");
+    r->again = 1;
+    r->again_ns = MS / 4;
+    setup_crowd(&c, 1);
+    run_crowd(&c, members);
+    int served = THREADS * ROUNDS - atomic_load(&c.timeouts);
+    printf("    %d served, %d timeouts\n", served, atomic_load(&c.timeouts));
+    assert_true(atomic_load(&c.timeouts) > 100);
+    assert_true(served > 100);
+    check_clean(&c);
+}
+
+static void *work_until_stopped(void *ctx)
+{
+    member *m = ctx;
+
+    for (int i = 1; atomic_load(&m->crowd->stop) == 0; i++)
+        one_round(m, i);
+    return NULL;
+}
+
+/* First come first served: in the same time everybody gets about as much. */
+static void serves_everybody_alike(void **state)
+{
+    crowd c;
+    member members[THREADS];
+    int least = INT32_MAX, most = 0;
+
+    (void)state;
+    fake_reset(0);
+    fake_reply *r = fake_add_reply("SELECT");
+    r->again = 1;
+    r->again_ns = MS / 10;
+    setup_crowd(&c, 20000);
+    for (int i = 0; i < THREADS; i++) {
+        members[i] = (member){.crowd = &c, .index = i};
+        assert_int_equal(0, pthread_create(&members[i].thread, NULL, work_until_stopped, &members[i]));
+    }
+    hy_wait wait = {.fd = -1, .deadline = hy_monotonic_ns() + 1500 * (int64_t)MS};
+    (void)hy_wait_block(&wait);
+    atomic_store(&c.stop, 1);
+    for (int i = 0; i < THREADS; i++) {
+        pthread_join(members[i].thread, NULL);
+        least = members[i].acquired < least ? members[i].acquired : least;
+        most = members[i].acquired > most ? members[i].acquired : most;
+    }
+    printf("    %d to %d acquires a thread\n", least, most);
+    assert_true(least > 20);
+    assert_true(most < least * 1.2 + 4);
+    check_clean(&c);
+}
+
+static void *close_soon(void *ctx)
+{
+    hy_wait wait = {.fd = -1, .deadline = hy_monotonic_ns() + 20 * (int64_t)MS};
+
+    (void)hy_wait_block(&wait);
+    hy_source_close(ctx);
+    return NULL;
+}
+
+static void *work_until_closed(void *ctx)
+{
+    member *m = ctx;
+
+    for (;;) {
+        hy_lease *lease;
+        hy_error err;
+        hy_status status = hy_source_acquire(m->crowd->source, 0, &lease, &err);
+        if (status == HY_ECLOSED)
+            break;
+        if (status != HY_OK) {
+            count_failure(m->crowd, status);
+            break;
+        }
+        hy_lease_release(lease);
+    }
+    atomic_fetch_add(&m->crowd->done, 1);
+    return NULL;
+}
+
+static void closing_reaches_everybody(void **state)
+{
+    (void)state;
+    for (int round = 0; round < 10; round++) {
+        crowd c;
+        member members[THREADS];
+        pthread_t closer;
+        fake_reset(0);
+        setup_crowd(&c, 20000);
+        for (int i = 0; i < THREADS; i++) {
+            members[i] = (member){.crowd = &c, .index = i};
+            assert_int_equal(0, pthread_create(&members[i].thread, NULL, work_until_closed, &members[i]));
+        }
+        assert_int_equal(0, pthread_create(&closer, NULL, close_soon, c.source));
+        for (int i = 0; i < THREADS; i++)
+            pthread_join(members[i].thread, NULL);
+        pthread_join(closer, NULL);
+        assert_int_equal(atomic_load(&c.done), THREADS);
+        check_clean(&c);
+    }
+}
+
+typedef struct writers {
+    hy__gate gate;
+    atomic_int inside, collisions;
+    int turns[THREADS];
+} writers;
+typedef struct writer {
+    writers *all;
+    int index;
+    pthread_t thread;
+} writer;
+
+static void *take_turns(void *ctx)
+{
+    writer *w = ctx;
+    hy__waiter waiter;
+    hy_error err;
+
+    hy__waiter_init(&waiter);
+    hy__waiter_touch(&waiter);
+    for (int i = 0; i < ROUNDS; i++) {
+        hy_status status = hy__gate_enter(&w->all->gate, &waiter, false, &err);
+        /* Every fifth gives up when it would have to wait. */
+        while (status == HY_AGAIN && i % 5 != 0 && !hy__gate_has(&w->all->gate, &waiter)) {
+            hy_wait wait;
+            hy__waiter_fill(&waiter, hy_monotonic_ns() + 1000 * (int64_t)MS, &wait);
+            (void)hy_wait_block(&wait);
+        }
+        if (status == HY_OK || i % 5 != 0) {
+            if (atomic_fetch_add(&w->all->inside, 1) != 0)
+                atomic_fetch_add(&w->all->collisions, 1);
+            w->all->turns[w->index]++;
+            atomic_fetch_sub(&w->all->inside, 1);
+        }
+        hy__gate_leave(&w->all->gate, &waiter);
+    }
+    hy__waiter_clear(&waiter);
+    return NULL;
+}
+
+static void the_gate_lets_one_in_at_a_time(void **state)
+{
+    writers all = {.turns = {0}};
+    writer each[THREADS];
+    int turns = 0;
+
+    (void)state;
+    hy__gate_init(&all.gate);
+    for (int i = 0; i < THREADS; i++) {
+        each[i] = (writer){.all = &all, .index = i};
+        assert_int_equal(0, pthread_create(&each[i].thread, NULL, take_turns, &each[i]));
+    }
+    for (int i = 0; i < THREADS; i++) {
+        pthread_join(each[i].thread, NULL);
+        turns += all.turns[i];
+    }
+    hy__gate_clear(&all.gate);
+    assert_int_equal(atomic_load(&all.collisions), 0);
+    assert_true(turns >= THREADS * ROUNDS * 4 / 5);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(nobody_shares_a_connection),
+        cmocka_unit_test(timeouts_race_with_handing_over),
+        cmocka_unit_test(serves_everybody_alike),
+        cmocka_unit_test(closing_reaches_everybody),
+        cmocka_unit_test(the_gate_lets_one_in_at_a_time),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

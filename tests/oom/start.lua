@@ -1,0 +1,91 @@
+-- From nothing to tables and back: modules, models of every column kind, connecting by table
+-- and by URL, createTables, dropTables. Run by test_oom.c, which says what must hold.
+local script = {}
+
+local function define(hysteria)
+  local model, column = hysteria.model, hysteria.column
+  local Everything = model "Everything" {
+    hysteria.tableName("things"),
+    hysteria.naming { model = "camel", database = "snake" },
+    hysteria.timestamps(),
+    hysteria.softDelete(),
+    hysteria.index { "word", "amount" },
+    hysteria.unique { "word" },
+    hysteria.check("whole >= 0", "whole_is_positive"),
+    hysteria.guarded { "word" },
+    hysteria.scope("large", function(query)
+      query:where("whole", ">", 10)
+    end),
+    hysteria.defaultScope(function(query)
+      query:whereNotNull("word")
+    end),
+    hysteria.beforeInsert(function(row)
+      row.word = row.word:lower()
+    end),
+
+    id = column.increment(),
+    word = column.string { length = 40, nullable = false },
+    whole = column.integer { default = 7 },
+    large = column.bigInteger(),
+    small = column.tinyint(),
+    truth = column.boolean { default = true },
+    half = column.double(),
+    amount = column.decimal { precision = 30, scale = 4 },
+    note = column.text(),
+    letter = column.char { length = 1 },
+    state = column.enum { "new", "old" },
+    key = column.uuid(),
+    sorted = column.ulid(),
+    bytes = column.binary(),
+    tree = column.json(),
+    day = column.date(),
+    clock = column.time(),
+    moment = column.timestamp { autoCreate = true },
+    parts = hysteria.hasMany("Part"),
+  }
+  local Part = model "Part" {
+    hysteria.primaryKey { "everythingId", "number" },
+    everythingId = column.integer { nullable = false },
+    number = column.integer { nullable = false },
+    whole = hysteria.belongsTo("Everything", { foreignKey = "everythingId", onDelete = "cascade" }),
+  }
+  function Everything:label()
+    return self.word
+  end
+  return Everything, Part
+end
+
+function script.run()
+  local hysteria = require("hysteria")
+  local sql = hysteria.sql
+  local Everything, Part = define(hysteria)
+
+  sql.connect { type = "sqlite", database = database, pool = { max = 2 }, name = "main" }
+  sql.createTables { Everything, Part }
+  step()
+  assert(sql.isConnected() and sql.getDbType() == "sqlite")
+  local answer = sql.ping()
+  if not answer.ok then
+    error(answer.error, 0)
+  end
+  assert(sql.getConnectionDetails().database == database)
+  assert(sql.getPool():stats().leased == 0)
+
+  sql.useConnection("sqlite:" .. database, function(ds)
+    ds:dropTables { Everything, Part }
+  end)
+  step()
+  local copy = sql.clone()
+  copy:close()
+  sql.disconnect()
+end
+
+function script.probe()
+  local hysteria = require("hysteria")
+  local sql = hysteria.sql
+  sql.disconnect()
+  local ds <close> = sql.connectToSecondarySource { type = "sqlite", database = database }
+  assert(ds:rawQuery("SELECT 1 AS one")[1].one == 1)
+end
+
+return script

@@ -1,0 +1,75 @@
+-- Declares the same specs once per database found: SQLite in memory always, others where
+-- HY_TEST_<NAME>_URL says where they are. A name in HY_TEST_REQUIRE must be there.
+local busted = require("busted")
+local hysteria = require("hysteria")
+
+local databases = {}
+
+local OTHERS = { "postgres", "cockroachdb", "mysql", "mariadb" }
+
+local function is_required(name)
+  return ("," .. (os.getenv("HY_TEST_REQUIRE") or "") .. ","):find("," .. name .. ",", 1, true) ~= nil
+end
+
+-- { name, config } of every database that can be used.
+function databases.found()
+  local list = { { name = "sqlite", config = { type = "sqlite", database = ":memory:" } } }
+  for _, name in ipairs(OTHERS) do
+    local url = os.getenv("HY_TEST_" .. name:upper() .. "_URL")
+    if url then
+      list[#list + 1] = { name = name, config = { url = url } }
+    elseif is_required(name) then
+      error("HY_TEST_REQUIRE names " .. name .. ", but HY_TEST_" .. name:upper() .. "_URL is not set")
+    end
+  end
+  return list
+end
+
+-- fn(ds, name) declares specs on an open source, which is closed after them.
+function databases.each(fn)
+  for _, database in ipairs(databases.found()) do
+    busted.describe("on " .. database.name, function()
+      local ds = hysteria.sql.connectToSecondarySource(database.config)
+      busted.teardown(function()
+        ds:close()
+      end)
+      fn(ds, database.name)
+    end)
+  end
+end
+
+-- it(...) where the database can do `feature`, else a pending spec that says what is missing.
+function databases.it_needs(ds, feature, name, fn)
+  if ds:can(feature) then
+    busted.it(name, fn)
+  else
+    busted.pending(name .. " (needs " .. feature .. ")")
+  end
+end
+
+-- Statements that ran since, as { sql, operation, raw, params }; start with watch(ds).
+function databases.watch(ds)
+  local seen = {}
+  local watching = true
+  ds:addObserver {
+    onBeforeQuery = function(event)
+      if watching then
+        seen[#seen + 1] = event
+      end
+    end,
+  }
+  function seen.stop()
+    watching = false
+    return seen
+  end
+  return seen
+end
+
+-- The error that fn raises; fails if it raises none.
+function databases.error_of(fn, ...)
+  local ok, err = pcall(fn, ...)
+  assert(not ok, "no error was raised")
+  return err
+end
+
+return databases
