@@ -57,7 +57,8 @@ hy_status hy__database_type_find(const char *type, const hy__database_type **out
 {
     *out = NULL;
     if (type == NULL || *type == '\0')
-        return hy_fail(err, HY_EUNSUPPORTED_DATABASE_TYPE, "no database type is given: say type = \"sqlite\"");
+        return hy_fail(err, HY_EUNSUPPORTED_DATABASE_TYPE,
+                       "no database type is given: say type = \"sqlite\"");
     for (size_t i = 0; i < N_TYPES; i++)
         if (strcmp(types[i].type, type) == 0) {
             *out = &types[i];
@@ -66,10 +67,11 @@ hy_status hy__database_type_find(const char *type, const hy__database_type **out
 
     const char *near = nearest_type(type);
     if (near != NULL)
-        return hy_fail(err, HY_EUNSUPPORTED_DATABASE_TYPE, "no database type \"%.40s\": did you mean \"%s\"?", type,
-                       near);
+        return hy_fail(err, HY_EUNSUPPORTED_DATABASE_TYPE, "no database type \"%.40s\": did you mean \"%s\"?",
+                       type, near);
     return hy_fail(err, HY_EUNSUPPORTED_DATABASE_TYPE,
-                   "no database type \"%.40s\": there are sqlite, postgres, cockroachdb, mysql and mariadb", type);
+                   "no database type \"%.40s\": there are sqlite, postgres, cockroachdb, mysql and mariadb",
+                   type);
 }
 
 hy_status hy__database_type_driver(const hy__database_type *type, const hy_driver **out, hy_error *err)
@@ -85,8 +87,8 @@ hy_status hy__database_type_driver(const hy__database_type *type, const hy_drive
 /* The name of the first slot that is NULL. */
 static const char *empty_slot(const hy_driver *d)
 {
-#define SLOT(slot)        \
-    if (d->slot == NULL)  \
+#define SLOT(slot)       \
+    if (d->slot == NULL) \
         return #slot;
     SLOT(name)
     SLOT(package)

@@ -9,9 +9,9 @@
 #include <hysteria/driver.h>
 
 typedef struct hy__database_type {
-    const char *type;        /* "sqlite": what a configuration says */
-    const char *dialect;     /* the name hy_dialect_find() takes */
-    const char *package;     /* Debian package the driver is built with */
+    const char *type;    /* "sqlite": what a configuration says */
+    const char *dialect; /* the name hy_dialect_find() takes */
+    const char *package; /* Debian package the driver is built with */
     const char *build_option;
     const hy_driver *driver; /* NULL: not built in */
 } hy__database_type;

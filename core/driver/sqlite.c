@@ -21,8 +21,8 @@
 #include "sqlite_driver.h"
 
 enum {
-    PROGRESS_OPS = 1000,       /* VM instructions between two looks at the clock */
-    EXACT_DOUBLE_DIGITS = 15,  /* decimals of so many digits survive a double */
+    PROGRESS_OPS = 1000,      /* VM instructions between two looks at the clock */
+    EXACT_DOUBLE_DIGITS = 15, /* decimals of so many digits survive a double */
     BUSY_FIRST_NS = 1000000,
     BUSY_LAST_NS = 50000000
 };
@@ -39,7 +39,8 @@ static hy__sqlite_statement *as_statement(hy_statement *s)
 
 static hy_status refuse_child(hy_error *err)
 {
-    return hy_fail(err, HY_ECLOSED, "this connection was opened before fork: a child process must open its own");
+    return hy_fail(err, HY_ECLOSED,
+                   "this connection was opened before fork: a child process must open its own");
 }
 
 /* ---- waiting for a busy database -------------------------------------------------------- */
@@ -115,7 +116,8 @@ static void watch_deadline(hy__sqlite *c)
 
 /* ---- connection ------------------------------------------------------------------------- */
 
-static hy_status sqlite_connect(hy_connection *conn, const hy_connect_config *config, hy_wait *wait, hy_error *err)
+static hy_status sqlite_connect(hy_connection *conn, const hy_connect_config *config, hy_wait *wait,
+                                hy_error *err)
 {
     hy__sqlite *c = as_sqlite(conn);
     int version = sqlite3_libversion_number(); /* 3040001 */
@@ -476,7 +478,8 @@ static int bind_one(hy__sqlite_statement *s, int i, const hy_value *v)
     return sqlite3_bind_null(stmt, i);
 }
 
-static hy_status bind_all(hy__sqlite *c, hy__sqlite_statement *s, const hy_bind *binds, size_t n, hy_error *err)
+static hy_status bind_all(hy__sqlite *c, hy__sqlite_statement *s, const hy_bind *binds, size_t n,
+                          hy_error *err)
 {
     if (n != s->head.n_params)
         return hy_fail(err, HY_EINVALID_ARGUMENT, "the statement has %zu parameters and got %zu values",
@@ -514,8 +517,8 @@ static hy_status first_step(hy__sqlite *c, hy_wait *wait, hy_error *err)
     return rc == SQLITE_ROW ? HY_OK : HY_DONE;
 }
 
-static hy_status sqlite_execute(hy_connection *conn, hy_statement *statement, const hy_bind *binds, size_t n_binds,
-                                hy_wait *wait, hy_error *err)
+static hy_status sqlite_execute(hy_connection *conn, hy_statement *statement, const hy_bind *binds,
+                                size_t n_binds, hy_wait *wait, hy_error *err)
 {
     hy__sqlite *c = as_sqlite(conn);
     hy__sqlite_statement *s = as_statement(statement);

@@ -19,24 +19,29 @@
 typedef struct hy__sqlite_statement {
     hy_statement head;
     sqlite3_stmt *stmt;
-    void *columns;   /* one block: names, kinds and the names' text */
-    int reprepared;  /* how often SQLite had prepared it again when `columns` was read */
+    void *columns;        /* one block: names, kinds and the names' text */
+    int reprepared;       /* how often SQLite had prepared it again when `columns` was read */
     bool touches_session; /* PRAGMA, ATTACH, temporary tables... */
-    char *scratch;   /* HY__SQLITE_SCRATCH bytes per parameter; NULL until one needs it */
+    char *scratch;        /* HY__SQLITE_SCRATCH bytes per parameter; NULL until one needs it */
 } hy__sqlite_statement;
 
 enum { HY__SQLITE_SCRATCH = 40 }; /* the longest is a UUID */
 
 /* What `advance` goes on with after HY_AGAIN: always a database that was busy. */
-typedef enum hy__sqlite_pending { HY__SQLITE_IDLE, HY__SQLITE_SETUP, HY__SQLITE_PREPARE, HY__SQLITE_STEP } hy__sqlite_pending;
+typedef enum hy__sqlite_pending {
+    HY__SQLITE_IDLE,
+    HY__SQLITE_SETUP,
+    HY__SQLITE_PREPARE,
+    HY__SQLITE_STEP
+} hy__sqlite_pending;
 
 typedef struct hy__sqlite {
     hy_connection head;
     sqlite3 *db;
     hy__fork_guard guard;
-    hy_buf setup;     /* settings of the session: statements, each with its NUL */
-    size_t setup_at;  /* the one that runs */
-    bool checks_mode; /* journal_mode was asked for by name: it must come true */
+    hy_buf setup;         /* settings of the session: statements, each with its NUL */
+    size_t setup_at;      /* the one that runs */
+    bool checks_mode;     /* journal_mode was asked for by name: it must come true */
     int64_t busy_timeout; /* ns */
 
     hy__sqlite_pending pending;
@@ -46,9 +51,9 @@ typedef struct hy__sqlite {
     int64_t busy_until;
     unsigned busy_tries;
 
-    bool watching;          /* the progress handler is installed */
-    bool timed_out;         /* it stopped the statement */
-    atomic_bool canceled;   /* set by any thread */
+    bool watching;        /* the progress handler is installed */
+    bool timed_out;       /* it stopped the statement */
+    atomic_bool canceled; /* set by any thread */
     bool session_touched;
     int64_t changes_before; /* sqlite3_total_changes64() when the statement began */
 } hy__sqlite;

@@ -75,7 +75,13 @@ static hy_status code_status(int rc)
 }
 
 /* What the text around a name tells: "PREFIX<name>SUFFIX". */
-typedef enum name_field { NO_FIELD, TABLE_FIELD, COLUMN_FIELD, CONSTRAINT_FIELD, COLUMN_LIST_FIELD } name_field;
+typedef enum name_field {
+    NO_FIELD,
+    TABLE_FIELD,
+    COLUMN_FIELD,
+    CONSTRAINT_FIELD,
+    COLUMN_LIST_FIELD
+} name_field;
 typedef struct text_row {
     const char *prefix, *suffix; /* "" or NULL: to the end */
     hy_status status;            /* HY_OK: as the code says */

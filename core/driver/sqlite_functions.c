@@ -146,7 +146,8 @@ static bool read_decimal(sqlite3_value *value, hy_decimal *out)
         hy_decimal_from_int(sqlite3_value_int64(value), out);
         return true;
     case SQLITE_FLOAT:
-        return hy_decimal_parse(text, hy_format_double(sqlite3_value_double(value), text), out, NULL) == HY_OK;
+        return hy_decimal_parse(text, hy_format_double(sqlite3_value_double(value), text), out, NULL) ==
+               HY_OK;
     case SQLITE_TEXT: {
         const char *data = (const char *)sqlite3_value_text(value);
         return data != NULL && hy_decimal_parse(data, (size_t)sqlite3_value_bytes(value), out, NULL) == HY_OK;
@@ -179,7 +180,8 @@ static void add(sqlite3_context *ctx, sqlite3_value *value, int sign)
     t->count += sign;
     if (sqlite3_value_type(value) == SQLITE_INTEGER) {
         int64_t n = sqlite3_value_int64(value);
-        bool full = sign > 0 ? __builtin_add_overflow(t->integers, n, &n) : __builtin_sub_overflow(t->integers, n, &n);
+        bool full = sign > 0 ? __builtin_add_overflow(t->integers, n, &n)
+                             : __builtin_sub_overflow(t->integers, n, &n);
         if (!full) {
             t->integers = n;
             return;
@@ -276,8 +278,9 @@ int hy__sqlite_add_functions(sqlite3 *db)
 
     for (size_t i = 0; rc == SQLITE_OK && i < sizeof aggregates / sizeof aggregates[0]; i++) {
         const aggregate *a = &aggregates[i];
-        rc = sqlite3_create_window_function(db, a->name, 1, SQLITE_UTF8 | SQLITE_DETERMINISTIC | SQLITE_INNOCUOUS,
-                                            (void *)(uintptr_t)a->name, step, a->value, a->value, inverse, NULL);
+        rc = sqlite3_create_window_function(
+            db, a->name, 1, SQLITE_UTF8 | SQLITE_DETERMINISTIC | SQLITE_INNOCUOUS, (void *)(uintptr_t)a->name,
+            step, a->value, a->value, inverse, NULL);
     }
     return rc;
 }

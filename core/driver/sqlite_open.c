@@ -23,11 +23,26 @@ typedef struct option_row {
 } option_row;
 
 /* In the order they are set: page_size must come before WAL. */
-enum { PAGE_SIZE, JOURNAL_MODE, SYNCHRONOUS, CACHE_SIZE, MMAP_SIZE, TEMP_STORE, CHECKPOINT, MAX_PAGES, FOREIGN_KEYS,
-       LIKE, BUSY_TIMEOUT, URI, CREATE, N_OPTIONS };
+enum {
+    PAGE_SIZE,
+    JOURNAL_MODE,
+    SYNCHRONOUS,
+    CACHE_SIZE,
+    MMAP_SIZE,
+    TEMP_STORE,
+    CHECKPOINT,
+    MAX_PAGES,
+    FOREIGN_KEYS,
+    LIKE,
+    BUSY_TIMEOUT,
+    URI,
+    CREATE,
+    N_OPTIONS
+};
 static const option_row options[N_OPTIONS] = {
     [PAGE_SIZE] = {"page_size", FORM_INT, true, NULL, {NULL}, 512, 65536},
-    [JOURNAL_MODE] = {"journal_mode", FORM_WORD, true, "wal", {"wal", "delete", "truncate", "persist", "memory"}, 0, 0},
+    [JOURNAL_MODE] =
+        {"journal_mode", FORM_WORD, true, "wal", {"wal", "delete", "truncate", "persist", "memory"}, 0, 0},
     [SYNCHRONOUS] = {"synchronous", FORM_WORD, true, "normal", {"off", "normal", "full", "extra"}, 0, 0},
     [CACHE_SIZE] = {"cache_size", FORM_INT, true, NULL, {NULL}, INT32_MIN, INT32_MAX},
     [MMAP_SIZE] = {"mmap_size", FORM_INT, true, NULL, {NULL}, 0, INT64_MAX},
@@ -57,8 +72,8 @@ static hy_status refuse_value(const option_row *row, hy_error *err)
     hy_status status;
 
     if (row->form == FORM_INT)
-        return hy_fail(err, HY_EINVALID_CONFIG, "sqlite option %s needs an integer from %lld to %lld", row->name,
-                       (long long)row->min, (long long)row->max);
+        return hy_fail(err, HY_EINVALID_CONFIG, "sqlite option %s needs an integer from %lld to %lld",
+                       row->name, (long long)row->min, (long long)row->max);
     if (row->form == FORM_BOOL)
         return hy_fail(err, HY_EINVALID_CONFIG, "sqlite option %s must be on or off", row->name);
     hy_buf_init(&words);
@@ -66,7 +81,8 @@ static hy_status refuse_value(const option_row *row, hy_error *err)
         hy_buf_puts(&words, i > 0 ? ", " : "");
         hy_buf_puts(&words, row->words[i]);
     }
-    status = hy_fail(err, HY_EINVALID_CONFIG, "sqlite option %s must be one of %s", row->name, hy_buf_text(&words));
+    status = hy_fail(err, HY_EINVALID_CONFIG, "sqlite option %s must be one of %s", row->name,
+                     hy_buf_text(&words));
     hy_buf_clear(&words);
     return status;
 }
@@ -88,9 +104,8 @@ static const char *check_int(const option_row *row, const char *value)
 
 static const char *check_bool(const char *value)
 {
-    static const char *const words[][2] = {
-        {"on", "on"}, {"true", "on"}, {"yes", "on"}, {"1", "on"}, {"off", "off"}, {"false", "off"}, {"no", "off"},
-        {"0", "off"}};
+    static const char *const words[][2] = {{"on", "on"},   {"true", "on"},   {"yes", "on"}, {"1", "on"},
+                                           {"off", "off"}, {"false", "off"}, {"no", "off"}, {"0", "off"}};
 
     for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
         if (same(words[i][0], value))
@@ -111,7 +126,8 @@ static hy_status unknown_option(const char *name, hy_error *err)
         }
     }
     if (near != NULL)
-        return hy_fail(err, HY_EUNKNOWN_OPTION, "sqlite has no option \"%.40s\": did you mean \"%s\"?", name, near);
+        return hy_fail(err, HY_EUNKNOWN_OPTION, "sqlite has no option \"%.40s\": did you mean \"%s\"?", name,
+                       near);
     return hy_fail(err, HY_EUNKNOWN_OPTION, "sqlite has no option \"%.40s\"", name);
 }
 
@@ -121,9 +137,9 @@ static hy_status choose(chosen *into, const char *name, const char *value, hy_er
         const option_row *row = &options[i];
         if (strcmp(row->name, name) != 0)
             continue;
-        const char *checked = row->form == FORM_WORD ? check_word(row, value)
-                            : row->form == FORM_INT  ? check_int(row, value)
-                                                     : check_bool(value);
+        const char *checked = row->form == FORM_WORD  ? check_word(row, value)
+                              : row->form == FORM_INT ? check_int(row, value)
+                                                      : check_bool(value);
         if (checked == NULL)
             return refuse_value(row, err);
         into->value[i] = checked;
@@ -157,14 +173,16 @@ bool hy__sqlite_is_private(const hy_connect_config *config)
 {
     const char *name = config->database;
 
-    return name == NULL || *name == '\0' || strcmp(name, ":memory:") == 0 || strncmp(name, "file::memory:", 13) == 0 ||
+    return name == NULL || *name == '\0' || strcmp(name, ":memory:") == 0 ||
+           strncmp(name, "file::memory:", 13) == 0 ||
            (strncmp(name, "file:", 5) == 0 && strstr(name, "mode=memory") != NULL);
 }
 
 /* Write the session's settings as a list of statements. */
 static void write_setup(hy__sqlite *c, const chosen *with, const hy_connect_config *config)
 {
-    bool has_journal = !hy__sqlite_is_private(config) && sqlite3_db_readonly(c->db, "main") == 0 && !config->read_only;
+    bool has_journal =
+        !hy__sqlite_is_private(config) && sqlite3_db_readonly(c->db, "main") == 0 && !config->read_only;
 
     for (size_t i = 0; i < N_OPTIONS; i++) {
         if (!options[i].pragma || with->value[i] == NULL)
@@ -206,8 +224,9 @@ static int set_switches(sqlite3 *db)
 static hy_status check_name(const hy_connect_config *config, const chosen *with, hy_error *err)
 {
     if (config->database != NULL && strncmp(config->database, "file:", 5) == 0 && !is_on(with, URI))
-        return hy_fail(err, HY_EINVALID_CONFIG,
-                       "the database name is a file: URI and these are off: set the option uri = on, or write ./file:");
+        return hy_fail(
+            err, HY_EINVALID_CONFIG,
+            "the database name is a file: URI and these are off: set the option uri = on, or write ./file:");
     return HY_OK;
 }
 

@@ -45,7 +45,8 @@ void hy__cursor_init(hy_cursor *cursor)
 
 void hy__cursor_clear(hy_cursor *cursor)
 {
-    hy__block *const blocks[] = {&cursor->kinds, &cursor->binds, &cursor->columns, &cursor->names, &cursor->values};
+    hy__block *const blocks[] = {&cursor->kinds, &cursor->binds, &cursor->columns, &cursor->names,
+                                 &cursor->values};
 
     hy_cursor_finish(cursor);
     hy__lease_clear(&cursor->own);
@@ -167,7 +168,8 @@ static void leave_gate(hy_cursor *cursor)
 /* Left while the driver was in the middle of something: nobody can use the connection. */
 static void note_abandoned(hy_cursor *cursor)
 {
-    bool midway = cursor->state == HY__CURSOR_PREPARING || cursor->state == HY__CURSOR_EXECUTING || cursor->waiting;
+    bool midway =
+        cursor->state == HY__CURSOR_PREPARING || cursor->state == HY__CURSOR_EXECUTING || cursor->waiting;
     bool interleaves = (connection_of(cursor)->driver->flags & HY_DRIVER_INTERLEAVES) != 0;
 
     if (midway && !interleaves && cursor->lease->how == HY__RETURN_CLEAN)
@@ -290,9 +292,9 @@ static hy_status keep_binds(hy_cursor *cursor, bool must_copy, hy_error *err)
 
 /* What a value of no stated kind is to a driver that must know before it prepares. */
 static const hy_kind kind_of_type[HY_TYPE_COUNT] = {
-    [HY_BOOL] = HY_KIND_BOOLEAN,     [HY_INT] = HY_KIND_BIGINT, [HY_DOUBLE] = HY_KIND_DOUBLE,
-    [HY_BLOB] = HY_KIND_BINARY,      [HY_UUID] = HY_KIND_UUID,  [HY_DECIMAL] = HY_KIND_DECIMAL,
-    [HY_DATE] = HY_KIND_DATE,        [HY_TIME] = HY_KIND_TIME,  [HY_JSON] = HY_KIND_JSON,
+    [HY_BOOL] = HY_KIND_BOOLEAN,        [HY_INT] = HY_KIND_BIGINT, [HY_DOUBLE] = HY_KIND_DOUBLE,
+    [HY_BLOB] = HY_KIND_BINARY,         [HY_UUID] = HY_KIND_UUID,  [HY_DECIMAL] = HY_KIND_DECIMAL,
+    [HY_DATE] = HY_KIND_DATE,           [HY_TIME] = HY_KIND_TIME,  [HY_JSON] = HY_KIND_JSON,
     [HY_TIMESTAMP] = HY_KIND_TIMESTAMP,
 };
 
@@ -308,7 +310,8 @@ static hy_status list_kinds(hy_cursor *cursor, const hy_kind **kinds, size_t *n,
         return hy_fail_oom(err);
     hy_kind *list = cursor->kinds.data;
     for (size_t i = 0; i < sql->n_binds; i++)
-        list[i] = sql->binds[i].kind != HY_KIND_ANY ? sql->binds[i].kind : kind_of_type[sql->binds[i].value.type];
+        list[i] =
+            sql->binds[i].kind != HY_KIND_ANY ? sql->binds[i].kind : kind_of_type[sql->binds[i].value.type];
     *kinds = list;
     *n = sql->n_binds;
     return HY_OK;
@@ -477,7 +480,8 @@ static hy_status wait_for_ticket(hy_cursor *cursor, hy_wait *wait, hy_error *err
     if (hy__gate_has(&lease->source->writer, &lease->waiter))
         return got_ticket(cursor);
     if (hy_monotonic_ns() >= cursor->ticket_deadline)
-        return hy_fail(err, HY_ELOCK_TIMEOUT, "another transaction of this program did not stop writing in time");
+        return hy_fail(err, HY_ELOCK_TIMEOUT,
+                       "another transaction of this program did not stop writing in time");
     hy__waiter_fill(&lease->waiter, cursor->ticket_deadline, wait);
     return HY_AGAIN;
 }
@@ -551,8 +555,8 @@ static hy_status step_execute(hy_cursor *cursor, hy_wait *wait, hy_error *err)
     c->deadline = cursor->deadline;
     cursor->state = HY__CURSOR_EXECUTING;
     cursor->executed = true;
-    hy_status status = c->driver->execute(c, cursor->statement->statement, cursor->sql.binds, cursor->sql.n_binds,
-                                          wait, err);
+    hy_status status = c->driver->execute(c, cursor->statement->statement, cursor->sql.binds,
+                                          cursor->sql.n_binds, wait, err);
     return after_execute(cursor, status, wait, err);
 }
 
@@ -609,7 +613,8 @@ static void begin_run(hy_cursor *cursor, const hy_source *source, const hy_run_o
     cursor->limit = options->limit > 0 ? options->limit : 0;
     cursor->rows = cursor->affected = cursor->insert_id = 0;
     cursor->event = 0;
-    cursor->deadline = hy__deadline_in(options->timeout > 0 ? options->timeout : source->config.statement_timeout);
+    cursor->deadline =
+        hy__deadline_in(options->timeout > 0 ? options->timeout : source->config.statement_timeout);
 }
 
 static hy_status run_on(hy_cursor *cursor, hy_lease *lease, hy_error *err)
@@ -625,10 +630,12 @@ static hy_status run_on(hy_cursor *cursor, hy_lease *lease, hy_error *err)
     return HY_OK;
 }
 
-static hy_status run_on_own(hy_cursor *cursor, hy_source *source, const hy_run_options *options, hy_error *err)
+static hy_status run_on_own(hy_cursor *cursor, hy_source *source, const hy_run_options *options,
+                            hy_error *err)
 {
     int64_t deadline = hy__earlier(cursor->deadline, hy__deadline_in(source->config.pool.acquire_timeout));
-    hy_status status = hy__lease_begin(&cursor->own, source, deadline, options->may_block, options->holder, err);
+    hy_status status =
+        hy__lease_begin(&cursor->own, source, deadline, options->may_block, options->holder, err);
 
     if (status == HY_OK)
         cursor->lease = &cursor->own;
@@ -636,7 +643,8 @@ static hy_status run_on_own(hy_cursor *cursor, hy_source *source, const hy_run_o
 }
 
 /* Where it runs: in a transaction, on a lease, or on a connection of its own. */
-static hy_status choose_lease(hy_cursor *cursor, hy_source *source, const hy_run_options *options, hy_error *err)
+static hy_status choose_lease(hy_cursor *cursor, hy_source *source, const hy_run_options *options,
+                              hy_error *err)
 {
     hy_lease *lease = options->lease;
     hy_status status = HY_OK;
@@ -679,8 +687,8 @@ static hy_status have_compiler(hy_cursor *cursor, hy_error *err)
 
 static const hy_run_options default_options = {.transaction = NULL};
 
-hy_status hy_cursor_start(hy_cursor *cursor, hy_source *source, const hy_query *query, const hy_run_options *options,
-                          hy_error *err)
+hy_status hy_cursor_start(hy_cursor *cursor, hy_source *source, const hy_query *query,
+                          const hy_run_options *options, hy_error *err)
 {
     const hy_run_options *with = options != NULL ? options : &default_options;
 
@@ -708,8 +716,8 @@ hy_status hy_cursor_start_raw(hy_cursor *cursor, hy_source *source, const char *
     begin_run(cursor, source, with);
     hy_status status = have_compiler(cursor, err);
     if (status == HY_OK)
-        status = hy_compile_raw(cursor->compiler, text, size, binds, names, n_binds, source->dialect, &cursor->sql,
-                                err);
+        status = hy_compile_raw(cursor->compiler, text, size, binds, names, n_binds, source->dialect,
+                                &cursor->sql, err);
     if (status == HY_OK)
         status = keep_binds(cursor, true, err);
     if (status == HY_OK)
@@ -757,7 +765,8 @@ hy_status hy_cursor_next(hy_cursor *cursor, const hy_value **row, hy_wait *wait,
         if (cursor->state == HY__CURSOR_DONE)
             return HY_DONE;
         if (cursor->lease != NULL)
-            return hy_fail(err, HY_EINVALID_ARGUMENT, "the statement has not begun to give rows: advance its task");
+            return hy_fail(err, HY_EINVALID_ARGUMENT,
+                           "the statement has not begun to give rows: advance its task");
         return refuse_idle(cursor, err);
     }
     if (cursor->limit > 0 && cursor->rows >= cursor->limit)
@@ -819,8 +828,8 @@ static hy_run_options blocking(const hy_run_options *options)
     return with;
 }
 
-hy_status hy_cursor_query(hy_cursor *cursor, hy_source *source, const hy_query *query, const hy_run_options *options,
-                          hy_error *err)
+hy_status hy_cursor_query(hy_cursor *cursor, hy_source *source, const hy_query *query,
+                          const hy_run_options *options, hy_error *err)
 {
     const hy_run_options with = blocking(options);
     hy_status status = hy_cursor_start(cursor, source, query, &with, err);
@@ -877,6 +886,7 @@ hy_status hy_source_execute_raw(hy_source *source, const char *text, const hy_bi
         *affected = 0;
     if (cursor == NULL)
         return hy_fail_oom(err);
-    hy_status status = hy_cursor_start_raw(cursor, source, text, strlen(text), binds, NULL, n_binds, &with, err);
+    hy_status status =
+        hy_cursor_start_raw(cursor, source, text, strlen(text), binds, NULL, n_binds, &with, err);
     return drain(cursor, status, affected, err);
 }

@@ -159,8 +159,8 @@ static hy_status step_resetting(hy_lease *lease, hy_wait *wait, hy_error *err)
 
 typedef hy_status (*lease_step)(hy_lease *lease, hy_wait *wait, hy_error *err);
 static const lease_step steps[] = {
-    [HY__LEASE_QUEUED] = step_queued,         [HY__LEASE_CHECKING] = step_checking,
-    [HY__LEASE_OPENING] = step_opening,       [HY__LEASE_CONNECTING] = step_connecting,
+    [HY__LEASE_QUEUED] = step_queued,       [HY__LEASE_CHECKING] = step_checking,
+    [HY__LEASE_OPENING] = step_opening,     [HY__LEASE_CONNECTING] = step_connecting,
     [HY__LEASE_RESETTING] = step_resetting,
 };
 
@@ -177,8 +177,8 @@ hy_status hy__lease_step(hy_lease *lease, hy_wait *wait, hy_error *err)
     return status;
 }
 
-hy_status hy__lease_begin(hy_lease *lease, hy_source *source, int64_t deadline, bool may_block, const char *holder,
-                          hy_error *err)
+hy_status hy__lease_begin(hy_lease *lease, hy_source *source, int64_t deadline, bool may_block,
+                          const char *holder, hy_error *err)
 {
     hy__slot *slot;
 
@@ -306,7 +306,8 @@ hy_status hy_lease_start(hy_source *source, int64_t timeout, bool may_block, hy_
     if (lease == NULL)
         return hy_fail_oom(err);
     hy__lease_init(lease, false);
-    hy_status status = hy__lease_begin(lease, source, acquire_deadline(source, timeout), may_block, NULL, err);
+    hy_status status =
+        hy__lease_begin(lease, source, acquire_deadline(source, timeout), may_block, NULL, err);
     if (status != HY_OK) {
         hy__lease_clear(lease);
         hy_free(lease);

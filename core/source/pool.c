@@ -259,10 +259,11 @@ static hy_status refuse_self(hy__pool *p, hy_error *err)
         used += size;
     }
     where[used] = '\0';
-    return hy_fail(err, HY_EPOOL_SELF_DEADLOCK,
-                   "this thread holds every connection of the pool itself (%d of %d)%s%s: use the one it has, give "
-                   "one back, or raise pool.max",
-                   p->max, p->max, used > 0 ? ", taken at " : "", where);
+    return hy_fail(
+        err, HY_EPOOL_SELF_DEADLOCK,
+        "this thread holds every connection of the pool itself (%d of %d)%s%s: use the one it has, give "
+        "one back, or raise pool.max",
+        p->max, p->max, used > 0 ? ", taken at " : "", where);
 }
 
 static hy_status refuse_closed(hy_error *err)

@@ -33,24 +33,24 @@ typedef struct hy__slot {
     hy__waiter *owner;         /* CONNECTING and LEASED */
     hy_connection *connection; /* NULL: none */
     hy__statement_cache cache;
-    uint64_t generation;       /* the pool's when connecting began */
-    int64_t expires_at;        /* HY_NO_DEADLINE: never */
+    uint64_t generation; /* the pool's when connecting began */
+    int64_t expires_at;  /* HY_NO_DEADLINE: never */
     int64_t idle_since;
-    bool resetting;            /* `reset` answered HY_AGAIN: advance it before use */
+    bool resetting; /* `reset` answered HY_AGAIN: advance it before use */
 } hy__slot;
 
 typedef struct hy__pool {
     pthread_mutex_t lock;
     const hy_driver *driver;
-    int64_t (*now)(void);      /* CLOCK_MONOTONIC of the last tick, unless a test turns the clock */
+    int64_t (*now)(void); /* CLOCK_MONOTONIC of the last tick, unless a test turns the clock */
     size_t cache_capacity;
     int max, min;
     int64_t idle_timeout, max_lifetime; /* ns; HY_NO_DEADLINE: never */
 
-    hy__slot *slots;           /* max of them */
+    hy__slot *slots; /* max of them */
     hy_link lists[HY__SLOT_STATES];
     int count[HY__SLOT_STATES];
-    hy_link waiters;           /* hy__waiter, oldest first */
+    hy_link waiters; /* hy__waiter, oldest first */
     int waiting;
     bool open;
     atomic_uint_fast64_t generation; /* connections of an older one are not trusted; written with the lock */

@@ -84,9 +84,19 @@ static void copy_config(hy_source *s, const hy_source_config *from)
 {
     hy_source_config *c = &s->config;
     const char **strings[] = {
-        &c->type, &c->name, &c->connect.host, &c->connect.user, &c->connect.password, &c->connect.database,
-        &c->connect.schema, &c->connect.application_name, &c->connect.timezone, &c->connect.ssl_mode,
-        &c->connect.ssl_ca, &c->connect.ssl_cert, &c->connect.ssl_key,
+        &c->type,
+        &c->name,
+        &c->connect.host,
+        &c->connect.user,
+        &c->connect.password,
+        &c->connect.database,
+        &c->connect.schema,
+        &c->connect.application_name,
+        &c->connect.timezone,
+        &c->connect.ssl_mode,
+        &c->connect.ssl_ca,
+        &c->connect.ssl_cert,
+        &c->connect.ssl_key,
     };
 
     *c = *from;
@@ -120,7 +130,8 @@ static hy_status choose_driver(hy_source *s, const hy_source_config *config, hy_
     if (status != HY_OK)
         return status;
     s->driver = config->driver;
-    status = s->driver != NULL ? hy__driver_check(s->driver, err) : hy__database_type_driver(type, &s->driver, err);
+    status = s->driver != NULL ? hy__driver_check(s->driver, err)
+                               : hy__database_type_driver(type, &s->driver, err);
     if (status != HY_OK)
         return status;
     s->dialect = hy_dialect_find(type->dialect);
@@ -143,7 +154,8 @@ static hy_status set_up(hy_source *s, const hy_source_config *config, hy_error *
     if (status != HY_OK)
         return status;
     size_t cache = s->config.statement_cache > 0 ? (size_t)s->config.statement_cache : 0;
-    return hy__pool_init(&s->pool, s->driver, &s->config.pool, s->driver->is_private(&s->config.connect), cache, err);
+    return hy__pool_init(&s->pool, s->driver, &s->config.pool, s->driver->is_private(&s->config.connect),
+                         cache, err);
 }
 
 hy_status hy_source_open(const hy_source_config *config, hy_source **out, hy_error *err)

@@ -19,10 +19,10 @@ struct hy_source {
     atomic_int references;
     const hy_driver *driver;
     const hy_dialect *dialect;
-    hy_source_config config;   /* strings in `memory`, defaults filled in */
+    hy_source_config config; /* strings in `memory`, defaults filled in */
     hy_arena memory;
     hy__pool pool;
-    hy__gate writer;           /* HY_DRIVER_SINGLE_WRITER: who may write */
+    hy__gate writer; /* HY_DRIVER_SINGLE_WRITER: who may write */
     atomic_bool open;
     _Atomic hy_features features; /* 0: not learnt yet */
     hy_observer observer;
@@ -45,25 +45,25 @@ typedef enum hy__lease_state {
 struct hy_lease {
     hy_task task;
     hy__lease_state state;
-    bool embedded;       /* part of a cursor or transaction: never freed by itself */
+    bool embedded; /* part of a cursor or transaction: never freed by itself */
     bool may_block;
-    bool dirty;          /* raw SQL ran: the session may have changed */
-    bool has_ticket;     /* it is inside source->writer */
-    hy__return how;      /* what must happen when it comes back */
-    hy_source *source;   /* a reference, while state is not NONE */
-    hy__slot *slot;      /* from CHECKING on */
+    bool dirty;        /* raw SQL ran: the session may have changed */
+    bool has_ticket;   /* it is inside source->writer */
+    hy__return how;    /* what must happen when it comes back */
+    hy_source *source; /* a reference, while state is not NONE */
+    hy__slot *slot;    /* from CHECKING on */
     hy__waiter waiter;
-    int64_t deadline;         /* of getting the connection */
+    int64_t deadline; /* of getting the connection */
     int64_t connect_deadline;
-    hy_link runs;        /* hy_cursor: statements that are open on it */
+    hy_link runs; /* hy_cursor: statements that are open on it */
 };
 
 void hy__lease_init(hy_lease *lease, bool embedded);
 /** After hy__lease_end(). */
 void hy__lease_clear(hy_lease *lease);
 /** Begin to borrow; a failure leaves it holding nothing. `deadline`: HY_NO_DEADLINE or a point. */
-hy_status hy__lease_begin(hy_lease *lease, hy_source *source, int64_t deadline, bool may_block, const char *holder,
-                          hy_error *err);
+hy_status hy__lease_begin(hy_lease *lease, hy_source *source, int64_t deadline, bool may_block,
+                          const char *holder, hy_error *err);
 hy_status hy__lease_step(hy_lease *lease, hy_wait *wait, hy_error *err);
 /** Give everything back; open statements on it are finished first. Any state. */
 void hy__lease_end(hy_lease *lease);
@@ -95,9 +95,9 @@ typedef enum hy__cursor_state {
     HY__CURSOR_TICKET,
     HY__CURSOR_EXECUTE,
     HY__CURSOR_EXECUTING,
-    HY__CURSOR_ROWS,    /* the task is finished, rows can be pulled */
-    HY__CURSOR_DONE,    /* and there are no more */
-    HY__CURSOR_CUT      /* its lease or transaction ended under it */
+    HY__CURSOR_ROWS, /* the task is finished, rows can be pulled */
+    HY__CURSOR_DONE, /* and there are no more */
+    HY__CURSOR_CUT   /* its lease or transaction ended under it */
 } hy__cursor_state;
 
 /* Memory that grows and stays. */
@@ -109,31 +109,31 @@ typedef struct hy__block {
 struct hy_cursor {
     hy_task task;
     hy__cursor_state state;
-    hy_lease own;          /* when neither a transaction nor a lease was given */
-    hy_lease *lease;       /* the one it runs on; NULL when idle */
+    hy_lease own;    /* when neither a transaction nor a lease was given */
+    hy_lease *lease; /* the one it runs on; NULL when idle */
     hy_transaction *transaction;
     hy_link run;           /* in lease->runs */
     const hy_query *query; /* to be compiled once the features are known; else NULL */
     hy_compiler *compiler;
     hy_sql sql;
-    bool cacheable;        /* the statement may be kept */
-    bool waiting;          /* the driver answered HY_AGAIN to `next` */
-    bool first;            /* a row is there that was not handed out */
-    bool executed;         /* the driver needs a `finish` */
-    bool prepared_again;   /* once is enough */
-    bool queued;           /* waits for the write ticket */
-    bool overdue;          /* the deadline had passed when the driver was asked last */
-    bool borrows_binds;    /* sql.binds are not copies: forget them at the end */
-    bool known_columns;    /* sql.columns are copies */
+    bool cacheable;      /* the statement may be kept */
+    bool waiting;        /* the driver answered HY_AGAIN to `next` */
+    bool first;          /* a row is there that was not handed out */
+    bool executed;       /* the driver needs a `finish` */
+    bool prepared_again; /* once is enough */
+    bool queued;         /* waits for the write ticket */
+    bool overdue;        /* the deadline had passed when the driver was asked last */
+    bool borrows_binds;  /* sql.binds are not copies: forget them at the end */
+    bool known_columns;  /* sql.columns are copies */
     hy__cached *statement;
     int64_t deadline, ticket_deadline;
     int64_t limit, rows, affected, insert_id;
-    hy__block kinds;       /* of the binds: HY_DRIVER_TYPED_PARAMS */
-    hy__block binds;       /* copies of binds and their bytes */
-    hy__block columns;     /* hy_result_column of the result */
-    hy__block names;       /* their names */
-    hy__block values;      /* hy_value of the current row */
-    uint64_t event;        /* 0: nobody listens */
+    hy__block kinds;   /* of the binds: HY_DRIVER_TYPED_PARAMS */
+    hy__block binds;   /* copies of binds and their bytes */
+    hy__block columns; /* hy_result_column of the result */
+    hy__block names;   /* their names */
+    hy__block values;  /* hy_value of the current row */
+    uint64_t event;    /* 0: nobody listens */
     int64_t started;
 };
 

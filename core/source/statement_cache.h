@@ -13,10 +13,10 @@
 
 typedef struct hy__cached hy__cached;
 struct hy__cached {
-    hy_link link;            /* most recently used first; its own head when not kept */
-    hy__cached *next;        /* in its bucket */
+    hy_link link;     /* most recently used first; its own head when not kept */
+    hy__cached *next; /* in its bucket */
     uint64_t hash;
-    const char *text;        /* behind the statement, in the same block */
+    const char *text; /* behind the statement, in the same block */
     size_t size;
     const hy_kind *kinds;
     size_t n_kinds;
@@ -25,7 +25,7 @@ struct hy__cached {
 };
 
 typedef struct hy__statement_cache {
-    hy__cached **buckets;    /* a power of two; NULL: nothing is kept */
+    hy__cached **buckets; /* a power of two; NULL: nothing is kept */
     size_t n_buckets;
     size_t capacity, count;
     hy_link recent;

@@ -14,7 +14,15 @@
 
 #include "source_impl.h"
 
-typedef enum operation { OP_NONE, OP_BEGIN, OP_COMMIT, OP_ROLLBACK, OP_SAVEPOINT, OP_RELEASE, OP_ROLLBACK_TO } operation;
+typedef enum operation {
+    OP_NONE,
+    OP_BEGIN,
+    OP_COMMIT,
+    OP_ROLLBACK,
+    OP_SAVEPOINT,
+    OP_RELEASE,
+    OP_ROLLBACK_TO
+} operation;
 
 enum { TEXT_SIZE = 96, MOST_TEXTS = 2 };
 
@@ -22,21 +30,21 @@ struct hy_transaction {
     hy_task task;
     hy_source *source;
     hy_lease lease;
-    hy_cursor control;       /* runs the transaction's own statements */
+    hy_cursor control; /* runs the transaction's own statements */
     hy_transaction_state state;
     bool read_only;
-    bool gone;               /* the connection has no transaction any more: nothing to send */
+    bool gone; /* the connection has no transaction any more: nothing to send */
 
-    operation op;            /* what the task does */
+    operation op; /* what the task does */
     char texts[MOST_TEXTS][TEXT_SIZE];
     size_t n_texts, at;
-    bool running;            /* texts[at] was started */
-    size_t target;           /* depth of RELEASE and ROLLBACK TO */
+    bool running;  /* texts[at] was started */
+    size_t target; /* depth of RELEASE and ROLLBACK TO */
     int64_t deadline;
-    hy_status verdict;       /* what COMMIT ends with after its rollback; HY_OK: committed */
+    hy_status verdict; /* what COMMIT ends with after its rollback; HY_OK: committed */
     hy_error verdict_error;
 
-    uint64_t *savepoints;    /* their numbers; a name never comes back */
+    uint64_t *savepoints; /* their numbers; a name never comes back */
     size_t depth, capacity;
     uint64_t last_savepoint;
 };
@@ -217,8 +225,8 @@ static hy_status run_texts(hy_transaction *trx, hy_wait *wait, hy_error *err)
     while (trx->at < trx->n_texts) {
         hy_status status = HY_OK;
         if (!trx->running)
-            status = hy__cursor_start_text(&trx->control, &trx->lease, trx->texts[trx->at], cacheable, trx->deadline,
-                                           err);
+            status = hy__cursor_start_text(&trx->control, &trx->lease, trx->texts[trx->at], cacheable,
+                                           trx->deadline, err);
         trx->running = status == HY_OK;
         if (status == HY_OK)
             status = hy_task_advance(&trx->control.task, wait, err);
@@ -425,8 +433,9 @@ hy_status hy_transaction_commit(hy_transaction *trx, hy_error *err)
         (void)add_text(trx, "COMMIT");
         return HY_OK;
     }
-    trx->verdict = hy_fail(&trx->verdict_error, HY_ETRANSACTION_ABORTED,
-                           "an earlier error ended the transaction: it was rolled back, nothing of it is stored");
+    trx->verdict =
+        hy_fail(&trx->verdict_error, HY_ETRANSACTION_ABORTED,
+                "an earlier error ended the transaction: it was rolled back, nothing of it is stored");
     if (!trx->gone)
         (void)add_text(trx, "ROLLBACK");
     return HY_OK;

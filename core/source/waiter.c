@@ -38,7 +38,8 @@ hy_status hy__waiter_prepare(hy__waiter *w, hy_error *err)
         return HY_OK;
     if (errno == ENOMEM)
         return hy_fail_oom(err);
-    return hy_fail(err, HY_ELIMIT_EXCEEDED, "no file descriptor is left to wait with: raise the limit (ulimit -n)");
+    return hy_fail(err, HY_ELIMIT_EXCEEDED,
+                   "no file descriptor is left to wait with: raise the limit (ulimit -n)");
 }
 
 void hy__waiter_wake(hy__waiter *w)
@@ -96,10 +97,11 @@ void hy__gate_clear(hy__gate *g)
 /* Lock held. */
 static hy_status refuse_self(const hy__waiter *owner, hy_error *err)
 {
-    return hy_fail(err, HY_EPOOL_SELF_DEADLOCK,
-                   "this thread waits for itself: its open transaction%s%s is the one writer of the database, run "
-                   "the statement in it or end it first",
-                   owner->holder[0] != '\0' ? " of " : "", owner->holder);
+    return hy_fail(
+        err, HY_EPOOL_SELF_DEADLOCK,
+        "this thread waits for itself: its open transaction%s%s is the one writer of the database, run "
+        "the statement in it or end it first",
+        owner->holder[0] != '\0' ? " of " : "", owner->holder);
 }
 
 hy_status hy__gate_enter(hy__gate *g, hy__waiter *w, bool may_block, hy_error *err)

@@ -20,10 +20,10 @@
 enum { HY__HOLDER_SIZE = 96 };
 
 typedef struct hy__waiter {
-    hy_link link;       /* in a queue */
-    int fd;             /* eventfd; -1: never had to wait */
-    void *grant;        /* what it was given; NULL: nothing yet */
-    hy_status refused;  /* why it will get nothing; HY_OK: it may */
+    hy_link link;                 /* in a queue */
+    int fd;                       /* eventfd; -1: never had to wait */
+    void *grant;                  /* what it was given; NULL: nothing yet */
+    hy_status refused;            /* why it will get nothing; HY_OK: it may */
     atomic_uintptr_t thread;      /* who used it last */
     char holder[HY__HOLDER_SIZE]; /* "file:line", for messages; under the queue's lock */
 } hy__waiter;

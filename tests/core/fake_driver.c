@@ -126,7 +126,8 @@ static hy_status end_connect(fake_connection *c, hy_error *err)
     return HY_OK;
 }
 
-static hy_status fake_connect(hy_connection *conn, const hy_connect_config *config, hy_wait *wait, hy_error *err)
+static hy_status fake_connect(hy_connection *conn, const hy_connect_config *config, hy_wait *wait,
+                              hy_error *err)
 {
     fake_connection *c = connection(conn);
 

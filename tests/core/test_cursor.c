@@ -60,14 +60,14 @@ static void run(hy_source *source, const char *sql)
         fail_msg("%s: %s", sql, err.message);
 }
 
-static hy_status start_raw(hy_cursor *cursor, hy_source *source, const char *sql, const hy_run_options *options,
-                           hy_error *err)
+static hy_status start_raw(hy_cursor *cursor, hy_source *source, const char *sql,
+                           const hy_run_options *options, hy_error *err)
 {
     return hy_cursor_start_raw(cursor, source, sql, strlen(sql), NULL, NULL, 0, options, err);
 }
 
-static hy_status query_raw(hy_cursor *cursor, hy_source *source, const char *sql, const hy_run_options *options,
-                           hy_error *err)
+static hy_status query_raw(hy_cursor *cursor, hy_source *source, const char *sql,
+                           const hy_run_options *options, hy_error *err)
 {
     hy_status status = start_raw(cursor, source, sql, options, err);
     return status == HY_OK ? hy_task_run(hy_cursor_task(cursor), err) : status;
@@ -325,7 +325,9 @@ static void prepares_once(void **state)
 
 static void kinds_matter_where_the_driver_says_so(void **state)
 {
-    const hy_bind binds[] = {{.value = hy_int(1)}, {.value = hy_double(1.5)}, {.value = hy_int(2)},
+    const hy_bind binds[] = {{.value = hy_int(1)},
+                             {.value = hy_double(1.5)},
+                             {.value = hy_int(2)},
                              {.value = hy_int(2), .kind = HY_KIND_SMALLINT}};
     hy_error err;
 
@@ -334,7 +336,8 @@ static void kinds_matter_where_the_driver_says_so(void **state)
         fake_reset(typed ? HY_DRIVER_TYPED_PARAMS : 0);
         hy_source *source = open_fake();
         for (size_t i = 0; i < 4; i++)
-            assert_int_equal(HY_OK, hy_source_execute_raw(source, "SELECT ?", &binds[i], 1, NULL, NULL, &err));
+            assert_int_equal(HY_OK,
+                             hy_source_execute_raw(source, "SELECT ?", &binds[i], 1, NULL, NULL, &err));
         assert_int_equal(fake.prepared, typed ? 3 : 1);
         hy_source_unref(source);
     }
@@ -392,7 +395,8 @@ static void runs_on_a_given_lease(void **state)
     assert_int_equal(HY_OK, hy_source_acquire(source, 0, &lease, &err));
     const hy_run_options on = {.lease = lease};
     assert_int_equal(HY_OK, query_raw(cursor, source, "SELECT 1", &on, &err));
-    assert_fails(HY_EINVALID_ARGUMENT, err, start_raw(second, source, "SELECT 2", &on, &err)); /* one at a time */
+    assert_fails(HY_EINVALID_ARGUMENT, err,
+                 start_raw(second, source, "SELECT 2", &on, &err)); /* one at a time */
     assert_int_equal(HY_OK, hy_cursor_fetch(cursor, &row, &err));
     hy_cursor_finish(cursor);
     assert_int_equal(stats_of(source).leased, 1); /* the lease stays ours */
@@ -559,7 +563,8 @@ static void a_wrong_query_costs_no_connection(void **state)
     assert_int_equal(affected, 0);
     assert_int_equal(stats_of(source).acquired, 1);
     hy_bind bind = {.value = hy_int(1)};
-    assert_fails(HY_EINVALID_ARGUMENT, err, hy_source_execute_raw(source, "SELECT 1", &bind, 1, NULL, NULL, &err));
+    assert_fails(HY_EINVALID_ARGUMENT, err,
+                 hy_source_execute_raw(source, "SELECT 1", &bind, 1, NULL, NULL, &err));
     assert_int_equal(stats_of(source).acquired, 1);
     hy_query_free(q);
     hy_source_unref(source);
@@ -598,7 +603,8 @@ static void raw_binds_are_copied(void **state)
     const char *names[] = {"age", "after"};
 
     (void)state;
-    assert_int_equal(HY_OK, hy_cursor_start_raw(cursor, source, sql, strlen(sql), binds, names, 2, NULL, &err));
+    assert_int_equal(HY_OK,
+                     hy_cursor_start_raw(cursor, source, sql, strlen(sql), binds, names, 2, NULL, &err));
     memset(name, 'z', 3);
     memset(sql, 'x', sizeof sql - 1);
     memset(binds, 0, sizeof binds);
@@ -637,7 +643,8 @@ static void large_binds_of_a_write_are_stored_whole(void **state)
     assert_int_equal(hy_cursor_affected(cursor), 1);
     assert_int_equal(hy_cursor_insert_id(cursor), 5);
     assert_int_equal(hy_cursor_sql(cursor)->n_binds, 0); /* they went with the query */
-    assert_int_equal(HY_OK, query_raw(cursor, source, "SELECT length(name) FROM people WHERE id = 5", NULL, &err));
+    assert_int_equal(HY_OK,
+                     query_raw(cursor, source, "SELECT length(name) FROM people WHERE id = 5", NULL, &err));
     assert_int_equal(HY_OK, hy_cursor_fetch(cursor, &row, &err));
     assert_int_equal(row[0].as.integer, size);
     hy_cursor_free(cursor);

@@ -45,7 +45,8 @@ static int teardown(void **state)
 
 static hy_source *open_with(hy_pool_config pool)
 {
-    hy_source_config config = {.type = "sqlite", .driver = fake_driver(), .pool = pool, .connect_timeout = 1000};
+    hy_source_config config = {
+        .type = "sqlite", .driver = fake_driver(), .pool = pool, .connect_timeout = 1000};
     hy_source *source;
     hy_error err;
 
@@ -342,7 +343,8 @@ static void others_go_on_while_one_connects(void **state)
 
 static void connecting_has_its_own_time(void **state)
 {
-    hy_source_config config = {.type = "sqlite", .driver = fake_driver(), .pool = {.max = 1}, .connect_timeout = 30};
+    hy_source_config config = {
+        .type = "sqlite", .driver = fake_driver(), .pool = {.max = 1}, .connect_timeout = 30};
     hy_source *source;
     hy_lease *lease;
     hy_error err;
@@ -474,7 +476,8 @@ static void a_lifetime_ends_with_jitter(void **state)
 
 static void idle_ones_are_closed_down_to_min(void **state)
 {
-    hy_source *source = open_with((hy_pool_config){.max = 5, .min = 2, .idle_timeout = 1000, .max_lifetime = -1});
+    hy_source *source =
+        open_with((hy_pool_config){.max = 5, .min = 2, .idle_timeout = 1000, .max_lifetime = -1});
     hy_lease *leases[5];
 
     (void)state;
@@ -678,9 +681,13 @@ static void refuses_what_cannot_be_used(void **state)
         {{.type = "sqlite", .driver = &holed}, HY_EDEVELOPMENT_ERROR, "slot reset"},
         {{.type = "sqlite", .driver = fake_driver(), .pool = {.max = -1}}, HY_EINVALID_CONFIG, "pool.max"},
         {{.type = "sqlite", .driver = fake_driver(), .pool = {.max = 20000}}, HY_EINVALID_CONFIG, "pool.max"},
-        {{.type = "sqlite", .driver = fake_driver(), .pool = {.max = 2, .min = 3}}, HY_EINVALID_CONFIG, "pool.min"},
+        {{.type = "sqlite", .driver = fake_driver(), .pool = {.max = 2, .min = 3}},
+         HY_EINVALID_CONFIG,
+         "pool.min"},
         {{.type = "sqlite", .driver = fake_driver(), .pool = {.idle_timeout = -2}}, HY_EINVALID_CONFIG, "-1"},
-        {{.type = "sqlite", .driver = fake_driver(), .statement_timeout = -1}, HY_EINVALID_CONFIG, "timeouts"},
+        {{.type = "sqlite", .driver = fake_driver(), .statement_timeout = -1},
+         HY_EINVALID_CONFIG,
+         "timeouts"},
         {{.type = "sqlite", .driver = fake_driver(), .statement_cache = -2}, HY_EINVALID_CONFIG, "cache"},
         {{.type = "sqlite", .driver = fake_driver(), .connect = {.port = 70000}}, HY_EINVALID_CONFIG, "port"},
 #ifndef HY_WITH_POSTGRES

@@ -53,7 +53,7 @@ static void check_alone(crowd *c, int index, hy_connection *mine)
 static void count_failure(crowd *c, hy_status status)
 {
     atomic_int *counter = status == HY_ECONNECTION_LOST ? &c->lost
-                        : status == HY_EPOOL_TIMEOUT    ? &c->timeouts
+                          : status == HY_EPOOL_TIMEOUT  ? &c->timeouts
                                                         : &c->other;
     atomic_fetch_add(counter, 1);
 }
@@ -328,10 +328,8 @@ static void the_gate_lets_one_in_at_a_time(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(nobody_shares_a_connection),
-        cmocka_unit_test(timeouts_race_with_handing_over),
-        cmocka_unit_test(serves_everybody_alike),
-        cmocka_unit_test(closing_reaches_everybody),
+        cmocka_unit_test(nobody_shares_a_connection),     cmocka_unit_test(timeouts_race_with_handing_over),
+        cmocka_unit_test(serves_everybody_alike),         cmocka_unit_test(closing_reaches_everybody),
         cmocka_unit_test(the_gate_lets_one_in_at_a_time),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

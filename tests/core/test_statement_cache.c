@@ -49,7 +49,8 @@ static hy__cached *make(fixture *f, const char *sql, const hy_kind *kinds, size_
     hy_error err;
 
     assert_non_null(e);
-    assert_int_equal(HY_OK, f->c->driver->prepare(f->c, e->statement, sql, strlen(sql), kinds, n, &wait, &err));
+    assert_int_equal(HY_OK,
+                     f->c->driver->prepare(f->c, e->statement, sql, strlen(sql), kinds, n, &wait, &err));
     return e;
 }
 

@@ -33,7 +33,8 @@ static int teardown(void **state)
 
 static hy_source *open_source(void)
 {
-    hy_source_config config = {.type = "sqlite", .driver = fake_driver(), .pool = {.max = 2, .acquire_timeout = 2000}};
+    hy_source_config config = {
+        .type = "sqlite", .driver = fake_driver(), .pool = {.max = 2, .acquire_timeout = 2000}};
     hy_source *source;
     hy_error err;
 
@@ -178,9 +179,10 @@ static void savepoints_are_a_stack_of_names_that_never_repeat(void **state)
     assert_fails(HY_EINVALID_ARGUMENT, err, back_to(trx, 2, &err));
     assert_int_equal(savepoint(trx), 1);
     assert_int_equal(HY_OK, commit(trx, &err));
-    assert_sent("BEGIN; SAVEPOINT hy_sp_1; SAVEPOINT hy_sp_2; RELEASE SAVEPOINT hy_sp_2; SAVEPOINT hy_sp_3; "
-                "SAVEPOINT hy_sp_4; ROLLBACK TO SAVEPOINT hy_sp_1; RELEASE SAVEPOINT hy_sp_1; SAVEPOINT hy_sp_5; "
-                "COMMIT");
+    assert_sent(
+        "BEGIN; SAVEPOINT hy_sp_1; SAVEPOINT hy_sp_2; RELEASE SAVEPOINT hy_sp_2; SAVEPOINT hy_sp_3; "
+        "SAVEPOINT hy_sp_4; ROLLBACK TO SAVEPOINT hy_sp_1; RELEASE SAVEPOINT hy_sp_1; SAVEPOINT hy_sp_5; "
+        "COMMIT");
     hy_transaction_free(trx);
     hy_source_unref(source);
 }
@@ -493,7 +495,8 @@ static void open_statements_end_with_it(void **state)
 
     (void)state;
     fake_add_reply("SELECT")->rows = 5;
-    assert_int_equal(HY_OK, hy_cursor_start_raw(cursor, source, "SELECT n", 8, NULL, NULL, 0, &options, &err));
+    assert_int_equal(HY_OK,
+                     hy_cursor_start_raw(cursor, source, "SELECT n", 8, NULL, NULL, 0, &options, &err));
     assert_int_equal(HY_OK, hy_task_run(hy_cursor_task(cursor), &err));
     assert_int_equal(HY_OK, hy_cursor_fetch(cursor, &row, &err));
     assert_fails(HY_EINVALID_ARGUMENT, err, run(trx, "INSERT 1", &err)); /* one thing at a time */
@@ -516,7 +519,8 @@ static void belongs_to_its_source(void **state)
     hy_error err;
 
     (void)state;
-    assert_fails(HY_EINVALID_ARGUMENT, err, hy_source_execute_raw(other, "SELECT 1", NULL, 0, &options, NULL, &err));
+    assert_fails(HY_EINVALID_ARGUMENT, err,
+                 hy_source_execute_raw(other, "SELECT 1", NULL, 0, &options, NULL, &err));
     assert_ptr_equal(hy_transaction_source(trx), source);
     hy_lease_release(hy_transaction_lease(trx)); /* not the caller's to give */
     assert_int_equal(HY_OK, run(trx, "SELECT 1", &err));
@@ -579,7 +583,8 @@ static void a_thread_does_not_wait_for_its_own_ticket(void **state)
     hy_error err;
 
     (void)state;
-    assert_fails(HY_EPOOL_SELF_DEADLOCK, err, hy_source_execute_raw(source, "INSERT 1", NULL, 0, NULL, NULL, &err));
+    assert_fails(HY_EPOOL_SELF_DEADLOCK, err,
+                 hy_source_execute_raw(source, "INSERT 1", NULL, 0, NULL, NULL, &err));
     assert_non_null(strstr(err.message, "import.lua:3"));
     assert_int_equal(HY_OK, commit(trx, &err));
     assert_int_equal(HY_OK, hy_source_execute_raw(source, "INSERT 1", NULL, 0, NULL, NULL, &err));
@@ -597,9 +602,11 @@ static void a_ticket_is_waited_for_in_time_only(void **state)
     hy_error err;
 
     (void)state;
-    assert_int_equal(HY_OK, hy_cursor_start_raw(cursor, source, "INSERT 1", 8, NULL, NULL, 0, &options, &err));
+    assert_int_equal(HY_OK,
+                     hy_cursor_start_raw(cursor, source, "INSERT 1", 8, NULL, NULL, 0, &options, &err));
     assert_fails(HY_ELOCK_TIMEOUT, err, hy_task_run(hy_cursor_task(cursor), &err));
-    assert_int_equal(HY_OK, hy_cursor_start_raw(cursor, source, "INSERT 1", 8, NULL, NULL, 0, &options, &err));
+    assert_int_equal(HY_OK,
+                     hy_cursor_start_raw(cursor, source, "INSERT 1", 8, NULL, NULL, 0, &options, &err));
     hy_wait wait = {.fd = -1};
     assert_int_equal(HY_AGAIN, hy_task_advance(hy_cursor_task(cursor), &wait, &err));
     hy_cursor_free(cursor); /* leaves the queue */
@@ -622,7 +629,8 @@ static void read_only_ones_refuse_writes(void **state)
     assert_fails(HY_EREAD_ONLY, err, run(trx, "INSERT 1", &err));
     assert_int_equal(hy_transaction_get_state(trx), HY_TRX_ACTIVE);
     assert_int_equal(HY_OK, run(trx, "SELECT 1", &err));
-    assert_int_equal(HY_OK, hy_source_execute_raw(source, "INSERT 2", NULL, 0, NULL, NULL, &err)); /* no ticket held */
+    assert_int_equal(
+        HY_OK, hy_source_execute_raw(source, "INSERT 2", NULL, 0, NULL, NULL, &err)); /* no ticket held */
     assert_int_equal(HY_OK, commit(trx, &err));
     assert_sent("BEGIN; SELECT 1; INSERT 2; COMMIT");
     hy_transaction_free(trx);
@@ -642,7 +650,8 @@ static void a_raw_begin_keeps_the_ticket(void **state)
     hy_run_options options = {.lease = lease};
     assert_int_equal(HY_OK, hy_source_execute_raw(source, "BEGIN IMMEDIATE", NULL, 0, &options, NULL, &err));
     assert_true(lease->has_ticket);
-    assert_fails(HY_EPOOL_SELF_DEADLOCK, err, hy_source_execute_raw(source, "INSERT 1", NULL, 0, NULL, NULL, &err));
+    assert_fails(HY_EPOOL_SELF_DEADLOCK, err,
+                 hy_source_execute_raw(source, "INSERT 1", NULL, 0, NULL, NULL, &err));
     assert_int_equal(HY_OK, hy_source_execute_raw(source, "COMMIT", NULL, 0, &options, NULL, &err));
     assert_false(lease->has_ticket);
     assert_int_equal(HY_OK, hy_source_execute_raw(source, "INSERT 1", NULL, 0, NULL, NULL, &err));
