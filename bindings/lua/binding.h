@@ -46,8 +46,7 @@ enum { HYL_PLAN_SLOTS = 256, HYL_PREFIXES = 8 };
 /* What one Lua state keeps: one compiler, the row plans, the paths that are our own. */
 typedef struct hyl_state {
     hy_compiler *compiler;
-    hyl_plan *plans[HYL_PLAN_SLOTS]; /* direct-mapped by text hash; Lua half in user value 1 */
-    hyl_plan *pending;               /* being made: freed with the state if Lua raises */
+    const hyl_plan *plans[HYL_PLAN_SLOTS]; /* direct-mapped by text hash; user value 1 holds them */
     char *prefixes[HYL_PREFIXES];
     int n_prefixes;
     uint64_t event_id;
@@ -56,7 +55,7 @@ typedef struct hyl_state {
 /** The state's userdata block; made by hyl_state_open. */
 hyl_state *hyl_state_get(lua_State *L);
 void hyl_state_open(lua_State *L);
-/** Push the table with the Lua halves of the plans. */
+/** Push the table that holds the plans. */
 void hyl_push_state_value(lua_State *L);
 /** Make the metatable of a type: methods (may be NULL) become __index. */
 void hyl_type_new(lua_State *L, hyl_type type, const char *name, const luaL_Reg *methods,
@@ -132,7 +131,8 @@ void hyl_ids_open(lua_State *L);
 /* How a column's values appear in Lua. */
 typedef enum hyl_as { HYL_AS_DEFAULT, HYL_AS_STRING, HYL_AS_EPOCH, HYL_AS_TABLE, HYL_AS_NUMBER } hyl_as;
 
-/* User values: 1 class, 2 template of record metatables. */
+/* User values: 1 class, 2 template of record metatables, 3 a spare query (see run.c) or nil. */
+enum { HYL_MODEL_SPARE = 3, HYL_MODEL_VALUES = 3 };
 typedef struct hyl_model {
     hy_model *model;
     uint8_t as[]; /* hyl_as per column */
@@ -188,35 +188,39 @@ void hyl_query_open(lua_State *L);
 
 /* ---- plan.c -------------------------------------------------------------------------------- */
 
-typedef hy_status (*hyl_pusher)(lua_State *L, const hy_value *value, const hy_column *column, hy_error *err);
+typedef struct hyl_plan_column hyl_plan_column;
+typedef hy_status (*hyl_pusher)(lua_State *L, const hy_value *value, const hyl_plan_column *column,
+                                hy_error *err);
 
-/* How the rows of one statement become tables. The key strings and the metatable are in the
-   state's user value table, at `slot`. */
-struct hyl_plan {
-    uint64_t hash, model_version;
-    char *text;
-    size_t text_size;
-    int slot;
-    int n;
-    struct {
-        hyl_pusher push;
-        const hy_column *column;
-    } columns[];
+struct hyl_plan_column {
+    hyl_pusher push;
+    const char *name;
+    hy_kind kind;
+    int scale; /* of a decimal column, -1: not known */
 };
 
-/** Find or make the plan; model_index 0: plain tables. Pushes nothing. */
-const hyl_plan *hyl_plan_get(lua_State *L, const hy_sql *sql, const hy_result_column *columns, size_t n,
-                             int model_index);
-/** Push the metatable (or nil) and then the n keys. */
-void hyl_plan_push_keys(lua_State *L, const hyl_plan *plan);
+/* How the rows of one statement become tables: a userdata whose user value has the key strings
+   and the metatable. */
+struct hyl_plan {
+    uint64_t hash, model_version;
+    const char *text;
+    size_t text_size;
+    int n;
+    hyl_plan_column columns[];
+};
+
+/** Find or make the plan and push it; model_index 0: plain tables. */
+const hyl_plan *hyl_plan_push(lua_State *L, const hy_sql *sql, const hy_result_column *columns, size_t n,
+                              int model_index);
+/** Push the metatable (or nil) and then the n keys of the plan at index `at`. */
+void hyl_plan_push_keys(lua_State *L, int at);
 /** Push one row as a table; `base` is the index of the metatable, the keys follow it. */
 hy_status hyl_plan_push_row(lua_State *L, const hyl_plan *plan, const hy_value *row, int base, int extra,
                             hy_error *err);
-/** The same where only one row is wanted: no keys need to be pushed before. */
-hy_status hyl_plan_push_only_row(lua_State *L, const hyl_plan *plan, const hy_value *row, int extra, hy_error *err);
+/** The same where only one row is wanted, by the plan at `at`: no keys need to be pushed before. */
+hy_status hyl_plan_push_only_row(lua_State *L, int at, const hy_value *row, int extra, hy_error *err);
 /** Push one value as the plan's first column. NULL as core.null. */
 hy_status hyl_plan_push_first(lua_State *L, const hyl_plan *plan, const hy_value *row, hy_error *err);
-void hyl_plan_free(hyl_plan *plan);
 
 /* ---- source.c, events.c, run.c, transaction.c ------------------------------------------------- */
 

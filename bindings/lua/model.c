@@ -238,7 +238,7 @@ static int core_model(lua_State *L)
     if (name == NULL || table == NULL || !lua_istable(L, 2))
         return hyl_fail(L, HY_EINVALID_MODEL, "a model needs a name, a table and columns");
     size_t n = lua_rawlen(L, 2);
-    hyl_model *m = hyl_new(L, HYL_MODEL, sizeof *m + n, 2);
+    hyl_model *m = hyl_new(L, HYL_MODEL, sizeof *m + n, HYL_MODEL_VALUES);
     m->model = hy_model_new(name, schema, table, check_naming(L, naming != NULL ? naming : "snake"));
     if (m->model == NULL)
         return hyl_fail(L, HY_EOUT_OF_MEMORY, "out of memory");

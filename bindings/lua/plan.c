@@ -3,9 +3,10 @@
  *
  * Everything that can be decided once is decided once per statement: which function pushes
  * each column, the key strings, the metatable. A row is then one table of the right size,
- * n raw sets and one metatable. Plans are kept per Lua state in a direct-mapped table by
- * (statement text, model version); the Lua half of plan i (keys and metatable) is entry i
- * of the state's user value.
+ * n raw sets and one metatable. A plan is a userdata whose user value is its Lua half (keys and
+ * metatable); it points to nothing of a model's, and a run that uses it has it on its stack, so
+ * that neither a model nor another statement can take it away. The state keeps them in a
+ * direct-mapped table by (statement text, model version).
  */
 #include "binding.h"
 
@@ -15,7 +16,7 @@
 
 /* ---- one value ------------------------------------------------------------------------------ */
 
-static hy_status push_any(lua_State *L, const hy_value *v, const hy_column *column, hy_error *err)
+static hy_status push_any(lua_State *L, const hy_value *v, const hyl_plan_column *column, hy_error *err)
 {
     (void)column;
     if (v->type == HY_JSON)
@@ -34,17 +35,15 @@ static hy_status push_decoded(lua_State *L, hy_kind kind, const hy_value *v, hy_
     return status == HY_OK ? push_any(L, &decoded, NULL, err) : status;
 }
 
-#define KIND_OF(column, otherwise) ((column) != NULL ? (column)->kind : (otherwise))
-
-static hy_status push_int(lua_State *L, const hy_value *v, const hy_column *column, hy_error *err)
+static hy_status push_int(lua_State *L, const hy_value *v, const hyl_plan_column *column, hy_error *err)
 {
     if (v->type != HY_INT)
-        return push_decoded(L, KIND_OF(column, HY_KIND_BIGINT), v, err);
+        return push_decoded(L, column->kind, v, err);
     lua_pushinteger(L, v->as.integer);
     return HY_OK;
 }
 
-static hy_status push_bool(lua_State *L, const hy_value *v, const hy_column *column, hy_error *err)
+static hy_status push_bool(lua_State *L, const hy_value *v, const hyl_plan_column *column, hy_error *err)
 {
     (void)column;
     bool is_int = v->type == HY_INT && (v->as.integer == 0 || v->as.integer == 1);
@@ -54,7 +53,7 @@ static hy_status push_bool(lua_State *L, const hy_value *v, const hy_column *col
     return HY_OK;
 }
 
-static hy_status push_double(lua_State *L, const hy_value *v, const hy_column *column, hy_error *err)
+static hy_status push_double(lua_State *L, const hy_value *v, const hyl_plan_column *column, hy_error *err)
 {
     (void)column;
     if (v->type != HY_DOUBLE)
@@ -63,85 +62,100 @@ static hy_status push_double(lua_State *L, const hy_value *v, const hy_column *c
     return HY_OK;
 }
 
-static hy_status push_text(lua_State *L, const hy_value *v, const hy_column *column, hy_error *err)
+static hy_status push_text(lua_State *L, const hy_value *v, const hyl_plan_column *column, hy_error *err)
 {
     if (v->type != HY_TEXT)
-        return push_decoded(L, KIND_OF(column, HY_KIND_TEXT), v, err);
+        return push_decoded(L, column->kind, v, err);
     lua_pushlstring(L, v->as.text.data, v->as.text.size);
     return HY_OK;
 }
 
-static hy_status push_blob(lua_State *L, const hy_value *v, const hy_column *column, hy_error *err)
+static hy_status push_blob(lua_State *L, const hy_value *v, const hyl_plan_column *column, hy_error *err)
 {
     if (v->type != HY_BLOB)
-        return push_decoded(L, KIND_OF(column, HY_KIND_BINARY), v, err);
+        return push_decoded(L, column->kind, v, err);
     lua_pushlstring(L, v->as.text.data, v->as.text.size);
     return HY_OK;
 }
 
-static hy_status push_json(lua_State *L, const hy_value *v, const hy_column *column, hy_error *err)
+static hy_status push_json(lua_State *L, const hy_value *v, const hyl_plan_column *column, hy_error *err)
 {
     if (v->type != HY_TEXT && v->type != HY_JSON)
-        return push_decoded(L, KIND_OF(column, HY_KIND_JSON), v, err);
+        return push_decoded(L, column->kind, v, err);
     return hyl_json_decode(L, v->as.text.data, v->as.text.size, err) ? HY_OK : err->status;
 }
 
-/* Canonical "YYYY-MM-DD HH:MM:SS[.ffffff]" or "YYYY-MM-DD" needs no decoding. */
-static bool is_canonical(const char *text, size_t size, const char *pattern)
+/* Two digits whose number is at most `high`. */
+static bool is_pair(const char *text, unsigned high)
 {
-    for (size_t i = 0; i < size; i++) {
-        bool digit = (unsigned)(text[i] - '0') <= 9;
-        if (pattern[i] == 'd' ? !digit : text[i] != pattern[i])
-            return false;
-    }
-    return true;
+    unsigned tens = (unsigned)(text[0] - '0'), ones = (unsigned)(text[1] - '0');
+    return tens <= 9 && ones <= 9 && tens * 10 + ones <= high;
 }
 
-static hy_status push_timestamp(lua_State *L, const hy_value *v, const hy_column *column, hy_error *err)
+/*
+ * "YYYY-MM-DD HH:MM:SS" or the same with six digits of a second that are not all zero: the text
+ * that decoding and formatting would give again. What depends on the calendar is asked of the
+ * core.
+ */
+static bool is_canonical(const char *text, size_t size)
 {
-    const char *text = v->as.text.data;
-    size_t size = v->as.text.size;
-    bool whole = v->type == HY_TEXT && (size == 19 || (size == 26 && memcmp(text + 19, ".000000", 7) != 0));
+    bool fraction = size == 26;
     int64_t micros;
-    if (!whole || !is_canonical(text, size, "dddd-dd-dd dd:dd:dd.dddddd") ||
-        !hy_timestamp_parse(text, size, &micros))
-        return push_decoded(L, KIND_OF(column, HY_KIND_TIMESTAMP), v, err);
-    lua_pushlstring(L, text, size);
+    if (size != 19 && !fraction)
+        return false;
+    if (text[4] != '-' || text[7] != '-' || text[10] != ' ' || text[13] != ':' || text[16] != ':')
+        return false;
+    if (!is_pair(text, 99) || !is_pair(text + 2, 99) || !is_pair(text + 5, 12) || !is_pair(text + 8, 31) ||
+        !is_pair(text + 11, 23) || !is_pair(text + 14, 59) || !is_pair(text + 17, 59))
+        return false;
+    if (fraction && (text[19] != '.' || !is_pair(text + 20, 99) || !is_pair(text + 22, 99) ||
+                     !is_pair(text + 24, 99) || memcmp(text + 20, "000000", 6) == 0))
+        return false;
+    bool plain = memcmp(text, "0000", 4) != 0 && memcmp(text + 5, "00", 2) != 0 &&
+                 memcmp(text + 8, "00", 2) != 0 && memcmp(text + 8, "28", 2) <= 0;
+    return plain || hy_timestamp_parse(text, size, &micros);
+}
+
+static hy_status push_timestamp(lua_State *L, const hy_value *v, const hyl_plan_column *column, hy_error *err)
+{
+    if (v->type != HY_TEXT || !is_canonical(v->as.text.data, v->as.text.size))
+        return push_decoded(L, column->kind, v, err);
+    lua_pushlstring(L, v->as.text.data, v->as.text.size);
     return HY_OK;
 }
 
-static hy_status push_date(lua_State *L, const hy_value *v, const hy_column *column, hy_error *err)
+static hy_status push_date(lua_State *L, const hy_value *v, const hyl_plan_column *column, hy_error *err)
 {
     (void)column;
     return push_decoded(L, HY_KIND_DATE, v, err);
 }
 
-static hy_status push_time(lua_State *L, const hy_value *v, const hy_column *column, hy_error *err)
+static hy_status push_time(lua_State *L, const hy_value *v, const hyl_plan_column *column, hy_error *err)
 {
     (void)column;
     return push_decoded(L, HY_KIND_TIME, v, err);
 }
 
-static hy_status push_uuid(lua_State *L, const hy_value *v, const hy_column *column, hy_error *err)
+static hy_status push_uuid(lua_State *L, const hy_value *v, const hyl_plan_column *column, hy_error *err)
 {
     (void)column;
     return push_decoded(L, HY_KIND_UUID, v, err);
 }
 
 /* The decimal of a value, with the column's scale where that only adds zeros. */
-static hy_status read_decimal(const hy_value *v, const hy_column *column, hy_decimal *out, hy_error *err)
+static hy_status read_decimal(const hy_value *v, const hyl_plan_column *column, hy_decimal *out, hy_error *err)
 {
     char scratch[HY_VALUE_SCRATCH_SIZE];
     hy_value decoded;
     hy_status status = hy_value_decode(HY_KIND_DECIMAL, v, scratch, &decoded, err);
     if (status == HY_OK)
         status = hy_decimal_parse(decoded.as.text.data, decoded.as.text.size, out, err);
-    if (status == HY_OK && column != NULL && column->scale > out->scale)
+    if (status == HY_OK && column->scale > out->scale)
         status = hy_decimal_round(out, column->scale, HY_ROUND_HALF_EVEN, out, err);
     return status;
 }
 
-static hy_status push_decimal(lua_State *L, const hy_value *v, const hy_column *column, hy_error *err)
+static hy_status push_decimal(lua_State *L, const hy_value *v, const hyl_plan_column *column, hy_error *err)
 {
     hy_decimal d;
     hy_status status = read_decimal(v, column, &d, err);
@@ -152,7 +166,7 @@ static hy_status push_decimal(lua_State *L, const hy_value *v, const hy_column *
 
 /* ---- `as` ---------------------------------------------------------------------------------------- */
 
-static hy_status push_decimal_text(lua_State *L, const hy_value *v, const hy_column *column, hy_error *err)
+static hy_status push_decimal_text(lua_State *L, const hy_value *v, const hyl_plan_column *column, hy_error *err)
 {
     hy_decimal d;
     char text[HY_DECIMAL_TEXT_SIZE];
@@ -162,7 +176,7 @@ static hy_status push_decimal_text(lua_State *L, const hy_value *v, const hy_col
     return status;
 }
 
-static hy_status push_decimal_number(lua_State *L, const hy_value *v, const hy_column *column, hy_error *err)
+static hy_status push_decimal_number(lua_State *L, const hy_value *v, const hyl_plan_column *column, hy_error *err)
 {
     hy_decimal d;
     hy_status status = read_decimal(v, column, &d, err);
@@ -171,7 +185,7 @@ static hy_status push_decimal_number(lua_State *L, const hy_value *v, const hy_c
     return status;
 }
 
-static hy_status read_moment(const hy_value *v, const hy_column *column, hy_value *out, hy_error *err)
+static hy_status read_moment(const hy_value *v, const hyl_plan_column *column, hy_value *out, hy_error *err)
 {
     char scratch[HY_VALUE_SCRATCH_SIZE];
     hy_status status = hy_value_decode(column->kind, v, scratch, out, err);
@@ -183,7 +197,7 @@ static hy_status read_moment(const hy_value *v, const hy_column *column, hy_valu
 }
 
 /* Seconds since 1970: an integer, or a float when there are microseconds. */
-static hy_status push_epoch(lua_State *L, const hy_value *v, const hy_column *column, hy_error *err)
+static hy_status push_epoch(lua_State *L, const hy_value *v, const hyl_plan_column *column, hy_error *err)
 {
     hy_value moment;
     hy_status status = read_moment(v, column, &moment, err);
@@ -203,7 +217,7 @@ static void set_field(lua_State *L, const char *name, int value)
 }
 
 /* As os.date("!*t") names them, and usec. */
-static hy_status push_date_table(lua_State *L, const hy_value *v, const hy_column *column, hy_error *err)
+static hy_status push_date_table(lua_State *L, const hy_value *v, const hyl_plan_column *column, hy_error *err)
 {
     hy_value moment;
     hy_status status = read_moment(v, column, &moment, err);
@@ -273,37 +287,59 @@ static hyl_pusher choose(hy_kind kind, hyl_as as)
 
 /* ---- plans ------------------------------------------------------------------------------------------ */
 
-void hyl_plan_free(hyl_plan *plan)
+/* The decimal places to fill up to; -1: none. */
+static int scale_of(const hy_result_column *column)
 {
-    if (plan != NULL)
-        hy_free(plan->text);
-    hy_free(plan);
+    return column->column != NULL ? column->column->scale : -1;
 }
 
-static hyl_plan *make(const hy_sql *sql, const hy_result_column *columns, size_t n, const hyl_model *m)
+/* Does this plan read these rows? Equal text is not enough: a table may have changed, a joined
+   model may have been defined anew. */
+static bool fits(const hyl_plan *plan, const hy_sql *sql, const hy_result_column *columns, size_t n,
+                 uint64_t version)
 {
-    hyl_plan *plan = hy_alloc_zero(sizeof *plan + n * sizeof plan->columns[0]);
-    if (plan == NULL)
-        return NULL;
-    plan->text = hy_alloc(sql->size + 1);
-    if (plan->text == NULL) {
-        hy_free(plan);
-        return NULL;
-    }
-    memcpy(plan->text, sql->text, sql->size);
-    plan->text_size = sql->size;
-    plan->hash = sql->hash;
-    plan->model_version = m != NULL ? hy_model_version(m->model) : 0;
-    plan->n = (int)n;
+    if (plan == NULL || plan->hash != sql->hash || plan->model_version != version ||
+        plan->text_size != sql->size || plan->n != (int)n || memcmp(plan->text, sql->text, sql->size) != 0)
+        return false;
     for (size_t i = 0; i < n; i++) {
-        plan->columns[i].push = choose(columns[i].kind, hyl_model_as(m, columns[i].column));
-        plan->columns[i].column = columns[i].column;
+        const hyl_plan_column *known = &plan->columns[i];
+        if (known->kind != columns[i].kind || known->scale != scale_of(&columns[i]) ||
+            strcmp(known->name, columns[i].name) != 0)
+            return false;
+    }
+    return true;
+}
+
+/* Push a plan: one block, the text and the names behind the columns. */
+static hyl_plan *push_plan(lua_State *L, const hy_sql *sql, const hy_result_column *columns, size_t n,
+                           const hyl_model *m)
+{
+    size_t size = sizeof(hyl_plan) + n * sizeof(hyl_plan_column) + sql->size;
+    for (size_t i = 0; i < n; i++)
+        size += strlen(columns[i].name) + 1;
+    hyl_plan *plan = lua_newuserdatauv(L, size, 1);
+    char *at = (char *)&plan->columns[n];
+    *plan = (hyl_plan){.hash = sql->hash,
+                       .model_version = m != NULL ? hy_model_version(m->model) : 0,
+                       .text = memcpy(at, sql->text, sql->size),
+                       .text_size = sql->size,
+                       .n = (int)n};
+    at += sql->size;
+    for (size_t i = 0; i < n; i++) {
+        size_t name_size = strlen(columns[i].name) + 1;
+        plan->columns[i] = (hyl_plan_column){
+            .push = choose(columns[i].kind, hyl_model_as(m, columns[i].column)),
+            .name = memcpy(at, columns[i].name, name_size),
+            .kind = columns[i].kind,
+            .scale = scale_of(&columns[i]),
+        };
+        at += name_size;
     }
     return plan;
 }
 
 /* Push a record metatable: the model's template plus the set of selected columns. */
-static void push_meta(lua_State *L, int model_index, const hy_result_column *columns, size_t n)
+static void push_meta(lua_State *L, int model_index, const hyl_plan *plan)
 {
     lua_newtable(L);
     int meta = lua_gettop(L);
@@ -315,79 +351,65 @@ static void push_meta(lua_State *L, int model_index, const hy_result_column *col
             lua_rawset(L, meta);
         }
     lua_settop(L, meta);
-    lua_createtable(L, 0, (int)n);
-    for (size_t i = 0; i < n; i++) {
+    lua_createtable(L, 0, plan->n);
+    for (int i = 0; i < plan->n; i++) {
         lua_pushboolean(L, 1);
-        lua_setfield(L, -2, columns[i].name);
+        lua_setfield(L, -2, plan->columns[i].name);
     }
     lua_setfield(L, meta, "columns");
 }
 
-/* Store { [0] = metatable or false, key1, ... } as the Lua half of `slot`. */
-static void store_keys(lua_State *L, int slot, const hy_result_column *columns, size_t n, int model_index)
+/* Push { [0] = metatable or false, key1, ... }. */
+static void push_new_half(lua_State *L, const hyl_plan *plan, int model_index)
 {
-    luaL_checkstack(L, 12, NULL);
-    int top = lua_gettop(L);
-    lua_createtable(L, (int)n, 1);
-    for (size_t i = 0; i < n; i++) {
-        lua_pushstring(L, columns[i].name);
-        lua_rawseti(L, top + 1, (lua_Integer)i + 1);
+    lua_createtable(L, plan->n, 1);
+    for (int i = 0; i < plan->n; i++) {
+        lua_pushstring(L, plan->columns[i].name);
+        lua_rawseti(L, -2, i + 1);
     }
     if (model_index != 0)
-        push_meta(L, model_index, columns, n);
+        push_meta(L, model_index, plan);
     else
         lua_pushboolean(L, 0);
-    lua_rawseti(L, top + 1, 0);
-    hyl_push_state_value(L);
-    lua_pushvalue(L, top + 1);
-    lua_rawseti(L, -2, slot + 1);
-    lua_settop(L, top);
+    lua_rawseti(L, -2, 0);
 }
 
-const hyl_plan *hyl_plan_get(lua_State *L, const hy_sql *sql, const hy_result_column *columns, size_t n,
-                             int model_index)
+const hyl_plan *hyl_plan_push(lua_State *L, const hy_sql *sql, const hy_result_column *columns, size_t n,
+                              int model_index)
 {
     const hyl_model *m = model_index != 0 ? lua_touserdata(L, model_index) : NULL;
     uint64_t version = m != NULL ? hy_model_version(m->model) : 0;
     hyl_state *state = hyl_state_get(L);
     int slot = (int)((sql->hash ^ (version * UINT64_C(0x9E3779B97F4A7C15)) >> 32) % HYL_PLAN_SLOTS);
-    hyl_plan *plan = state->plans[slot];
-    if (plan != NULL && plan->hash == sql->hash && plan->model_version == version &&
-        plan->text_size == sql->size && (size_t)plan->n == n && memcmp(plan->text, sql->text, sql->size) == 0)
-        return plan;
-
-    plan = make(sql, columns, n, m);
-    if (plan == NULL)
-        return NULL;
-    plan->slot = slot;
-    hyl_plan_free(state->pending);
-    hyl_plan_free(state->plans[slot]); /* first the C half: if Lua raises below, the slot is empty */
-    state->plans[slot] = NULL;
-    state->pending = plan;
-    store_keys(L, slot, columns, n, model_index);
-    state->pending = NULL;
+    luaL_checkstack(L, 12, NULL);
+    hyl_push_state_value(L);
+    int plans = lua_gettop(L);
+    if (fits(state->plans[slot], sql, columns, n, version)) {
+        lua_rawgeti(L, plans, slot + 1);
+        lua_remove(L, plans);
+        return state->plans[slot];
+    }
+    const hyl_plan *plan = push_plan(L, sql, columns, n, m);
+    push_new_half(L, plan, model_index);
+    lua_setiuservalue(L, plans + 1, 1);
+    lua_pushvalue(L, plans + 1);
+    lua_rawseti(L, plans, slot + 1);
     state->plans[slot] = plan;
+    lua_remove(L, plans);
     return plan;
 }
 
-/* Push the plan's Lua half: { [0] = metatable or false, key1, ... } */
-static void push_half(lua_State *L, const hyl_plan *plan)
+void hyl_plan_push_keys(lua_State *L, int at)
 {
-    hyl_push_state_value(L);
-    lua_rawgeti(L, -1, plan->slot + 1);
-    lua_replace(L, -2);
-}
-
-void hyl_plan_push_keys(lua_State *L, const hyl_plan *plan)
-{
-    luaL_checkstack(L, plan->n + 8, "too many columns");
-    push_half(L, plan);
+    int n = ((const hyl_plan *)lua_touserdata(L, at))->n;
+    luaL_checkstack(L, n + 8, "too many columns");
+    lua_getiuservalue(L, at, 1);
     int keys = lua_gettop(L);
     if (lua_rawgeti(L, keys, 0) != LUA_TTABLE) {
         lua_pop(L, 1);
         lua_pushnil(L);
     }
-    for (int i = 1; i <= plan->n; i++)
+    for (int i = 1; i <= n; i++)
         lua_rawgeti(L, keys, i);
     lua_remove(L, keys);
 }
@@ -401,7 +423,7 @@ hy_status hyl_plan_push_row(lua_State *L, const hyl_plan *plan, const hy_value *
         if (row[i].type == HY_NULL)
             continue;
         lua_pushvalue(L, base + 1 + i);
-        hy_status status = plan->columns[i].push(L, &row[i], plan->columns[i].column, err);
+        hy_status status = plan->columns[i].push(L, &row[i], &plan->columns[i], err);
         if (status != HY_OK)
             return status;
         lua_rawset(L, -3);
@@ -413,15 +435,16 @@ hy_status hyl_plan_push_row(lua_State *L, const hyl_plan *plan, const hy_value *
     return HY_OK;
 }
 
-hy_status hyl_plan_push_only_row(lua_State *L, const hyl_plan *plan, const hy_value *row, int extra, hy_error *err)
+hy_status hyl_plan_push_only_row(lua_State *L, int at, const hy_value *row, int extra, hy_error *err)
 {
-    push_half(L, plan);
+    const hyl_plan *plan = lua_touserdata(L, at);
+    lua_getiuservalue(L, at, 1);
     lua_createtable(L, 0, plan->n + extra);
     for (int i = 0; i < plan->n; i++) {
         if (row[i].type == HY_NULL)
             continue;
         lua_rawgeti(L, -2, i + 1);
-        hy_status status = plan->columns[i].push(L, &row[i], plan->columns[i].column, err);
+        hy_status status = plan->columns[i].push(L, &row[i], &plan->columns[i], err);
         if (status != HY_OK)
             return status;
         lua_rawset(L, -3);
@@ -439,5 +462,5 @@ hy_status hyl_plan_push_first(lua_State *L, const hyl_plan *plan, const hy_value
         hyl_push_null(L);
         return HY_OK;
     }
-    return plan->columns[0].push(L, &row[0], plan->columns[0].column, err);
+    return plan->columns[0].push(L, &row[0], &plan->columns[0], err);
 }

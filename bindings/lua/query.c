@@ -27,9 +27,12 @@ hy_query *hyl_new_query(lua_State *L, int model_index)
     return q;
 }
 
+/* Most queries fit their userdata: their memory, long cold, is not touched again. */
 static int query_gc(lua_State *L)
 {
-    hy_query_clear(lua_touserdata(L, 1));
+    hy_query *q = lua_touserdata(L, 1);
+    if (hy_query_uses_heap(q))
+        hy_query_clear(q);
     return 0;
 }
 
@@ -368,7 +371,7 @@ int hyl_check_word(lua_State *L, int index, const char *what, const char *const 
     if (lua_type(L, index) == LUA_TSTRING) {
         char lower[16] = "";
         const char *word = lua_tostring(L, index);
-        for (size_t i = 0; word[i] != '\0' && i < sizeof lower - 1; i++)
+        for (size_t i = 0; i < sizeof lower - 1 && word[i] != '\0'; i++)
             lower[i] = word[i] >= 'A' && word[i] <= 'Z' ? (char)(word[i] + 32) : word[i];
         for (int i = 0; words[i] != NULL; i++)
             if (strcmp(lower, words[i]) == 0 && strlen(word) == strlen(words[i]))

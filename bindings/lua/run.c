@@ -121,6 +121,7 @@ static void give_cursor(lua_State *L, int source, int index)
 typedef struct run_state {
     hyl_run run;
     hy_cursor *cursor;
+    const hy_query *query;
     int at;    /* index of the cursor userdata */
     int model; /* index of the model userdata, 0: none */
     result_mode mode;
@@ -151,7 +152,8 @@ typedef hy_status (*starter)(lua_State *L, run_state *r, hy_source *source, hy_e
 
 static hy_status start_query(lua_State *L, run_state *r, hy_source *source, hy_error *err)
 {
-    return hy_cursor_start(r->cursor, source, lua_touserdata(L, 2), &r->run.options, err);
+    (void)L;
+    return hy_cursor_start(r->cursor, source, r->query, &r->run.options, err);
 }
 
 /* Start and run up to the first row. */
@@ -183,10 +185,10 @@ static hy_status next_row(lua_State *L, run_state *r, const hy_value **row, hy_e
     return status;
 }
 
-/* Rows as tables into the list at `list`; MODE_ONE stops after the first. */
+/* Rows as tables into the list at `list`, which stands on the plan. */
 static hy_status read_rows(lua_State *L, run_state *r, const hyl_plan *plan, int list, hy_error *err)
 {
-    hyl_plan_push_keys(L, plan);
+    hyl_plan_push_keys(L, list - 1);
     int base = list + 1, top = lua_gettop(L);
     lua_Integer n = 0;
     for (;;) {
@@ -237,7 +239,7 @@ static hy_status leave(lua_State *L, run_state *r, hy_error *err)
     return HY_DONE;
 }
 
-/* The first row as one table (or value) on top of the stack, or nil; then the rest. */
+/* The first row as one table (or value) on top of the plan, or nil; then the rest. */
 static hy_status read_one(lua_State *L, run_state *r, const hyl_plan *plan, hy_error *err)
 {
     int result = lua_gettop(L) + 1;
@@ -255,7 +257,7 @@ static hy_status read_one(lua_State *L, run_state *r, const hyl_plan *plan, hy_e
         status = plan->n == 0 || row[0].type == HY_NULL ? (lua_pushnil(L), HY_OK)
                                                         : hyl_plan_push_first(L, plan, row, err);
     } else {
-        status = hyl_plan_push_only_row(L, plan, row, r->run.extra, err);
+        status = hyl_plan_push_only_row(L, result - 1, row, r->run.extra, err);
         if (status == HY_OK)
             lua_replace(L, result);
         lua_settop(L, result);
@@ -277,14 +279,15 @@ static const hy_result_column *model_columns(lua_State *L, run_state *r, size_t 
     return columns;
 }
 
-static const hyl_plan *get_plan(lua_State *L, run_state *r)
+/* Push the plan of the rows that are coming. */
+static const hyl_plan *push_plan(lua_State *L, run_state *r)
 {
     const hy_sql *sql = hy_cursor_sql(r->cursor);
     size_t n = hy_cursor_n_columns(r->cursor);
     if (r->model == 0 || sql->kind != HY_STATEMENT_RAW)
-        return hyl_plan_get(L, sql, hy_cursor_columns(r->cursor), n, r->model);
-    const hyl_plan *plan = hyl_plan_get(L, sql, model_columns(L, r, n), n, r->model);
-    lua_pop(L, 1);
+        return hyl_plan_push(L, sql, hy_cursor_columns(r->cursor), n, r->model);
+    const hyl_plan *plan = hyl_plan_push(L, sql, model_columns(L, r, n), n, r->model);
+    lua_remove(L, -2);
     return plan;
 }
 
@@ -299,13 +302,8 @@ static int run(lua_State *L, run_state *r, starter start)
 
     hy_status status;
     const hyl_plan *plan = NULL;
-    if (r->mode != MODE_EXECUTE) {
-        plan = get_plan(L, r);
-        if (plan == NULL) {
-            hy_fail_oom(err);
-            return fail_run(L, r, err);
-        }
-    }
+    if (r->mode != MODE_EXECUTE)
+        plan = push_plan(L, r);
     switch (r->mode) {
     case MODE_EXECUTE:
         status = drain(L, r, err);
@@ -313,7 +311,7 @@ static int run(lua_State *L, run_state *r, starter start)
     case MODE_LIST:
     case MODE_PLUCK:
         lua_newtable(L);
-        status = (r->mode == MODE_LIST ? read_rows : read_values)(L, r, plan, r->at + 1, err);
+        status = (r->mode == MODE_LIST ? read_rows : read_values)(L, r, plan, r->at + 2, err);
         break;
     default:
         status = read_one(L, r, plan, err);
@@ -321,7 +319,7 @@ static int run(lua_State *L, run_state *r, starter start)
     }
     if (status != HY_DONE)
         return fail_run(L, r, err);
-    lua_settop(L, r->mode == MODE_EXECUTE ? r->at : r->at + 1);
+    lua_settop(L, r->mode == MODE_EXECUTE ? r->at : r->at + 2);
     hyl_events_deliver(L, 1, hy_cursor_sql(r->cursor));
     if (r->mode == MODE_EXECUTE) {
         lua_pushinteger(L, hy_cursor_affected(r->cursor));
@@ -342,7 +340,7 @@ static int run_query(lua_State *L, result_mode mode)
     run_state r = {.mode = mode};
     lua_settop(L, 3);
     hyl_check_source(L, 1);
-    hyl_check_query(L, 2);
+    r.query = hyl_check_query(L, 2);
     run_options(L, 1, 3, &r.run);
     if (mode == MODE_ONE || mode == MODE_SCALAR)
         r.run.options.limit = 1;
@@ -370,6 +368,56 @@ static int core_scalar(lua_State *L)
 static int core_execute(lua_State *L)
 {
     return run_query(L, MODE_EXECUTE);
+}
+
+/* ---- by key -----------------------------------------------------------------------------
+ */
+
+/* Push the model's spare query, or a new one; it is the caller's. */
+static hy_query *take_spare(lua_State *L, int model)
+{
+    if (lua_getiuservalue(L, model, HYL_MODEL_SPARE) != LUA_TUSERDATA) {
+        lua_pop(L, 1);
+        return hyl_new_query(L, model);
+    }
+    lua_pushnil(L);
+    lua_setiuservalue(L, model, HYL_MODEL_SPARE);
+    return lua_touserdata(L, -1);
+}
+
+static void give_spare(lua_State *L, int model, int query)
+{
+    hy_query_clear(lua_touserdata(L, query));
+    lua_pushvalue(L, query);
+    lua_setiuservalue(L, model, HYL_MODEL_SPARE);
+}
+
+/*
+ * core.fetchByKey(source, model, value) -> record or nil. The commonest call of all: as
+ * fetchOne of a query WHERE key = value, but that query is not made each time.
+ */
+static int core_fetch_by_key(lua_State *L)
+{
+    enum { SOURCE = 1, MODEL, VALUE, QUERY };
+    run_state r = {.mode = MODE_ONE, .model = MODEL};
+    lua_settop(L, VALUE);
+    hyl_check_source(L, SOURCE);
+    const hyl_model *m = hyl_check_model(L, MODEL);
+    if (hy_model_n_keys(m->model) != 1)
+        return hyl_fail(L, HY_EINVALID_ARGUMENT, "the key of %s is not one column", hy_model_name(m->model));
+    run_options(L, SOURCE, VALUE + 1, &r.run);
+    r.run.options.limit = 1;
+
+    hy_query *q = take_spare(L, MODEL);
+    const char *key = hy_model_key(m->model, 0)->property;
+    hy_expr *column = hyl_column_named(q, key);
+    hy_expr *value = hyl_to_expr(L, q, VALUE, column, NULL, key);
+    hy_query_predicate(q, HY_SLOT_WHERE, HY_AND, false, hy_expr_compare(q, HY_OP_EQ, column, value));
+    hyl_query_check(L, q);
+    r.query = q;
+    int n = run(L, &r, start_query);
+    give_spare(L, MODEL, QUERY);
+    return n;
 }
 
 /* ---- raw SQL
@@ -497,7 +545,7 @@ void hyl_run_open(lua_State *L)
 {
     static const luaL_Reg cursor_meta[] = {{"__gc", cursor_gc}, {NULL, NULL}};
     static const luaL_Reg functions[] = {
-        {"fetch", core_fetch},        {"fetchOne", core_fetch_one},
+        {"fetch", core_fetch},        {"fetchOne", core_fetch_one}, {"fetchByKey", core_fetch_by_key},
         {"pluck", core_pluck},        {"scalar", core_scalar},
         {"execute", core_execute},    {"rawQuery", hyl_raw_query},
         {"fetchRaw", core_fetch_raw}, {NULL, NULL},

@@ -119,12 +119,6 @@ static int state_gc(lua_State *L)
     hyl_state *state = lua_touserdata(L, 1);
     hy_compiler_free(state->compiler);
     state->compiler = NULL;
-    for (int i = 0; i < HYL_PLAN_SLOTS; i++) {
-        hyl_plan_free(state->plans[i]);
-        state->plans[i] = NULL;
-    }
-    hyl_plan_free(state->pending);
-    state->pending = NULL;
     for (int i = 0; i < state->n_prefixes; i++)
         hy_free(state->prefixes[i]);
     state->n_prefixes = 0;
@@ -138,7 +132,7 @@ void hyl_state_open(lua_State *L)
     lua_pop(L, 1);
 
     hyl_state *state = hyl_new(L, HYL_STATE, sizeof *state, 1);
-    lua_newtable(L); /* the Lua halves of plans */
+    lua_newtable(L); /* the plans */
     lua_setiuservalue(L, -2, 1);
     lua_rawsetp(L, LUA_REGISTRYINDEX, &state_key);
     state->compiler = hy_compiler_new();

@@ -29,7 +29,7 @@ typedef struct targets {
        share it, and a short string is known by its address: no look-up. */
     size_t n_order;
     struct key_place {
-        const char *key;
+        const void *key; /* lua_topointer */
         size_t position;
     } *order;
 } targets;
@@ -116,7 +116,7 @@ static void place_keys(lua_State *L, const hy_model *model, int rows, lua_Intege
     for (lua_pushnil(L); lua_next(L, top + 1); lua_pop(L, 1)) {
         lua_pushvalue(L, -2);
         lua_rawget(L, t->seen);
-        t->order[t->n_order++] = (struct key_place){lua_tostring(L, -3), (size_t)lua_tointeger(L, -1) - 1};
+        t->order[t->n_order++] = (struct key_place){lua_topointer(L, -3), (size_t)lua_tointeger(L, -1) - 1};
         lua_pop(L, 1);
     }
     lua_settop(L, top);
@@ -149,7 +149,7 @@ static void begin_insert(lua_State *L, hy_query *q, int rows, lua_Integer first,
 /* The place of the key below the top, the `i`th of its row; t->n: not one of ours. */
 static size_t place_of(lua_State *L, const targets *t, size_t i)
 {
-    if (lua_type(L, -2) == LUA_TSTRING && i < t->n_order && lua_tostring(L, -2) == t->order[i].key)
+    if (i < t->n_order && lua_topointer(L, -2) == t->order[i].key)
         return t->order[i].position;
     lua_pushvalue(L, -2);
     size_t position = lua_rawget(L, t->seen) == LUA_TNUMBER ? (size_t)lua_tointeger(L, -1) - 1 : t->n;

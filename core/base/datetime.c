@@ -250,12 +250,38 @@ bool hy_time_parse(const char *text, size_t size, int64_t *micros)
     return true;
 }
 
+static bool read_pair(const char *text, int *out)
+{
+    unsigned tens = (unsigned)(text[0] - '0'), ones = (unsigned)(text[1] - '0');
+
+    *out = (int)(tens * 10 + ones);
+    return tens <= 9 && ones <= 9;
+}
+
+/* "YYYY-MM-DD HH:MM:SS", as databases and we write it: nearly every timestamp there is. */
+static bool read_common(const char *text, hy_date_parts *parts)
+{
+    int century, year;
+
+    if (text[4] != '-' || text[7] != '-' || text[10] != ' ' || text[13] != ':' || text[16] != ':')
+        return false;
+    if (!read_pair(text, &century) || !read_pair(text + 2, &year) || !read_pair(text + 5, &parts->month) ||
+        !read_pair(text + 8, &parts->day) || !read_pair(text + 11, &parts->hour) ||
+        !read_pair(text + 14, &parts->minute) || !read_pair(text + 17, &parts->second))
+        return false;
+    parts->year = century * 100 + year;
+    return true;
+}
+
 bool hy_timestamp_parse(const char *text, size_t size, int64_t *micros)
 {
     scanner s = {text, text + size};
     hy_date_parts parts = {0};
     int64_t local, offset = 0;
 
+    if (size == 19 && read_common(text, &parts))
+        return hy_timestamp_from_parts(&parts, micros);
+    parts = (hy_date_parts){0};
     if (!read_date(&s, &parts))
         return false;
     if (!at_end(&s)) {

@@ -51,6 +51,9 @@ hy_text_fault hy_text_check(const char *text, size_t size)
             p += 8;
             continue;
         }
+        /* The rest is less than a word: look at the last eight bytes, some of them again. */
+        if (end - p < 8 && size >= 8 && is_plain_word(load_word(end - 8)))
+            return HY_TEXT_FINE;
         /* A mixed word: its plain head bytes one by one, then one longer character. */
         if (*p == 0)
             return HY_TEXT_NUL;

@@ -24,7 +24,7 @@ typedef enum operation {
     OP_ROLLBACK_TO
 } operation;
 
-enum { TEXT_SIZE = 96, MOST_TEXTS = 2 };
+enum { TEXT_SIZE = 96, MOST_TEXTS = 2, MOST_SAVEPOINTS = 1000 };
 
 struct hy_transaction {
     hy_task task;
@@ -475,6 +475,8 @@ hy_status hy_transaction_savepoint(hy_transaction *trx, size_t *depth, hy_error 
     *depth = 0;
     if (status != HY_OK)
         return status;
+    if (trx->depth >= MOST_SAVEPOINTS)
+        return hy_fail(err, HY_ELIMIT_EXCEEDED, "transactions are nested more than %d deep", MOST_SAVEPOINTS);
     if (!push_savepoint(trx))
         return hy_fail_oom(err);
     plan(trx, OP_SAVEPOINT);

@@ -228,7 +228,8 @@ struct hy_tree {
 struct hy_query {
     hy_arena arena;
     hy_tree tree;
-    hy_group *open; /* the innermost open group */
+    struct hy_held *held; /* references to the models of joins and subqueries */
+    hy_group *open;       /* the innermost open group */
     size_t open_depth;
     struct hy_guard *guard; /* the innermost open guard */
     hy_status status;

@@ -111,23 +111,32 @@ static void emit_join_item(hy_emitter *e, const hy_join *join)
 
 /* ---- what is selected ------------------------------------------------------------------- */
 
+/* Room for `n` more results; false: the emitter has failed. */
+static bool results_fit(hy_emitter *e, size_t n)
+{
+    hy_compiler *c = e->compiler;
+    size_t room = c->columns_room > 0 ? c->columns_room : 32;
+
+    while (room < c->n_columns + n)
+        room *= 2;
+    if (room == c->columns_room)
+        return true;
+    hy_result_column *columns = hy_realloc(c->columns, room * sizeof *columns);
+    if (columns == NULL) {
+        e->status = e->status == HY_OK ? hy_fail_oom(e->err) : e->status;
+        return false;
+    }
+    c->columns = columns;
+    c->columns_room = room;
+    return true;
+}
+
 static void add_result(hy_emitter *e, const char *name, hy_kind kind, const hy_column *column)
 {
     hy_compiler *c = e->compiler;
 
-    if (!e->collect)
-        return;
-    if (c->n_columns == c->columns_room) {
-        size_t room = c->columns_room > 0 ? c->columns_room * 2 : 32;
-        hy_result_column *columns = hy_realloc(c->columns, room * sizeof *columns);
-        if (columns == NULL) {
-            e->status = e->status == HY_OK ? hy_fail_oom(e->err) : e->status;
-            return;
-        }
-        c->columns = columns;
-        c->columns_room = room;
-    }
-    c->columns[c->n_columns++] = (hy_result_column){.name = name, .kind = kind, .column = column};
+    if (e->collect && results_fit(e, 1))
+        c->columns[c->n_columns++] = (hy_result_column){.name = name, .kind = kind, .column = column};
 }
 
 /* Where the driver must tell the fields, a column is called what its field shall be called. */
@@ -160,10 +169,52 @@ static void emit_model_columns(hy_emitter *e, const hy_model *model, const char 
         EMIT_FAIL(e, HY_EINVALID_ARGUMENT, "%s has no column to select", hy_model_name(model));
 }
 
+/*
+ * Nearly every statement on a model selects just its columns, so what that gave is kept, and
+ * copied the next time. A version is one model's for ever.
+ */
+static bool put_own_columns(hy_emitter *e, const hy_model *model)
+{
+    hy_compiler *c = e->compiler;
+    const hy_own_columns *own = &c->own;
+
+    if (own->version != hy_model_version(model) || own->dialect != e->dialect || !results_fit(e, own->n))
+        return false;
+    memcpy(c->columns + c->n_columns, own->results, own->n * sizeof *own->results);
+    c->n_columns += own->n;
+    hy__put(e, own->text, own->size);
+    return true;
+}
+
+/* Keep what was written from these two positions on. Without memory nothing is kept. */
+static void keep_own_columns(hy_emitter *e, const hy_model *model, size_t text_from, size_t results_from)
+{
+    hy_compiler *c = e->compiler;
+    size_t n = c->n_columns - results_from, size = e->text->size - text_from;
+    hy_result_column *results = hy_alloc(n * sizeof *results + size);
+
+    hy_free(c->own.results);
+    c->own = (hy_own_columns){.results = results};
+    if (results == NULL)
+        return;
+    char *text = (char *)(results + n);
+    memcpy(results, c->columns + results_from, n * sizeof *results);
+    memcpy(text, e->text->data + text_from, size);
+    c->own = (hy_own_columns){hy_model_version(model), e->dialect, results, n, text, size};
+}
+
 static void emit_own_columns(hy_emitter *e)
 {
     const hy_scope *scope = e->scope;
-    emit_model_columns(e, scope->tree->model, scope->qualify ? scope->base : NULL, scope->base_size);
+    const hy_model *model = scope->tree->model;
+    bool plain = e->collect && !e->name_fields && !scope->qualify;
+    size_t text_from = e->text->size, results_from = e->compiler->n_columns;
+
+    if (plain && put_own_columns(e, model))
+        return;
+    emit_model_columns(e, model, scope->qualify ? scope->base : NULL, scope->base_size);
+    if (plain && e->status == HY_OK && !e->text->failed)
+        keep_own_columns(e, model, text_from, results_from);
 }
 
 static void emit_select_star(hy_emitter *e, const hy_expr *x)
@@ -909,6 +960,8 @@ void hy__clause_insert(hy_emitter *e)
 
 static void emit_row_values(hy_emitter *e, const hy_row *row, size_t n)
 {
+    if (hy__emit_values(e, row->values, n))
+        return;
     for (size_t i = 0; i < n; i++) {
         hy__puts(e, i == 0 ? "(" : ", ");
         if (row->values[i] != NULL) {

@@ -36,6 +36,7 @@ void hy_compiler_free(hy_compiler *c)
     hy_free(c->binds);
     hy_free(c->params);
     hy_free(c->columns);
+    hy_free(c->own.results);
     hy_free(c);
 }
 

@@ -109,12 +109,46 @@ void hy__emit_bind(hy_emitter *e, const hy_bind *bind)
         add_bind(e, bind, NULL);
 }
 
+static inline hy_bind bind_of(const hy_expr *x)
+{
+    return (hy_bind){.value = ((const hy_value_expr *)x)->value,
+                     .kind = (hy_kind)x->kind,
+                     .sensitive = (x->flags & HY_FLAG_SENSITIVE) != 0};
+}
+
 static void emit_value(hy_emitter *e, const hy_expr *x)
 {
-    hy_bind bind = {.value = ((const hy_value_expr *)x)->value,
-                    .kind = (hy_kind)x->kind,
-                    .sensitive = (x->flags & HY_FLAG_SENSITIVE) != 0};
+    hy_bind bind = bind_of(x);
     hy__emit_bind(e, &bind);
+}
+
+static bool are_values(hy_expr *const *list, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (list[i] == NULL || list[i]->node != HY_NODE_VALUE)
+            return false;
+    return true;
+}
+
+bool hy__emit_values(hy_emitter *e, hy_expr *const *list, size_t n)
+{
+    hy_compiler *c = e->compiler;
+
+    if (e->inline_values || e->dialect->bind_style != HY_BIND_QUESTION || !are_values(list, n))
+        return false;
+    while (c->binds_room - c->n_binds < n)
+        if (!grow_binds(c))
+            return false;
+    for (size_t i = 0; i < n; i++, c->n_binds++) {
+        c->binds[c->n_binds] = bind_of(list[i]);
+        c->params[c->n_binds] = NULL;
+        if (i == 0)
+            PUT(e, "(?");
+        else
+            PUT(e, ", ?");
+    }
+    PUT(e, ")");
+    return true;
 }
 
 static void emit_param(hy_emitter *e, const hy_expr *x)

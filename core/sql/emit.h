@@ -16,6 +16,16 @@
 #include "sql/ast.h"
 #include "sql/dialect.h"
 
+/* The columns of one model as they were written last: one block, results first, then the text. */
+typedef struct hy_own_columns {
+    uint64_t version; /* the model's; 0: nothing is kept */
+    const hy_dialect *dialect;
+    hy_result_column *results;
+    size_t n;
+    const char *text;
+    size_t size;
+} hy_own_columns;
+
 struct hy_compiler {
     hy_buf text;
     hy_buf list; /* a long IN list while it is being written */
@@ -25,6 +35,7 @@ struct hy_compiler {
     hy_result_column *columns;
     size_t n_columns, columns_room;
     hy_arena scratch; /* texts that belong to no query */
+    hy_own_columns own;
 };
 
 /* What a name without a qualifier may be, where the walk is. */
@@ -140,6 +151,11 @@ const hy_item *hy__find_alias(const hy_tree *tree, const char *name, size_t size
 void hy__emit_expr(hy_emitter *e, const hy_expr *x);
 /** In parentheses unless it stands for itself. */
 void hy__emit_operand(hy_emitter *e, const hy_expr *x);
+/**
+ * "(?, ?)" for a row of plain values, where placeholders are all alike: a large insert spends its
+ * time here. False: nothing was written, go the ordinary way.
+ */
+bool hy__emit_values(hy_emitter *e, hy_expr *const *list, size_t n);
 /** A list with commas. */
 void hy__emit_list(hy_emitter *e, hy_expr *const *list, size_t n);
 /** A column by its database name alone, without any qualifier. */

@@ -20,6 +20,12 @@ struct hy_guard {
     size_t depth;             /* groups that were open, its own one counted */
 };
 
+/* A model that the tree names and the caller knows nothing of: the query has a reference. */
+typedef struct hy_held {
+    struct hy_held *next;
+    hy_model *model;
+} hy_held;
+
 enum { HEAP_QUERY_SIZE = 2048 };
 
 /* ---- failures --------------------------------------------------------------------------- */
@@ -139,11 +145,35 @@ hy_query *hy_query_init(void *memory, size_t size, const hy_model *model)
     return q;
 }
 
+/* Without memory the arena has failed, and with it the query. */
+static void hold(hy_query *q, const hy_model *model)
+{
+    if (model == NULL || model == q->tree.model)
+        return;
+    for (const hy_held *held = q->held; held != NULL; held = held->next)
+        if (held->model == model)
+            return;
+    hy_held *held = hy_arena_alloc(&q->arena, sizeof *held);
+    if (held == NULL)
+        return;
+    *held = (hy_held){q->held, hy_model_ref((hy_model *)model)};
+    q->held = held;
+}
+
+static void hold_all_of(hy_query *q, const hy_query *from)
+{
+    hold(q, from->tree.model);
+    for (const hy_held *held = from->held; held != NULL; held = held->next)
+        hold(q, held->model);
+}
+
 void hy_query_clear(hy_query *q)
 {
     if (q == NULL)
         return;
     const hy_model *model = q->tree.model;
+    for (const hy_held *held = q->held; held != NULL; held = held->next)
+        hy_model_unref(held->model);
     hy_arena arena = q->arena;
 
     hy_arena_clear(&arena);
@@ -164,6 +194,11 @@ void hy_query_free(hy_query *q)
     hy_free(q);
 }
 
+bool hy_query_uses_heap(const hy_query *q)
+{
+    return q->arena.blocks != NULL;
+}
+
 size_t hy_query_memory(const hy_query *q)
 {
     return sizeof *q + q->arena.total;
@@ -172,9 +207,10 @@ size_t hy_query_memory(const hy_query *q)
 hy_status hy_query_copy(hy_query *into, const hy_query *from, hy_error *err)
 {
     hy_status status = hy_query_status(from, err);
-    if (status == HY_OK && !hy__tree_copy(&into->arena, &into->tree, &from->tree))
-        status = hy_fail_oom(err);
-    return status;
+    if (status != HY_OK)
+        return status;
+    hold_all_of(into, from);
+    return hy__tree_copy(&into->arena, &into->tree, &from->tree) ? HY_OK : hy_fail_oom(err);
 }
 
 hy_tree *hy__query_adopt(hy_query *q, const hy_query *from)
@@ -189,6 +225,7 @@ hy_tree *hy__query_adopt(hy_query *q, const hy_query *from)
         hy__query_keep(q, hy_query_status(from, hy__query_error(q)));
         return NULL;
     }
+    hold_all_of(q, from);
     hy_tree *tree = hy_arena_alloc(&q->arena, sizeof *tree);
     if (tree == NULL || !hy__tree_copy(&q->arena, tree, &from->tree))
         return NULL;
@@ -447,6 +484,7 @@ void hy_query_join(hy_query *q, hy_join_kind kind, const char *table, size_t siz
     hy_join *join = join_new(q, kind);
     if (join == NULL)
         return;
+    hold(q, model);
     join->table = name;
     join->alias = alias;
     join->model = model;

@@ -132,6 +132,9 @@ local function need_rows(rows, what)
   options.need(rows, "rows", what)
   options.plain(rows, what .. ": rows")
   local count, entries = #rows, 0
+  if next(rows, count > 0 and count or nil) == nil then
+    return count -- nothing comes after the last row: the short way to see that all is a list
+  end
   for _ in next, rows do
     entries = entries + 1
   end
@@ -385,13 +388,13 @@ function inserting.insert_many(frozen, extra, rows, given)
   local ignored = hooks.ignored(given.ignoreHooks, "insertMany")
   local place = writing.place_of(definition, bound, extra, given)
   if definition.plain_insert then
-    for index = 1, count do
+    local wanted = writing.returning_list(given)
+    for index = 1, wanted == false and 0 or count do -- without records the core looks at each row
       local row = rawget(rows, index)
       if type(row) ~= "table" then
         writing.need_row(row, ("insertMany: row %d"):format(index))
       end
     end
-    local wanted = writing.returning_list(given)
     local records, affected = store_together(frozen, definition, place, rows, count, wanted)
     if wanted == false then
       return affected

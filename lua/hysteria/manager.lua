@@ -16,6 +16,8 @@ local updating = require("hysteria.updating")
 local writing = require("hysteria.writing")
 
 local manager = model.statics
+local classes = state.classes
+local new_query, fetch_by_key = core.query, core.fetchByKey
 
 local QUERY = options.names(
   "connection", "trx", "timeout", "track", "ignoreHooks", "withDeleted", "onlyDeleted", "alias"
@@ -69,8 +71,10 @@ end
 
 function manager.query(class, given)
   if given == nil then
-    local frozen = model.need(class, "query")._core or model.freeze(class)
-    local q = core.query(frozen)
+    if class == nil or classes[class] == nil then
+      model.need(class, "query")
+    end
+    local q = new_query(class._core or model.freeze(class))
     if class._trx then
       q:_extra().trx = class._trx
     end
@@ -217,14 +221,14 @@ local function key_values(definition, value, what)
   return list
 end
 
+local BARE = { number = true, string = true, boolean = true }
+
+-- The commonest call has a road of its own: no builder is made for a plain key.
 function manager.findOneByPrimaryKey(class, value, given)
-  local definition = model.need(class, "findOneByPrimaryKey")._definition
-  local key = definition.key
-  if given == nil and key and type(value) ~= "table" then
-    if value == nil then
-      core.raise("NIL_VALUE", "findOneByPrimaryKey: key is nil")
-    end
-    return manager.query(class):where(key, value):one()
+  local definition = class ~= nil and classes[class] or model.need(class, "findOneByPrimaryKey")._definition
+  if given == nil and BARE[type(value)] and definition.key and definition.plain_read and not class._trx then
+    local ds = class._source or state.default or running.no_source()
+    return fetch_by_key(ds._core or running.closed(), class._core or model.freeze(class), value)
   end
   return find_query(class, given, FIND, "findOneByPrimaryKey"):_keyIs(
     key_values(definition, value, "findOneByPrimaryKey")):one()

@@ -616,6 +616,7 @@ local function define(name, literal, file)
   definition.views = setmetatable({}, { __mode = "k" })
   local class = { _definition = definition, _source = false, _trx = false, _core = false }
   install(definition, class)
+  state.classes[class] = definition
   state.models[name] = setmetatable(class, definition.class_mt)
   return class
 end
@@ -639,7 +640,7 @@ function model.is(value)
 end
 
 function model.need(value, what)
-  if not model.is(value) then
+  if value == nil or state.classes[value] == nil then
     core.raise("INVALID_ARGUMENT", ("%s: expected a model, not %s; objects use the colon"):format(
       what, options.kind(value)))
   end
@@ -654,6 +655,7 @@ function model.bound(class, ds)
     view = setmetatable({
       _definition = definition, _source = ds._root, _trx = ds._trx, _core = false,
     }, definition.class_mt)
+    state.classes[view] = definition
     definition.views[ds] = view
     if ds ~= ds._root then
       view._core = model.freeze(model.bound(class, ds._root)) -- records outlive the transaction

@@ -8,6 +8,7 @@ local state = {
   models = {}, -- name -> class
   sources = {}, -- name -> open data source, for hysteria.connection("name")
   scopes = {}, -- every scope name of every model, so that queries know them as methods
+  classes = setmetatable({}, weak_keys), -- class, or its view on a source -> definition
   definition_of = setmetatable({}, weak_keys), -- frozen core model -> definition
   source_of = setmetatable({}, weak_keys), -- frozen core model -> the source it is bound to
 }

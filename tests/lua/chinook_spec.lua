@@ -135,7 +135,8 @@ describe("Chinook on SQLite", function()
           local want, got = plain(cell_list[place]), plain(records[index][chinook.member(column)])
           cells = cells + 1
           if want ~= got then
-            wrong[#wrong + 1] = ("%s.%s of row %d: %s, not %s"):format(name, column, index, tostring(got), tostring(want))
+            wrong[#wrong + 1] = ("%s.%s of row %d: %s, not %s"):format(name, column, index, tostring(got),
+              tostring(want))
           end
         end
       end
@@ -395,7 +396,8 @@ describe("Chinook on SQLite", function()
     local before = usa()
     local after = ds:transaction(function(trx)
       local invoice = models.Invoice:query():where("billingCountry", "USA"):orderBy("invoiceId"):one()
-      models.Invoice:query():where("invoiceId", invoice.invoiceId):update({ total = invoice.total + sql.decimal("0.01") })
+      models.Invoice:query():where("invoiceId", invoice.invoiceId)
+        :update({ total = invoice.total + sql.decimal("0.01") })
       local sum = usa()
       trx:rollback()
       return sum

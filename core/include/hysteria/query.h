@@ -128,7 +128,7 @@ HY_API size_t hy_query_size(void);
 /**
  * A query in the caller's memory (aligned to 8 bytes), the rest of which is its first
  * arena block. `model` may be NULL (a plain table: hy_query_from); it is borrowed and must
- * outlive the query. Undo with hy_query_clear().
+ * outlive the query; the models of joins and subqueries are held. Undo with hy_query_clear().
  */
 HY_API hy_query *hy_query_init(void *memory, size_t size, const hy_model *model);
 /** Free what the query allocated; the memory itself stays the caller's. */
@@ -144,6 +144,8 @@ HY_API hy_status hy_query_status(const hy_query *q, hy_error *err);
 HY_API void hy_query_forget_failure(hy_query *q);
 /** Bytes taken by the query so far, heap blocks included. */
 HY_API size_t hy_query_memory(const hy_query *q);
+/** True if it holds memory besides the block it was made in: only then must it be cleared. */
+HY_API bool hy_query_uses_heap(const hy_query *q);
 
 HY_API hy_statement_kind hy_query_kind(const hy_query *q);
 HY_API const hy_model *hy_query_model(const hy_query *q);
