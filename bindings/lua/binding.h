@@ -56,12 +56,17 @@ typedef struct hyl_state {
 hyl_state *hyl_state_get(lua_State *L);
 void hyl_state_open(lua_State *L);
 /** Push the table that holds the plans. */
-void hyl_push_state_value(lua_State *L);
+hyl_state *hyl_push_state_value(lua_State *L);
 /** Make the metatable of a type: methods (may be NULL) become __index. */
 void hyl_type_new(lua_State *L, hyl_type type, const char *name, const luaL_Reg *methods,
                   const luaL_Reg *meta);
 /** Give the userdata on top the metatable of a type. */
 void hyl_set_type(lua_State *L, hyl_type type);
+/**
+ * The end of every __gc: the object at 1 is no longer of our type, so that a finalizer that runs
+ * after it and still knows it gets an error.
+ */
+int hyl_retire(lua_State *L);
 /** A zeroed block of our type on top of the stack. */
 void *hyl_new(lua_State *L, hyl_type type, size_t size, int n_user_values);
 hyl_type hyl_typeof(lua_State *L, int index);
@@ -75,10 +80,11 @@ const char *hyl_type_name(hyl_type type);
 
 /** Raise the error table for err, `where` being the first caller that is not ours. */
 int hyl_raise(lua_State *L, const hy_error *err);
-/** The same with the statement's text as field `sql`. */
-int hyl_raise_sql(lua_State *L, const hy_error *err, const hy_sql *sql);
-/** And with field `errors` by property, where a column of the model (may be NULL) was violated. */
-int hyl_raise_run(lua_State *L, const hy_error *err, const hy_sql *sql, const hy_model *model);
+/**
+ * Push that table, with the statement's text (sql may be NULL) as field `sql` and, where a column
+ * of the model (may be NULL) was violated, `errors` by property.
+ */
+void hyl_push_run_error(lua_State *L, const hy_error *err, const hy_sql *sql, const hy_model *model);
 int hyl_fail(lua_State *L, hy_status status, const char *fmt, ...) HY_PRINTF(3, 4);
 /** A wrong argument: "bad argument #2 to where (value): ..." */
 int hyl_fail_argument(lua_State *L, int index, const char *name, const char *expected);
@@ -132,7 +138,7 @@ void hyl_ids_open(lua_State *L);
 typedef enum hyl_as { HYL_AS_DEFAULT, HYL_AS_STRING, HYL_AS_EPOCH, HYL_AS_TABLE, HYL_AS_NUMBER } hyl_as;
 
 /* User values: 1 class, 2 template of record metatables, 3 a spare query (see run.c) or nil. */
-enum { HYL_MODEL_SPARE = 3, HYL_MODEL_VALUES = 3 };
+enum { HYL_MODEL_CLASS = 1, HYL_MODEL_SPARE = 3, HYL_MODEL_VALUES = 3 };
 typedef struct hyl_model {
     hy_model *model;
     uint8_t as[]; /* hyl_as per column */
@@ -167,6 +173,8 @@ void hyl_query_check(lua_State *L, hy_query *q);
 int hyl_query_done(lua_State *L, hy_query *q);
 /** A text argument, named in the error. */
 const char *hyl_check_text(lua_State *L, int index, const char *name, size_t *size);
+/** Text as a C string: a NUL in it, which would cut it, is an error. */
+const char *hyl_to_name(lua_State *L, int index, const char *what);
 /** The number of a word in a NULL-ended list, 0 for nil. */
 int hyl_check_word(lua_State *L, int index, const char *what, const char *const words[]);
 hy_expr *hyl_column_named(hy_query *q, const char *name);
@@ -175,7 +183,7 @@ hy_expr *hyl_column_named(hy_query *q, const char *name);
  * Leaves it on top of the stack. NULL if the argument is neither.
  */
 hy_query *hyl_to_query(lua_State *L, int index);
-/** Call fn(q) at index inside an open group and close it again, also when fn raises. */
+/** Call fn(q) at index inside an open group and close it again; it is taken out when fn raises. */
 void hyl_call_in_group(lua_State *L, int fn, int query, hy_query *q, size_t depth);
 /**
  * A where-table, a group of them or a raw fragment as one condition. Entries are read raw,
@@ -246,14 +254,16 @@ typedef struct hyl_transaction {
 } hyl_transaction;
 
 hyl_source *hyl_check_source(lua_State *L, int index);
+/** Raise if the source's observer is running: it may look at statements, not send any. */
+void hyl_check_may_run(lua_State *L, const hyl_source *s);
 /** Push the transaction userdata that a statement run now joins, or nil. */
 void hyl_push_ambient(lua_State *L, int source);
 void hyl_source_open(lua_State *L);
 
 /** The core's observer: copies what it is told, touches no Lua. */
 void hyl_on_event(void *ctx, const hy_event *e);
-/** Forget what an earlier call left undelivered. */
-void hyl_events_begin(void);
+/** Forget what is undelivered of a source. */
+void hyl_events_forget(const hyl_source *owner);
 /** Give what was collected to the observer of the source at index; `sql` (may be NULL) has the binds. */
 void hyl_events_deliver(lua_State *L, int source, const hy_sql *sql);
 /** The one place that waits: blocks until the task may be advanced. */

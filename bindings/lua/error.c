@@ -12,7 +12,7 @@
 
 static const char error_meta_key = 0;
 
-/* ---- where ---------------------------------------------------------------------------- */
+/* ---- where ------------------------------------------------------------------------------- */
 
 static bool is_own(const hyl_state *state, const char *source)
 {
@@ -119,12 +119,7 @@ static void set_errors(lua_State *L, const hy_error *err, const hy_model *model)
     lua_setfield(L, -2, "errors");
 }
 
-int hyl_raise_sql(lua_State *L, const hy_error *err, const hy_sql *sql)
-{
-    return hyl_raise_run(L, err, sql, NULL);
-}
-
-int hyl_raise_run(lua_State *L, const hy_error *err, const hy_sql *sql, const hy_model *model)
+void hyl_push_run_error(lua_State *L, const hy_error *err, const hy_sql *sql, const hy_model *model)
 {
     push_error(L, err->status, err->message[0] != '\0' ? err->message : hy_status_text(err->status));
     set_text(L, "sqlState", err->sqlstate);
@@ -150,12 +145,12 @@ int hyl_raise_run(lua_State *L, const hy_error *err, const hy_sql *sql, const hy
         lua_setfield(L, -2, "sql");
     }
     set_errors(L, err, model);
-    return lua_error(L);
 }
 
 int hyl_raise(lua_State *L, const hy_error *err)
 {
-    return hyl_raise_sql(L, err, NULL);
+    hyl_push_run_error(L, err, NULL, NULL);
+    return lua_error(L);
 }
 
 int hyl_fail(lua_State *L, hy_status status, const char *fmt, ...)
@@ -210,7 +205,7 @@ void hyl_need_table(lua_State *L, int index, const char *function, const char *n
     check_type(L, index, LUA_TTABLE, function, name);
 }
 
-/* ---- for Lua ------------------------------------------------------------------------------- */
+/* ---- for Lua ----------------------------------------------------------------------------- */
 
 static hy_status check_code(lua_State *L, int index)
 {

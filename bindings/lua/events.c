@@ -8,10 +8,11 @@
 
 #include <string.h>
 
-/* ---- events ------------------------------------------------------------------------------------- */
+/* ---- events ------------------------------------------------------------------------------ */
 
 typedef struct event {
     struct event *next;
+    const hyl_source *owner;
     hy_event event;
     hy_status status;
     char message[HY_ERROR_MESSAGE_SIZE];
@@ -22,18 +23,15 @@ typedef struct event {
     char text[];
 } event;
 
-typedef struct event_queue {
-    event *first, **last;
-} event_queue;
-
-static _Thread_local event_queue queue;
+/* Of all sources: a collected transaction of one may roll back while another runs. */
+static _Thread_local event *queue;
 
 void hyl_on_event(void *ctx, const hy_event *e)
 {
-    (void)ctx;
     event *copy = hy_alloc_zero(sizeof *copy + e->sql->size + 1);
     if (copy == NULL)
         return;
+    copy->owner = ctx;
     copy->event = *e;
     copy->event.sql = NULL;
     copy->event.error = NULL;
@@ -46,10 +44,10 @@ void hyl_on_event(void *ctx, const hy_event *e)
     copy->table = e->sql->table != NULL ? hy_strdup(e->sql->table) : NULL;
     copy->size = e->sql->size;
     memcpy(copy->text, e->sql->text, e->sql->size);
-    if (queue.first == NULL)
-        queue.last = &queue.first;
-    *queue.last = copy;
-    queue.last = &copy->next;
+    event **last = &queue;
+    while (*last != NULL)
+        last = &(*last)->next;
+    *last = copy;
 }
 
 static void free_event(event *e)
@@ -58,13 +56,23 @@ static void free_event(event *e)
     hy_free(e);
 }
 
-void hyl_events_begin(void)
+/* The first event of that source, taken off the queue, or NULL. */
+static event *take_event(const hyl_source *owner)
 {
-    while (queue.first != NULL) {
-        event *e = queue.first;
-        queue.first = e->next;
-        free_event(e);
+    for (event **at = &queue; *at != NULL; at = &(*at)->next) {
+        event *e = *at;
+        if (e->owner != owner)
+            continue;
+        *at = e->next;
+        return e;
     }
+    return NULL;
+}
+
+void hyl_events_forget(const hyl_source *owner)
+{
+    for (event *e; (e = take_event(owner)) != NULL;)
+        free_event(e);
 }
 
 static void push_params(lua_State *L, const hy_sql *sql)
@@ -142,13 +150,11 @@ static int call_observer(lua_State *L)
 
 void hyl_events_deliver(lua_State *L, int source, const hy_sql *sql)
 {
-    if (queue.first == NULL)
+    if (queue == NULL)
         return;
     hyl_source *s = lua_touserdata(L, source);
     luaL_checkstack(L, 8, NULL);
-    while (queue.first != NULL) {
-        event *e = queue.first;
-        queue.first = e->next;
+    for (event *e; (e = take_event(s)) != NULL;) {
         lua_pushcfunction(L, call_observer);
         lua_getiuservalue(L, source, HYL_SOURCE_OBSERVER);
         lua_pushlightuserdata(L, e);
@@ -161,7 +167,7 @@ void hyl_events_deliver(lua_State *L, int source, const hy_sql *sql)
     }
 }
 
-/* ---- waiting --------------------------------------------------------------------------------------- */
+/* ---- waiting ----------------------------------------------------------------------------- */
 
 void hyl_wait(lua_State *L, const hy_wait *wait)
 {

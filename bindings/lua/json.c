@@ -30,7 +30,7 @@ static int tree_gc(lua_State *L)
     tree *t = lua_touserdata(L, 1);
     json_decref(t->root);
     t->root = NULL;
-    return 0;
+    return hyl_retire(L);
 }
 
 static void push_json_null(lua_State *L)
@@ -53,7 +53,7 @@ bool hyl_json_tagged(lua_State *L, int index)
     return has_meta(L, index, &array_key) || has_meta(L, index, &object_key);
 }
 
-/* ---- memory ----------------------------------------------------------------------------------- */
+/* ---- memory ------------------------------------------------------------------------------ */
 
 /* To jansson a text that it had no memory for is malformed text: the difference is seen here. */
 static _Thread_local bool ran_out;
@@ -75,7 +75,7 @@ static void watch_memory(void)
         json_set_alloc_funcs(watched_malloc, free);
 }
 
-/* ---- writing ---------------------------------------------------------------------------------- */
+/* ---- writing ----------------------------------------------------------------------------- */
 
 static json_t *build(lua_State *L, int index, int depth);
 
@@ -231,7 +231,7 @@ void hyl_json_encode(lua_State *L, int index)
     lua_replace(L, -2);
 }
 
-/* ---- reading ----------------------------------------------------------------------------------- */
+/* ---- reading ----------------------------------------------------------------------------- */
 
 static void push_node(lua_State *L, const json_t *node, int depth);
 
@@ -314,7 +314,7 @@ bool hyl_json_decode(lua_State *L, const char *text, size_t size, hy_error *err)
     return true;
 }
 
-/* ---- module --------------------------------------------------------------------------------------- */
+/* ---- module ------------------------------------------------------------------------------ */
 
 static int core_encode(lua_State *L)
 {

@@ -28,7 +28,7 @@ hyl_model *hyl_check_model(lua_State *L, int index)
     return hyl_check(L, index, HYL_MODEL);
 }
 
-/* ---- reading the spec: the table on top of the stack ------------------------------------------- */
+/* ---- reading the spec: the table on top of the stack ------------------------------------- */
 
 static const char *text_field(lua_State *L, const char *name)
 {
@@ -267,10 +267,10 @@ static int model_gc(lua_State *L)
     hyl_model *m = lua_touserdata(L, 1);
     hy_model_unref(m->model);
     m->model = NULL;
-    return 0;
+    return hyl_retire(L);
 }
 
-/* ---- methods ---------------------------------------------------------------------------------- */
+/* ---- methods ----------------------------------------------------------------------------- */
 
 static const hy_model *self(lua_State *L)
 {
@@ -412,7 +412,7 @@ static int model_row_copy(lua_State *L)
     return 1;
 }
 
-/* ---- schema ------------------------------------------------------------------------------------- */
+/* ---- schema ------------------------------------------------------------------------------ */
 
 /* Statements collected without touching Lua: a raise must not pass through the core. */
 typedef struct sql_list {
@@ -526,7 +526,7 @@ static int model_drop_sql(lua_State *L)
     return finish_list(L, &list, hy_ddl_drop_table(m, dialect, if_exists, collect, &list, &err), &err);
 }
 
-/* ---- naming -------------------------------------------------------------------------------------- */
+/* ---- naming ------------------------------------------------------------------------------ */
 
 static int core_convert(lua_State *L)
 {

@@ -14,7 +14,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* ---- one value ------------------------------------------------------------------------------ */
+/* ---- one value --------------------------------------------------------------------------- */
 
 static hy_status push_any(lua_State *L, const hy_value *v, const hyl_plan_column *column, hy_error *err)
 {
@@ -143,7 +143,8 @@ static hy_status push_uuid(lua_State *L, const hy_value *v, const hyl_plan_colum
 }
 
 /* The decimal of a value, with the column's scale where that only adds zeros. */
-static hy_status read_decimal(const hy_value *v, const hyl_plan_column *column, hy_decimal *out, hy_error *err)
+static hy_status read_decimal(const hy_value *v, const hyl_plan_column *column, hy_decimal *out,
+                              hy_error *err)
 {
     char scratch[HY_VALUE_SCRATCH_SIZE];
     hy_value decoded;
@@ -164,9 +165,10 @@ static hy_status push_decimal(lua_State *L, const hy_value *v, const hyl_plan_co
     return status;
 }
 
-/* ---- `as` ---------------------------------------------------------------------------------------- */
+/* ---- `as` -------------------------------------------------------------------------------- */
 
-static hy_status push_decimal_text(lua_State *L, const hy_value *v, const hyl_plan_column *column, hy_error *err)
+static hy_status push_decimal_text(lua_State *L, const hy_value *v, const hyl_plan_column *column,
+                                   hy_error *err)
 {
     hy_decimal d;
     char text[HY_DECIMAL_TEXT_SIZE];
@@ -176,7 +178,8 @@ static hy_status push_decimal_text(lua_State *L, const hy_value *v, const hyl_pl
     return status;
 }
 
-static hy_status push_decimal_number(lua_State *L, const hy_value *v, const hyl_plan_column *column, hy_error *err)
+static hy_status push_decimal_number(lua_State *L, const hy_value *v, const hyl_plan_column *column,
+                                     hy_error *err)
 {
     hy_decimal d;
     hy_status status = read_decimal(v, column, &d, err);
@@ -217,7 +220,8 @@ static void set_field(lua_State *L, const char *name, int value)
 }
 
 /* As os.date("!*t") names them, and usec. */
-static hy_status push_date_table(lua_State *L, const hy_value *v, const hyl_plan_column *column, hy_error *err)
+static hy_status push_date_table(lua_State *L, const hy_value *v, const hyl_plan_column *column,
+                                 hy_error *err)
 {
     hy_value moment;
     hy_status status = read_moment(v, column, &moment, err);
@@ -285,7 +289,7 @@ static hyl_pusher choose(hy_kind kind, hyl_as as)
     return pushers[kind];
 }
 
-/* ---- plans ------------------------------------------------------------------------------------------ */
+/* ---- plans ------------------------------------------------------------------------------- */
 
 /* The decimal places to fill up to; -1: none. */
 static int scale_of(const hy_result_column *column)
@@ -379,10 +383,9 @@ const hyl_plan *hyl_plan_push(lua_State *L, const hy_sql *sql, const hy_result_c
 {
     const hyl_model *m = model_index != 0 ? lua_touserdata(L, model_index) : NULL;
     uint64_t version = m != NULL ? hy_model_version(m->model) : 0;
-    hyl_state *state = hyl_state_get(L);
     int slot = (int)((sql->hash ^ (version * UINT64_C(0x9E3779B97F4A7C15)) >> 32) % HYL_PLAN_SLOTS);
     luaL_checkstack(L, 12, NULL);
-    hyl_push_state_value(L);
+    hyl_state *state = hyl_push_state_value(L);
     int plans = lua_gettop(L);
     if (fits(state->plans[slot], sql, columns, n, version)) {
         lua_rawgeti(L, plans, slot + 1);

@@ -70,7 +70,7 @@ static const verb verbs[] = {
     FAMILY("onRaw", "OnRaw", HY_SLOT_ON, false, FORM_RAW, 0),
 };
 
-/* ---- one condition ------------------------------------------------------------------------ */
+/* ---- one condition ----------------------------------------------------------------------- */
 
 static hy_op check_op(lua_State *L, const verb *v, int index)
 {
@@ -92,7 +92,8 @@ static hy_expr *in_list(lua_State *L, hy_query *q, hy_expr *lhs, int index, bool
         n_entries++;
     if (n_entries != n)
         hyl_fail(L, n_entries < n ? HY_ENIL_VALUE : HY_EINVALID_ARGUMENT,
-                 "%s: a list of values is expected, not a table with %s", what, n_entries < n ? "nils" : "keys or holes");
+                 "%s: a list of values is expected, not a table with %s", what,
+                 n_entries < n ? "nils" : "keys or holes");
     if (n > INT32_MAX / 2)
         hyl_fail(L, HY_ELIMIT_EXCEEDED, "%s: too many values", what);
     hy_expr **items = lua_newuserdatauv(L, sizeof *items * (n + 1), 0);
@@ -133,6 +134,7 @@ static hy_expr *between_list(lua_State *L, hy_query *q, hy_expr *lhs, int index,
 {
     if (!lua_istable(L, index) || lua_rawlen(L, index) != 2)
         hyl_fail(L, HY_EINVALID_ARGUMENT, "%s: between takes two values", what);
+    hyl_check_plain(L, index, what);
     lua_rawgeti(L, index, 1);
     lua_rawgeti(L, index, 2);
     int top = lua_gettop(L);
@@ -204,27 +206,42 @@ static hy_expr *equals(lua_State *L, hy_query *q, hy_expr *lhs, int index, const
     return compare(L, q, HY_OP_EQ, lhs, index, what);
 }
 
-/* ---- where-tables ------------------------------------------------------------------------------ */
+/* ---- where-tables ------------------------------------------------------------------------ */
 
 static int compare_keys(const void *a, const void *b)
 {
     return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-/* The table's keys, sorted, in a userdata left on top. They live as long as the table. */
+/*
+ * The table's keys, sorted, in a userdata left on top. They live as long as the table has
+ * them; a function among the values could take them out, so then they are kept here too.
+ */
 static const char **sorted_keys(lua_State *L, int index, size_t *n, const char *what)
 {
     size_t count = 0;
+    bool runs_code = false;
     for (lua_pushnil(L); lua_next(L, index); lua_pop(L, 1)) {
         if (lua_type(L, -2) != LUA_TSTRING)
             hyl_fail(L, HY_EINVALID_ARGUMENT, "%s: a condition's keys are column names, got a %s", what,
                      luaL_typename(L, -2));
+        runs_code |= lua_isfunction(L, -1);
         count++;
     }
-    const char **keys = lua_newuserdatauv(L, sizeof *keys * (count + 1), 0);
+    const char **keys = lua_newuserdatauv(L, sizeof *keys * (count + 1), 1);
+    if (runs_code)
+        lua_createtable(L, (int)count, 0);
+    int kept = lua_gettop(L);
     size_t i = 0;
-    for (lua_pushnil(L); lua_next(L, index) && i < count; lua_pop(L, 1))
+    for (lua_pushnil(L); lua_next(L, index); lua_pop(L, 1)) {
         keys[i++] = lua_tostring(L, -2);
+        if (runs_code) {
+            lua_pushvalue(L, -2);
+            lua_rawseti(L, kept, (lua_Integer)i);
+        }
+    }
+    if (runs_code)
+        lua_setiuservalue(L, -2, 1);
     qsort(keys, count, sizeof *keys, compare_keys);
     *n = count;
     return keys;
@@ -288,7 +305,7 @@ hy_expr *hyl_to_condition(lua_State *L, hy_query *q, int index, const char *what
     return table_condition(L, q, index, what);
 }
 
-/* ---- forms ------------------------------------------------------------------------------------- */
+/* ---- forms ------------------------------------------------------------------------------- */
 
 static hy_expr *operand(lua_State *L, hy_query *q, const verb *v, int index)
 {
@@ -422,9 +439,12 @@ void hyl_call_in_group(lua_State *L, int fn, int query, hy_query *q, size_t dept
     lua_pushvalue(L, fn);
     lua_pushvalue(L, query);
     int status = lua_pcall(L, 1, 0, 0);
-    hy_query_group_close(q, depth);
-    if (status != LUA_OK)
-        lua_error(L);
+    if (status == LUA_OK) {
+        hy_query_group_close(q, depth);
+        return;
+    }
+    hy_query_group_abandon(q, depth);
+    lua_error(L);
 }
 
 /* Every verb of the table above: the row is the closure's upvalue. */

@@ -33,7 +33,7 @@ static int query_gc(lua_State *L)
     hy_query *q = lua_touserdata(L, 1);
     if (hy_query_uses_heap(q))
         hy_query_clear(q);
-    return 0;
+    return hyl_retire(L);
 }
 
 static void raise_failure(lua_State *L, hy_query *q)
@@ -55,6 +55,17 @@ int hyl_query_done(lua_State *L, hy_query *q)
     hyl_query_check(L, q);
     lua_settop(L, 1);
     return 1;
+}
+
+const char *hyl_to_name(lua_State *L, int index, const char *what)
+{
+    size_t size;
+    if (lua_type(L, index) != LUA_TSTRING)
+        hyl_fail_argument(L, index, what, "text");
+    const char *name = lua_tolstring(L, index, &size);
+    if (strlen(name) != size)
+        hyl_fail(L, HY_EINVALID_IDENTIFIER, "%s: there is a NUL byte in the name", what);
+    return name;
 }
 
 const char *hyl_check_text(lua_State *L, int index, const char *name, size_t *size)
@@ -88,7 +99,7 @@ hy_query *hyl_to_query(lua_State *L, int index)
     return returned;
 }
 
-/* ---- select, from ----------------------------------------------------------------------- */
+/* ---- select, from ------------------------------------------------------------------------ */
 
 /* The item at `index`; a query or function needs the alias given. */
 static void select_one(lua_State *L, hy_query *q, int index, const char *alias)
@@ -113,7 +124,7 @@ static void select_pair(lua_State *L, hy_query *q, int index)
     if (lua_isnil(L, -2) || lua_type(L, -1) != LUA_TSTRING)
         hyl_fail(L, HY_EINVALID_ARGUMENT, "select: a table is { column, alias }");
     int top = lua_gettop(L);
-    select_one(L, q, top - 1, lua_tostring(L, top));
+    select_one(L, q, top - 1, hyl_to_name(L, top, "alias"));
     lua_settop(L, top - 2);
 }
 
@@ -133,7 +144,8 @@ static int query_select(lua_State *L)
         } else if (lua_type(L, i) == LUA_TSTRING) {
             select_one(L, q, i, NULL);
         } else {
-            const char *alias = i < n && lua_type(L, i + 1) == LUA_TSTRING ? lua_tostring(L, i + 1) : NULL;
+            const char *alias =
+                i < n && lua_type(L, i + 1) == LUA_TSTRING ? hyl_to_name(L, i + 1, "alias") : NULL;
             select_one(L, q, i, alias);
             i += alias != NULL;
         }
@@ -172,7 +184,7 @@ static int query_select_func(lua_State *L)
     size_t size;
     const char *func = hyl_check_text(L, 2, "function", &size);
     hy_expr *arg = hyl_to_operand(L, q, 3, false, "column");
-    const char *alias = lua_isnoneornil(L, 4) ? NULL : hyl_check_text(L, 4, "alias", &(size_t){0});
+    const char *alias = lua_isnoneornil(L, 4) ? NULL : hyl_to_name(L, 4, "alias");
     hy_query_select(q, hy_expr_call(q, func, size, &arg, 1, false), alias);
     return hyl_query_done(L, q);
 }
@@ -200,7 +212,7 @@ static int query_from(lua_State *L)
 {
     hy_query *q = hyl_check_query(L, 1);
     lua_settop(L, 3);
-    const char *alias = lua_isnil(L, 3) ? NULL : hyl_check_text(L, 3, "alias", &(size_t){0});
+    const char *alias = lua_isnil(L, 3) ? NULL : hyl_to_name(L, 3, "alias");
     if (lua_type(L, 2) == LUA_TSTRING) {
         size_t size;
         const char *table = lua_tolstring(L, 2, &size);
@@ -221,11 +233,11 @@ static int query_from(lua_State *L)
 static int query_alias(lua_State *L)
 {
     hy_query *q = hyl_check_query(L, 1);
-    hy_query_alias(q, hyl_check_text(L, 2, "alias", &(size_t){0}));
+    hy_query_alias(q, hyl_to_name(L, 2, "alias"));
     return hyl_query_done(L, q);
 }
 
-/* ---- joins ---------------------------------------------------------------------------------- */
+/* ---- joins ------------------------------------------------------------------------------- */
 
 typedef struct join_verb {
     const char *name;
@@ -287,7 +299,8 @@ hy_expr *hyl_column_named(hy_query *q, const char *name)
 }
 
 /* The columns at 3 and 4 compared by the operator at 5. */
-static hy_expr *join_condition(lua_State *L, hy_query *q, const join_verb *v, const char *alias, int n_columns)
+static hy_expr *join_condition(lua_State *L, hy_query *q, const join_verb *v, const char *alias,
+                               int n_columns)
 {
     size_t size;
     const char *primary = NULL;
@@ -344,7 +357,7 @@ static int query_join(lua_State *L)
     return hyl_query_done(L, q);
 }
 
-/* ---- group, order, limit ------------------------------------------------------------------------ */
+/* ---- group, order, limit ----------------------------------------------------------------- */
 
 static int query_group_by(lua_State *L)
 {
@@ -435,12 +448,12 @@ static int query_offset(lua_State *L)
     return hyl_query_done(L, q);
 }
 
-/* ---- with, set operations, locks ------------------------------------------------------------------ */
+/* ---- with, set operations, locks --------------------------------------------------------- */
 
 static int add_with(lua_State *L, bool recursive, bool materialized)
 {
     hy_query *q = hyl_check_query(L, 1);
-    const char *name = hyl_check_text(L, 2, "name", &(size_t){0});
+    const char *name = hyl_to_name(L, 2, "name");
     hy_query *sub = hyl_to_query(L, 3);
     if (sub == NULL)
         return hyl_fail_argument(L, 3, "query", "a query or a function");
@@ -535,7 +548,7 @@ static int query_clear_part(lua_State *L)
     return hyl_query_done(L, q);
 }
 
-/* ---- for lua/hysteria ------------------------------------------------------------------ */
+/* ---- for lua/hysteria -------------------------------------------------------------------- */
 
 /* q:_guard(fn, ...): what fn(q, ...) adds is the engine's. */
 static int query_guard(lua_State *L)
@@ -556,7 +569,7 @@ static int query_guard(lua_State *L)
     return hyl_query_done(L, q);
 }
 
-/* ---- looking inside ----------------------------------------------------------------------------------- */
+/* ---- looking inside ---------------------------------------------------------------------- */
 
 typedef struct part_question {
     const char *name;
@@ -605,13 +618,19 @@ static int query_peek(lua_State *L)
     return 1;
 }
 
-/* q:_about() -> q:_model(), q:_peek() */
+/* q:_about() -> the model's class or nil, q:_peek(), q:_model() */
 static int query_about(lua_State *L)
 {
     hyl_check_query(L, 1);
-    lua_getiuservalue(L, 1, HYL_QUERY_MODEL);
+    lua_settop(L, 1);
+    bool has_model = lua_getiuservalue(L, 1, HYL_QUERY_MODEL) == LUA_TUSERDATA;
+    if (has_model)
+        lua_getiuservalue(L, 2, HYL_MODEL_CLASS);
+    else
+        lua_pushnil(L);
     lua_getiuservalue(L, 1, HYL_QUERY_EXTRA);
-    return 2;
+    lua_pushvalue(L, 2);
+    return 3;
 }
 
 static int query_extra(lua_State *L)
@@ -729,8 +748,7 @@ static int query_aggregate(lua_State *L)
     return 1;
 }
 
-/* ---- module -----------------------------------------------------------------------------------------------
- */
+/* ---- module ------------------------------------------------------------------------------ */
 
 /* core.query(model | table, { alias = }) */
 static int core_query(lua_State *L)
@@ -741,7 +759,7 @@ static int core_query(lua_State *L)
         hy_query *q = hyl_new_query(L, 0);
         hy_query_from(q, table, size);
         if (lua_istable(L, 2) && lua_getfield(L, 2, "alias") == LUA_TSTRING)
-            hy_query_alias(q, lua_tostring(L, -1));
+            hy_query_alias(q, hyl_to_name(L, -1, "alias"));
         hyl_query_check(L, q);
         lua_pushvalue(L, lua_istable(L, 2) ? 3 : -1);
         return 1;
@@ -766,12 +784,15 @@ static int core_compile(lua_State *L)
     static const char *const hows[] = {"binds", "literal", NULL};
     hy_query *q = hyl_check_query(L, 1);
     const hy_dialect *dialect;
+    hy_compiler *compiler = hyl_state_get(L)->compiler;
     check_dialect(L, 2, &dialect);
+    if (compiler == NULL)
+        return hyl_fail(L, HY_ECLOSED, "the Lua state is being closed");
     int how = luaL_checkoption(L, 3, "binds", hows);
     hy_compile_options options = {.inline_values = how == 1};
     hy_sql sql;
     hy_error err;
-    if (hy_compile(hyl_state_get(L)->compiler, q, dialect, &options, &sql, &err) != HY_OK)
+    if (hy_compile(compiler, q, dialect, &options, &sql, &err) != HY_OK)
         return hyl_raise(L, &err);
     lua_pushlstring(L, sql.text, sql.size);
     if (how == 1)

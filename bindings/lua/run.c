@@ -25,8 +25,7 @@ typedef struct hyl_cursor {
     hy_error err;
 } hyl_cursor;
 
-/* ---- options --------------------------------------------------------------------------------------------
- */
+/* ---- options ----------------------------------------------------------------------------- */
 
 static lua_Integer integer_option(lua_State *L, int index, const char *name)
 {
@@ -44,8 +43,7 @@ static void run_options(lua_State *L, int source, int index, hyl_run *run)
     hyl_source *s = lua_touserdata(L, source);
     memset(run, 0, sizeof *run);
     run->options.may_block = true;
-    if (s->in_observer)
-        hyl_fail(L, HY_EINVALID_ARGUMENT, "an observer cannot run statements");
+    hyl_check_may_run(L, s);
     bool ambient = true;
     luaL_checkstack(L, 8, NULL);
     if (lua_istable(L, index)) {
@@ -69,29 +67,31 @@ static void run_options(lua_State *L, int source, int index, hyl_run *run)
     }
 }
 
-/* ---- cursors
- * ----------------------------------------------------------------------------------------------- */
+/* ---- cursors ----------------------------------------------------------------------------- */
 
 static int cursor_gc(lua_State *L)
 {
     hyl_cursor *c = lua_touserdata(L, 1);
     hy_cursor_free(c->cursor);
     c->cursor = NULL;
-    return 0;
+    return hyl_retire(L);
 }
 
 /* Push a cursor userdata that nothing else uses. */
 static hyl_cursor *take_cursor(lua_State *L, int source)
 {
     hyl_source *s = lua_touserdata(L, source);
-    if (s->n_free > 0) {
+    while (s->n_free > 0) {
         lua_getiuservalue(L, source, HYL_SOURCE_CURSORS);
         lua_rawgeti(L, -1, s->n_free);
         lua_pushboolean(L, 0);
         lua_rawseti(L, -3, s->n_free);
         s->n_free--;
         lua_replace(L, -2);
-        return lua_touserdata(L, -1);
+        hyl_cursor *c = hyl_test(L, -1, HYL_CURSOR);
+        if (c != NULL)
+            return c;
+        lua_pop(L, 1); /* finalized before its source: the state is being closed */
     }
     hyl_cursor *c = hyl_new(L, HYL_CURSOR, sizeof *c, 0);
     c->cursor = hy_cursor_new();
@@ -114,8 +114,7 @@ static void give_cursor(lua_State *L, int source, int index)
     lua_pop(L, 1);
 }
 
-/* ---- running
- * -------------------------------------------------------------------------------------------------- */
+/* ---- running ----------------------------------------------------------------------------- */
 
 /* One call while it runs. Stack: 1 source, 2 query or text, 3 .. arguments; cursor at `at`. */
 typedef struct run_state {
@@ -133,9 +132,10 @@ static int fail_run(lua_State *L, run_state *r, const hy_error *err)
     hy_sql sql = *hy_cursor_sql(r->cursor);
     hy_cursor_finish(r->cursor);
     hyl_events_deliver(L, 1, &sql);
-    give_cursor(L, 1, r->at);
     const hy_query *q = hyl_test(L, 2, HYL_QUERY); /* raw SQL is text */
-    return hyl_raise_run(L, err, &sql, q != NULL ? hy_query_model(q) : NULL);
+    hyl_push_run_error(L, err, &sql, q != NULL ? hy_query_model(q) : NULL);
+    give_cursor(L, 1, r->at); /* not before: what is told lies in it */
+    return lua_error(L);
 }
 
 /* A pool whose connections are all held by garbage gives them back to the collector. */
@@ -159,9 +159,9 @@ static hy_status start_query(lua_State *L, run_state *r, hy_source *source, hy_e
 /* Start and run up to the first row. */
 static hy_status begin_run(lua_State *L, run_state *r, starter start, hy_error *err)
 {
-    hyl_source *s = hyl_check_source(L, 1);
+    hyl_source *s = lua_touserdata(L, 1);
     bool collected = false;
-    hyl_events_begin();
+    hyl_events_forget(s);
     for (;;) {
         hy_status status = start(L, r, s->source, err);
         hy_wait wait;
@@ -370,8 +370,7 @@ static int core_execute(lua_State *L)
     return run_query(L, MODE_EXECUTE);
 }
 
-/* ---- by key -----------------------------------------------------------------------------
- */
+/* ---- by key ------------------------------------------------------------------------------ */
 
 /* Push the model's spare query, or a new one; it is the caller's. */
 static hy_query *take_spare(lua_State *L, int model)
@@ -420,8 +419,7 @@ static int core_fetch_by_key(lua_State *L)
     return n;
 }
 
-/* ---- raw SQL
- * ------------------------------------------------------------------------------------------------------ */
+/* ---- raw SQL ----------------------------------------------------------------------------- */
 
 typedef struct raw_binds {
     hy_bind *binds;
@@ -489,7 +487,7 @@ static void read_params(lua_State *L, int index, raw_binds *out)
     for (lua_pushnil(L); lua_next(L, index); lua_pop(L, 1), i++) {
         if (lua_type(L, -2) != LUA_TSTRING)
             hyl_fail(L, HY_EINVALID_ARGUMENT, "params: keys are names or positions from 1");
-        names[i] = lua_tostring(L, -2);
+        names[i] = hyl_to_name(L, -2, "params");
         out->binds[i].value = bind_value(L, lua_gettop(L), keep);
     }
 }
@@ -519,10 +517,12 @@ int hyl_raw_query(lua_State *L)
     run_options(L, 1, 4, &raw.r.run);
     read_params(L, 3, &raw.binds);
     run(L, &raw.r, start_raw);
+    /* The cursor was given back: a finalizer may take it as soon as anything is allocated. */
+    int64_t affected = hy_cursor_affected(raw.r.cursor), insert_id = hy_cursor_insert_id(raw.r.cursor);
     lua_createtable(L, 0, 2);
-    lua_pushinteger(L, hy_cursor_affected(raw.r.cursor));
+    lua_pushinteger(L, affected);
     lua_setfield(L, -2, "affectedRows");
-    lua_pushinteger(L, hy_cursor_insert_id(raw.r.cursor));
+    lua_pushinteger(L, insert_id);
     lua_setfield(L, -2, "insertId");
     return 2;
 }
@@ -545,10 +545,9 @@ void hyl_run_open(lua_State *L)
 {
     static const luaL_Reg cursor_meta[] = {{"__gc", cursor_gc}, {NULL, NULL}};
     static const luaL_Reg functions[] = {
-        {"fetch", core_fetch},        {"fetchOne", core_fetch_one}, {"fetchByKey", core_fetch_by_key},
-        {"pluck", core_pluck},        {"scalar", core_scalar},
-        {"execute", core_execute},    {"rawQuery", hyl_raw_query},
-        {"fetchRaw", core_fetch_raw}, {NULL, NULL},
+        {"fetch", core_fetch},       {"fetchOne", core_fetch_one}, {"fetchByKey", core_fetch_by_key},
+        {"pluck", core_pluck},       {"scalar", core_scalar},      {"execute", core_execute},
+        {"rawQuery", hyl_raw_query}, {"fetchRaw", core_fetch_raw}, {NULL, NULL},
     };
     hyl_type_new(L, HYL_CURSOR, "hysteria.cursor", NULL, cursor_meta);
     lua_pop(L, 1);

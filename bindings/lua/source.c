@@ -11,13 +11,19 @@ hyl_source *hyl_check_source(lua_State *L, int index)
     return hyl_check(L, index, HYL_SOURCE);
 }
 
-/* ---- the ambient transaction -------------------------------------------------------------------------- */
+void hyl_check_may_run(lua_State *L, const hyl_source *s)
+{
+    if (s->in_observer)
+        hyl_fail(L, HY_EINVALID_ARGUMENT, "an observer cannot run statements");
+}
+
+/* ---- the ambient transaction ------------------------------------------------------------- */
 
 /* Is `co` the running coroutine, or one that resumed it? */
 static bool is_active(lua_State *L, lua_State *co)
 {
     lua_Debug ar;
-    return co == L || (lua_status(co) == LUA_OK && lua_getstack(co, 0, &ar));
+    return co == L || (co != NULL && lua_status(co) == LUA_OK && lua_getstack(co, 0, &ar));
 }
 
 void hyl_push_ambient(lua_State *L, int source)
@@ -42,6 +48,27 @@ void hyl_push_ambient(lua_State *L, int source)
     lua_replace(L, list);
 }
 
+/* Take entry i of the list at `list` out. */
+static void remove_entry(lua_State *L, int list, hyl_source *s, int i)
+{
+    for (int k = 2 * i - 1; k <= 2 * s->n_ambient; k++) {
+        lua_rawgeti(L, list, k + 2); /* past the end: nil */
+        lua_rawseti(L, list, k);
+    }
+    s->n_ambient--;
+}
+
+/* Entries whose coroutine was collected before it came to its end. */
+static void remove_dead(lua_State *L, int list, hyl_source *s)
+{
+    for (int i = s->n_ambient; i >= 1; i--) {
+        bool dead = lua_rawgeti(L, list, 2 * i) != LUA_TTHREAD;
+        lua_pop(L, 1);
+        if (dead)
+            remove_entry(L, list, s, i);
+    }
+}
+
 /* core.ambientPush(source, trx | false) */
 static int ambient_push(lua_State *L)
 {
@@ -50,6 +77,7 @@ static int ambient_push(lua_State *L)
         hyl_check(L, 2, HYL_TRANSACTION);
     lua_settop(L, 2);
     lua_getiuservalue(L, 1, HYL_SOURCE_AMBIENT);
+    remove_dead(L, 3, s);
     lua_pushthread(L);
     lua_rawseti(L, 3, 2 * (s->n_ambient + 1));
     lua_pushvalue(L, 2);
@@ -69,18 +97,10 @@ static int ambient_pop(lua_State *L)
         lua_rawgeti(L, 3, 2 * i);
         bool found = lua_rawequal(L, -2, 2) && lua_tothread(L, -1) == L;
         lua_pop(L, 2);
-        if (!found)
-            continue;
-        for (int k = 2 * i - 1; k <= 2 * s->n_ambient - 2; k++) {
-            lua_rawgeti(L, 3, k + 2);
-            lua_rawseti(L, 3, k);
+        if (found) {
+            remove_entry(L, 3, s, i);
+            return 0;
         }
-        for (int k = 0; k < 2; k++) {
-            lua_pushnil(L);
-            lua_rawseti(L, 3, 2 * s->n_ambient - k);
-        }
-        s->n_ambient--;
-        return 0;
     }
     return 0;
 }
@@ -103,9 +123,7 @@ static int set_global(lua_State *L)
     return 0;
 }
 
-/* ---- source
- * ---------------------------------------------------------------------------------------------------------
- */
+/* ---- source ------------------------------------------------------------------------------ */
 
 static const char *config_text(lua_State *L, int index, const char *name)
 {
@@ -122,8 +140,8 @@ static int64_t config_number(lua_State *L, int index, const char *name)
     lua_getfield(L, index, name);
     int exact;
     lua_Integer value = lua_tointegerx(L, -1, &exact);
-    if (!lua_isnil(L, -1) && (!exact || value < -1))
-        hyl_fail(L, HY_EINVALID_CONFIG, "config: '%s' takes a whole number", name);
+    if (!lua_isnil(L, -1) && (!exact || value < -1 || value > INT32_MAX))
+        hyl_fail(L, HY_EINVALID_CONFIG, "config: '%s' takes a whole number up to %d", name, INT32_MAX);
     lua_pop(L, 1);
     return exact ? value : 0;
 }
@@ -180,6 +198,17 @@ static void read_driver_options(lua_State *L, hy_connect_config *c)
     c->n_options = n;
 }
 
+/* The ambient list keeps nobody alive: a coroutine that is dropped inside its transaction can be
+   collected, and with it the transaction (which its stack holds until then). */
+static void push_weak_list(lua_State *L)
+{
+    lua_newtable(L);
+    lua_createtable(L, 0, 1);
+    lua_pushliteral(L, "v");
+    lua_setfield(L, -2, "__mode");
+    lua_setmetatable(L, -2);
+}
+
 /* core.connect(config) */
 static int core_connect(lua_State *L)
 {
@@ -208,7 +237,7 @@ static int core_connect(lua_State *L)
     read_driver_options(L, &config.connect);
     hyl_source *s = hyl_new(L, HYL_SOURCE, sizeof *s, HYL_SOURCE_VALUES);
     int at = lua_gettop(L);
-    lua_newtable(L);
+    push_weak_list(L);
     lua_setiuservalue(L, at, HYL_SOURCE_AMBIENT);
     lua_newtable(L);
     lua_setiuservalue(L, at, HYL_SOURCE_CURSORS);
@@ -221,10 +250,13 @@ static int core_connect(lua_State *L)
 static int source_gc(lua_State *L)
 {
     hyl_source *s = lua_touserdata(L, 1);
-    if (s->source != NULL)
-        hy_source_unref(s->source);
+    if (s->source == NULL)
+        return hyl_retire(L);
+    hy_source_set_observer(s->source, NULL, NULL);
+    hyl_events_forget(s);
+    hy_source_unref(s->source);
     s->source = NULL;
-    return 0;
+    return hyl_retire(L);
 }
 
 static int source_close(lua_State *L)
@@ -313,7 +345,7 @@ static int source_observe(lua_State *L)
     if (on)
         luaL_checktype(L, 2, LUA_TFUNCTION);
     lua_setiuservalue(L, 1, HYL_SOURCE_OBSERVER);
-    hy_source_set_observer(s->source, on ? hyl_on_event : NULL, NULL);
+    hy_source_set_observer(s->source, on ? hyl_on_event : NULL, s);
     return 0;
 }
 

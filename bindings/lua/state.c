@@ -68,6 +68,13 @@ void hyl_set_type(lua_State *L, hyl_type type)
     lua_setmetatable(L, -2);
 }
 
+int hyl_retire(lua_State *L)
+{
+    lua_pushnil(L);
+    lua_setmetatable(L, 1);
+    return 0;
+}
+
 void *hyl_new(lua_State *L, hyl_type type, size_t size, int n_user_values)
 {
     void *block = lua_newuserdatauv(L, size == 0 ? 1 : size, n_user_values);
@@ -107,11 +114,13 @@ hyl_state *hyl_state_get(lua_State *L)
     return state;
 }
 
-void hyl_push_state_value(lua_State *L)
+hyl_state *hyl_push_state_value(lua_State *L)
 {
     lua_rawgetp(L, LUA_REGISTRYINDEX, &state_key);
+    hyl_state *state = lua_touserdata(L, -1);
     lua_getiuservalue(L, -1, 1);
     lua_replace(L, -2);
+    return state;
 }
 
 static int state_gc(lua_State *L)

@@ -11,6 +11,9 @@ static hyl_transaction *check_transaction(lua_State *L)
     hyl_transaction *t = hyl_check(L, 1, HYL_TRANSACTION);
     if (t->trx == NULL)
         hyl_fail(L, HY_ETRANSACTION_NOT_ACTIVE, "the transaction is finished");
+    lua_getiuservalue(L, 1, 1);
+    hyl_check_may_run(L, lua_touserdata(L, -1));
+    lua_pop(L, 1);
     return t;
 }
 
@@ -43,6 +46,7 @@ static bool flag(lua_State *L, int index, const char *name)
 static int core_begin(lua_State *L)
 {
     hyl_source *s = hyl_check_source(L, 1);
+    hyl_check_may_run(L, s);
     lua_settop(L, 2);
     hyl_push_caller(L);
     hy_transaction_options options = {.may_block = true, .holder = lua_tostring(L, 3)};
@@ -59,7 +63,7 @@ static int core_begin(lua_State *L)
     lua_setiuservalue(L, -2, 1);
     t->id = ++hyl_state_get(L)->event_id;
     hy_error err;
-    hyl_events_begin();
+    hyl_events_forget(s);
     for (int attempt = 0;; attempt++) {
         hy_status status = hy_transaction_start(s->source, &options, &t->trx, &err);
         if (status == HY_OK)
@@ -164,7 +168,7 @@ static int transaction_gc(lua_State *L)
     hyl_transaction *t = lua_touserdata(L, 1);
     hy_transaction_free(t->trx);
     t->trx = NULL;
-    return 0;
+    return hyl_retire(L);
 }
 
 /* __close: a block that is left without commit is rolled back. */

@@ -216,7 +216,7 @@ static int binary_tostring(lua_State *L)
     return 1;
 }
 
-/* ---- reading ------------------------------------------------------------------------------- */
+/* ---- reading ----------------------------------------------------------------------------- */
 
 bool hyl_to_value(lua_State *L, int index, hy_value *out)
 {
@@ -450,7 +450,7 @@ hy_expr *hyl_to_operand(lua_State *L, hy_query *q, int index, bool alias_allowed
     return NULL;
 }
 
-/* ---- writing ---------------------------------------------------------------------------------- */
+/* ---- writing ----------------------------------------------------------------------------- */
 
 void hyl_push_null(lua_State *L)
 {

@@ -20,7 +20,7 @@ static int by_index(const void *a, const void *b)
 
 /* What one insert writes to. The blocks are userdata, the strings are held by the set of keys. */
 typedef struct targets {
-    int seen;  /* stack index of the set: key -> its column's position + 1 */
+    int seen; /* stack index of the set: key -> its column's position + 1 */
     size_t n;
     const hy_column **columns; /* NULL: a plain table's */
     const char **names;        /* for messages and plain tables */
@@ -31,7 +31,7 @@ typedef struct targets {
     struct key_place {
         const void *key; /* lua_topointer */
         size_t position;
-    } *order;
+    } * order;
 } targets;
 
 static void check_row(lua_State *L, int rows, lua_Integer i)
@@ -85,8 +85,9 @@ static void find_names(lua_State *L, targets *t)
     size_t n = 0;
     for (lua_pushnil(L); lua_next(L, t->seen); lua_pop(L, 1)) {
         if (lua_type(L, -2) != LUA_TSTRING)
-            hyl_fail(L, HY_EINVALID_ARGUMENT, "a row's keys are column names, got a %s", luaL_typename(L, -2));
-        t->names[n++] = lua_tostring(L, -2);
+            hyl_fail(L, HY_EINVALID_ARGUMENT, "a row's keys are column names, got a %s",
+                     luaL_typename(L, -2));
+        t->names[n++] = hyl_to_name(L, -2, "a row's key");
     }
     qsort(t->names, n, sizeof *t->names, by_name);
     memset(t->columns, 0, n * sizeof *t->columns);
@@ -203,8 +204,8 @@ static void insert_mixed(lua_State *L, hy_query *q, const targets *t)
 }
 
 /* Rows first..last, up to one that does not fit; the last that did. */
-static lua_Integer insert_rows(lua_State *L, hy_query *q, int rows, lua_Integer first, lua_Integer last, bool uniform,
-                               targets *t)
+static lua_Integer insert_rows(lua_State *L, hy_query *q, int rows, lua_Integer first, lua_Integer last,
+                               bool uniform, targets *t)
 {
     int top = lua_gettop(L);
     for (lua_Integer r = first; r <= last; r++) {
@@ -310,7 +311,7 @@ static const char **check_names(lua_State *L, int index, const char *what, size_
     for (size_t i = 0; i < *n; i++) {
         if (lua_rawgeti(L, index, (lua_Integer)i + 1) != LUA_TSTRING)
             hyl_fail(L, HY_EINVALID_ARGUMENT, "%s: column names are text", what);
-        names[i] = lua_tostring(L, -1);
+        names[i] = hyl_to_name(L, -1, what);
         lua_pop(L, 1);
     }
     return names;
@@ -395,11 +396,16 @@ static int query_drop(lua_State *L)
 void hyl_write_open(lua_State *L)
 {
     static const luaL_Reg methods[] = {
-        {"_insert", query_insert},          {"_set", query_set},
-        {"_increment", query_increment},    {"_delete", query_delete},
-        {"_truncate", query_truncate},      {"_returning", query_returning},
-        {"_onConflict", query_on_conflict}, {"_keyIs", query_key_is},
-        {"_keyIn", query_key_in},           {"_drop", query_drop},
+        {"_insert", query_insert},
+        {"_set", query_set},
+        {"_increment", query_increment},
+        {"_delete", query_delete},
+        {"_truncate", query_truncate},
+        {"_returning", query_returning},
+        {"_onConflict", query_on_conflict},
+        {"_keyIs", query_key_is},
+        {"_keyIn", query_key_in},
+        {"_drop", query_drop},
         {NULL, NULL},
     };
     luaL_setfuncs(L, methods, 0);

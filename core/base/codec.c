@@ -529,10 +529,32 @@ static hy_status convert(const job *j)
     return (j->decoding ? decoders : encoders)[j->kind](j);
 }
 
+/* Most values come as their column keeps them, and can be taken over without a converter. */
+static bool is_encoded(hy_kind kind, const hy_value *in)
+{
+    const int_range *range = &int_ranges[kind];
+
+    switch (in->type) {
+    case HY_NULL:
+        return true;
+    case HY_BOOL:
+        return kind == HY_KIND_BOOLEAN;
+    case HY_INT:
+        return range->high > 0 && in->as.integer >= range->low && in->as.integer <= range->high;
+    case HY_DOUBLE:
+        return kind == HY_KIND_DOUBLE || kind == HY_KIND_FLOAT;
+    case HY_TEXT:
+        return encoders[kind] == encode_text &&
+               hy_text_check(in->as.text.data, in->as.text.size) == HY_TEXT_FINE;
+    default:
+        return false;
+    }
+}
+
 hy_status hy_value_encode(hy_kind kind, const hy_value *in, char scratch[HY_VALUE_SCRATCH_SIZE],
                           hy_value *out, hy_error *err)
 {
-    if (in->type == HY_NULL) {
+    if (is_encoded(kind, in)) {
         *out = *in;
         return HY_OK;
     }

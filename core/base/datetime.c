@@ -298,35 +298,38 @@ bool hy_timestamp_parse(const char *text, size_t size, int64_t *micros)
 
 /* ---- writing ---- */
 
-static char *put_number(char *out, int value, int width)
+static char *put_pair(char *out, int value)
 {
-    for (int i = width - 1; i >= 0; i--) {
-        out[i] = (char)('0' + value % 10);
-        value /= 10;
-    }
-    return out + width;
+    out[0] = (char)('0' + value / 10);
+    out[1] = (char)('0' + value % 10);
+    return out + 2;
 }
 
 static char *put_date(char *out, const hy_date_parts *parts)
 {
-    out = put_number(out, parts->year, 4);
+    out = put_pair(out, parts->year / 100);
+    out = put_pair(out, parts->year % 100);
     *out++ = '-';
-    out = put_number(out, parts->month, 2);
+    out = put_pair(out, parts->month);
     *out++ = '-';
-    return put_number(out, parts->day, 2);
+    return put_pair(out, parts->day);
 }
 
 static char *put_time(char *out, const hy_date_parts *parts)
 {
-    out = put_number(out, parts->hour, parts->hour > 99 ? 3 : 2);
+    if (parts->hour > 99)
+        *out++ = (char)('0' + parts->hour / 100);
+    out = put_pair(out, parts->hour % 100);
     *out++ = ':';
-    out = put_number(out, parts->minute, 2);
+    out = put_pair(out, parts->minute);
     *out++ = ':';
-    out = put_number(out, parts->second, 2);
+    out = put_pair(out, parts->second);
     if (parts->micros == 0)
         return out;
     *out++ = '.';
-    return put_number(out, parts->micros, 6);
+    out = put_pair(out, parts->micros / 10000);
+    out = put_pair(out, parts->micros / 100 % 100);
+    return put_pair(out, parts->micros % 100);
 }
 
 static size_t finish(const char *out, char *end)

@@ -186,7 +186,7 @@ static bool put_own_columns(hy_emitter *e, const hy_model *model)
     return true;
 }
 
-/* Keep what was written from these two positions on. Without memory nothing is kept. */
+/* Keep what was written from these two positions on. */
 static void keep_own_columns(hy_emitter *e, const hy_model *model, size_t text_from, size_t results_from)
 {
     hy_compiler *c = e->compiler;
@@ -195,8 +195,10 @@ static void keep_own_columns(hy_emitter *e, const hy_model *model, size_t text_f
 
     hy_free(c->own.results);
     c->own = (hy_own_columns){.results = results};
-    if (results == NULL)
+    if (results == NULL) {
+        e->status = hy_fail_oom(e->err);
         return;
+    }
     char *text = (char *)(results + n);
     memcpy(results, c->columns + results_from, n * sizeof *results);
     memcpy(text, e->text->data + text_from, size);

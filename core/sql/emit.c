@@ -130,24 +130,33 @@ static bool are_values(hy_expr *const *list, size_t n)
     return true;
 }
 
+/* "(?, ?)"; n is at least 1. */
+static void put_placeholders(hy_emitter *e, size_t n)
+{
+    static const char sixteen[] = "?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ";
+
+    PUT(e, "(");
+    for (; n > 16; n -= 16)
+        hy__put(e, sixteen, sizeof sixteen - 1);
+    hy__put(e, sixteen, 3 * n - 2);
+    PUT(e, ")");
+}
+
 bool hy__emit_values(hy_emitter *e, hy_expr *const *list, size_t n)
 {
     hy_compiler *c = e->compiler;
 
-    if (e->inline_values || e->dialect->bind_style != HY_BIND_QUESTION || !are_values(list, n))
+    if (n == 0 || e->inline_values || e->dialect->bind_style != HY_BIND_QUESTION || !are_values(list, n))
         return false;
     while (c->binds_room - c->n_binds < n)
         if (!grow_binds(c))
             return false;
-    for (size_t i = 0; i < n; i++, c->n_binds++) {
-        c->binds[c->n_binds] = bind_of(list[i]);
-        c->params[c->n_binds] = NULL;
-        if (i == 0)
-            PUT(e, "(?");
-        else
-            PUT(e, ", ?");
-    }
-    PUT(e, ")");
+    hy_bind *binds = c->binds + c->n_binds;
+    for (size_t i = 0; i < n; i++)
+        binds[i] = bind_of(list[i]);
+    memset(c->params + c->n_binds, 0, n * sizeof *c->params);
+    c->n_binds += n;
+    put_placeholders(e, n);
     return true;
 }
 
@@ -537,7 +546,7 @@ static void emit_call_core(hy_emitter *e, const hy_expr *x)
 
 static void emit_before_call(hy_emitter *e, const hy_expr *call)
 {
-    if (is_exact_average(e, call))
+    if (is_exact_average(e, call) || is_text_decimal(e, call))
         PUT(e, "CAST(");
 }
 
@@ -548,8 +557,9 @@ static void emit_after_call(hy_emitter *e, const hy_expr *call)
         hy__puts(e, e->dialect->casts[HY_KIND_DOUBLE]);
         PUT(e, ")");
     }
+    /* The cast gives it an affinity: what it is compared with becomes text too. */
     if (is_text_decimal(e, call))
-        PUT(e, " COLLATE hysteria_decimal");
+        PUT(e, " AS TEXT) COLLATE hysteria_decimal");
 }
 
 static void emit_call(hy_emitter *e, const hy_expr *x)

@@ -196,7 +196,7 @@ void hy_query_free(hy_query *q)
 
 bool hy_query_uses_heap(const hy_query *q)
 {
-    return q->arena.blocks != NULL;
+    return q->arena.blocks != NULL || q->held != NULL;
 }
 
 size_t hy_query_memory(const hy_query *q)
@@ -602,13 +602,11 @@ size_t hy_query_group_open(hy_query *q, hy_slot slot, hy_connector connector, bo
     return depth;
 }
 
-/* An empty group is dropped: nothing was added behind it while it was open. */
-static void drop_if_empty(hy_group *group)
+/* Take an open group out of its parent: nothing was added behind it while it was open. */
+static void drop_group(hy_group *group)
 {
     hy_group *parent = group->parent;
 
-    if (group->first != NULL)
-        return;
     parent->last = group->before;
     if (group->before != NULL)
         group->before->next = NULL;
@@ -616,21 +614,33 @@ static void drop_if_empty(hy_group *group)
         parent->first = NULL;
 }
 
-static void close_innermost(hy_query *q)
+/* `keep`: unless it is empty. */
+static void close_innermost(hy_query *q, bool keep)
 {
     hy_group *group = q->open;
 
-    drop_if_empty(group);
+    if (!keep || group->first == NULL)
+        drop_group(group);
     q->open = group->resume;
     q->open_depth--;
 }
 
-void hy_query_group_close(hy_query *q, size_t depth)
+static void close_down_to(hy_query *q, size_t depth, bool keep)
 {
     size_t floor = q->guard != NULL ? q->guard->depth : 0;
 
     while (q->open != NULL && q->open_depth > depth && q->open_depth > floor)
-        close_innermost(q);
+        close_innermost(q, keep);
+}
+
+void hy_query_group_close(hy_query *q, size_t depth)
+{
+    close_down_to(q, depth, true);
+}
+
+void hy_query_group_abandon(hy_query *q, size_t depth)
+{
+    close_down_to(q, depth, false);
 }
 
 /* A guard opens even on a failed query, so that begin and end stay paired. */
@@ -656,7 +666,7 @@ void hy_query_guard_end(hy_query *q)
     if (guard == NULL)
         return;
     while (q->open != NULL && q->open != guard->open)
-        close_innermost(q);
+        close_innermost(q, true);
     q->guard = guard->outer;
 }
 
@@ -888,7 +898,10 @@ static hy_row *row_new(hy_query *q, size_t n)
         HY_QUERY_FAIL(q, HY_EINVALID_ARGUMENT, "a row of %zu values for %zu columns", n, q->tree.n_columns);
         return NULL;
     }
-    return hy_arena_zero(&q->arena, sizeof(hy_row) + n * sizeof(hy_expr *));
+    hy_row *row = hy_arena_alloc(&q->arena, sizeof *row + n * sizeof row->values[0]);
+    if (row != NULL)
+        row->cell = (hy_cell){0};
+    return row;
 }
 
 void hy_query_insert_row(hy_query *q, hy_expr *const *values, size_t n)

@@ -12,16 +12,25 @@ local writing = require("hysteria.writing")
 
 local inserting = {}
 
-local ROWS_PER_STATEMENT = 500
+local ROWS_PER_STATEMENT = 250
 local BINDS_PER_STATEMENT = 30000 -- below the limit of every database
 
 -- ---- one row ----------------------------------------------------------------------------------
+
+-- A key column's value in a row, which may be the user's own: by property or database name.
+local function key_value(definition, row, name)
+  local value = rawget(row, name)
+  if value == nil then
+    value = rawget(row, definition.by_property[name].name)
+  end
+  return value
+end
 
 -- The key values of a stored row where the database returns none; nil if they are not known.
 local function stored_key(definition, row, insert_id)
   local key = {}
   for index, name in ipairs(definition.keys) do
-    local value = row[name]
+    local value = key_value(definition, row, name)
     if value ~= nil and not writing.EXPRESSION[core.kind(value)] then
       key[index] = value
     elseif name == definition.increment then
@@ -161,12 +170,12 @@ end
 
 local function comparable_key(definition, row)
   if definition.key then
-    local value = rawget(row, definition.key)
+    local value = key_value(definition, row, definition.key)
     return value ~= nil and comparable(definition.by_property[definition.key], value) or nil
   end
   local parts = {}
   for index, name in ipairs(definition.keys) do
-    local value = rawget(row, name)
+    local value = key_value(definition, row, name)
     value = value ~= nil and comparable(definition.by_property[name], value)
     if not value then
       return nil
@@ -183,7 +192,7 @@ local function matching(definition, rows, first, last)
   local function kind_of(row)
     if comparable_key(definition, row) ~= nil then
       return "key"
-    elseif definition.increment and rawget(row, definition.increment) == nil then
+    elseif definition.increment and key_value(definition, row, definition.increment) == nil then
       return "order"
     end
     return false

@@ -284,17 +284,15 @@ local function filler_of(definition, made)
   return nil
 end
 
-local CUT = { date = { 1, 10 }, time = { 12, -1 } }
+-- The part of now() that is a value of the column's kind.
+local WHOLE, CUT = { 1, -1 }, { date = { 1, 10 }, time = { 12, -1 } }
 
--- now() as a value of the column's kind.
-local function clock_for(made, fn)
-  local cut = fn == core.now and CUT[made.kind]
-  if not cut then
-    return fn
+-- What writing.fill reads: a function, or the part of the instant that all clocks of a row share.
+local function entry_for(made, fn)
+  if fn == core.now then
+    return { property = made.property, part = CUT[made.kind] or WHOLE }
   end
-  return function()
-    return core.now():sub(cut[1], cut[2])
-  end
+  return { property = made.property, fill = fn }
 end
 
 local function add(list, entry)
@@ -327,11 +325,11 @@ local function read_codecs(definition)
   for _, made in ipairs(definition.columns) do
     local filler = filler_of(definition, made)
     if filler then
-      definition.fillers = add(definition.fillers, { property = made.property, fill = clock_for(made, filler) })
+      definition.fillers = add(definition.fillers, entry_for(made, filler))
     end
     if made.autoUpdate then
       local auto = type(made.autoUpdate) == "function" and made.autoUpdate or core.now
-      definition.updaters = add(definition.updaters, { property = made.property, fill = clock_for(made, auto) })
+      definition.updaters = add(definition.updaters, entry_for(made, auto))
     end
     if made.prepare then
       definition.prepares = add(definition.prepares, { property = made.property, fn = made.prepare })
@@ -381,8 +379,10 @@ local function read_definition(definition, literal)
   for _, index in ipairs(definition.indexes) do
     need_columns(definition, index.columns, "index")
   end
-  for name in next, definition.guarded or {} do
-    need_columns(definition, { name }, "guarded")
+  local guarded = definition.guarded
+  definition.guarded = guarded and {}
+  for name in next, guarded or {} do
+    definition.guarded[need_columns(definition, { name }, "guarded")[1]] = true
   end
   read_codecs(definition)
   model.refresh(definition)

@@ -14,8 +14,8 @@ local updating = require("hysteria.updating")
 local query = {}
 
 local methods = core.queryMethods
-local about_query, fetch, fetch_one = methods._about, core.fetch, core.fetchOne
-local definition_of = state.definition_of
+local about_query, settings_of = methods._about, methods._extra -- they look at their `self`
+local fetch, fetch_one = core.fetch, core.fetchOne
 local source_of = state.source_of
 
 local NONE = {}
@@ -24,8 +24,8 @@ local FAIL = options.names(READ, "customError")
 
 -- Definition, frozen model and own settings of a query; nil where it has none.
 local function about(q)
-  local frozen = q:_model()
-  return frozen and definition_of[frozen], frozen, q:_peek()
+  local class, extra, frozen = about_query(q)
+  return class and class._definition, frozen, extra
 end
 
 local function need_model(q, what)
@@ -41,20 +41,20 @@ end
 -- The short road: no hooks, no scopes, no loads, no options. The source is asked for when the
 -- query runs, not when it was built.
 function methods.many(q, given)
-  local frozen, extra = about_query(q)
-  local definition = frozen and definition_of[frozen]
-  if given == nil and extra == nil and (frozen == nil or definition.plain_read) then
-    local ds = frozen and source_of[frozen] or state.default or running.no_source()
+  local class, extra = about_query(q)
+  local definition = class and class._definition
+  if given == nil and extra == nil and (class == nil or definition.plain_read) then
+    local ds = class and class._source or state.default or running.no_source()
     return fetch(ds._core or running.closed(), q)
   end
   return reading.list(q, definition, extra, options.check(given, READ, "many"), false, "many")
 end
 
 function methods.one(q, given)
-  local frozen, extra = about_query(q)
-  local definition = frozen and definition_of[frozen]
-  if given == nil and extra == nil and (frozen == nil or definition.plain_read) then
-    local ds = frozen and source_of[frozen] or state.default or running.no_source()
+  local class, extra = about_query(q)
+  local definition = class and class._definition
+  if given == nil and extra == nil and (class == nil or definition.plain_read) then
+    local ds = class and class._source or state.default or running.no_source()
     return fetch_one(ds._core or running.closed(), q)
   end
   return reading.list(q, definition, extra, options.check(given, READ, "one"), true, "one")[1]
@@ -270,7 +270,7 @@ function methods.load(q, what, fn)
 end
 
 function methods.clearRelations(q)
-  local extra = q:_peek()
+  local _, extra = about_query(q)
   if extra then
     extra.loads = nil
   end
@@ -279,7 +279,7 @@ end
 
 local function set(name, value)
   return function(q)
-    q:_extra()[name] = value
+    settings_of(q)[name] = value
     return q
   end
 end
@@ -301,7 +301,7 @@ methods.withDeleted = deleted("with", "withDeleted")
 methods.onlyDeleted = deleted("only", "onlyDeleted")
 
 function methods.timeout(q, milliseconds)
-  q:_extra().timeout = options.need_count(milliseconds, 1, "milliseconds", "timeout")
+  settings_of(q).timeout = options.need_count(milliseconds, 1, "milliseconds", "timeout")
   return q
 end
 
@@ -309,7 +309,7 @@ function methods.ignoreHooks(q, which)
   if which == nil then
     which = true
   end
-  q:_extra().ignored = hooks.ignored(which, "ignoreHooks")
+  settings_of(q).ignored = hooks.ignored(which, "ignoreHooks")
   return q
 end
 

@@ -41,14 +41,22 @@ local function begin(self, given, what)
   return model.freeze(class), definition, keyed.key_of(definition, self), rest
 end
 
+-- Is the field's value what was read, as far as can be told? Of a column that every update sets,
+-- it is: update { ... } writes another.
+local function is_stale(self, made, tracked)
+  if tracked then
+    return not tracking.has_changed(self, made.property)
+  end
+  return made.autoUpdate and rawget(self, made.property) ~= core.null
+end
+
 -- The fields that save writes: selected, not nil, not the key, not computed by the database.
 local function fields_to_save(self, shape, definition)
   local row, tracked = {}, tracking.is_tracked(self)
   for _, made in ipairs(definition.columns) do
-    local name = made.property
-    local value = rawget(self, name)
-    if value ~= nil and not made.generated and not (tracked and not tracking.has_changed(self, name)) then
-      row[name] = value
+    local value = rawget(self, made.property)
+    if value ~= nil and not made.generated and not is_stale(self, made, tracked) then
+      row[made.property] = value
     end
   end
   for _, name in ipairs(definition.keys) do
@@ -125,7 +133,11 @@ function record:load(path, fn, given)
   local definition = class._definition
   local q = class:query()
   q:load(path, fn)
-  local loads = q:_peek().loads
+  local extra = q:_peek()
+  if not extra then
+    return self -- an empty list
+  end
+  local loads = extra.loads
   local bound = given.connection and given.connection._root or class._source or nil
   local _, _, ds, trx = running.target(definition, bound, nil, given)
   for _, key in ipairs(preload.keys_for(definition, loads)) do

@@ -217,11 +217,14 @@ local pool_methods = {}
 local pool_mt = { __name = "hysteria.pool", __index = pool_methods }
 
 function pool_methods:stats()
+  if getmetatable(self) ~= pool_mt then
+    core.raise("INVALID_ARGUMENT", "stats needs a pool: objects use the colon")
+  end
   return self._source:_handle():stats()
 end
 
 function pool_methods:size()
-  return self:stats().size
+  return pool_methods.stats(self).size
 end
 
 local function check_type(self, wanted, what)

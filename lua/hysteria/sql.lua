@@ -13,7 +13,7 @@ for name, value in next, values do
 end
 
 local function refuse_self(first, name)
-  if first == sql then
+  if rawequal(first, sql) then
     core.raise("INVALID_ARGUMENT", ("write sql.%s(...) with a dot; the colon is for objects"):format(name))
   end
 end

@@ -50,6 +50,15 @@ function transaction.is(value)
   return type(value) == "table" and getmetatable(value) == transaction_mt
 end
 
+-- `self` of a method.
+function transaction.need(value, what)
+  if not transaction.is(value) then
+    core.raise("INVALID_ARGUMENT", ("%s needs a transaction, not %s: objects use the colon"):format(
+      what, options.kind(value)))
+  end
+  return value
+end
+
 -- For statements: the core object of an explicit `trx`, which must be open.
 function transaction.core_of(trx)
   if not transaction.is(trx) then
@@ -96,6 +105,7 @@ local function new(source, core_trx, parent, depth)
     _parent = parent or false,
     _depth = depth or 0,
     _finished = false,
+    _committed = false,
     _after_commit = false,
   }, transaction_mt)
   innermost[core_trx] = trx
@@ -156,6 +166,7 @@ local END = options.names("throwErrorOnInactiveTransaction")
 
 -- True when there is something to end; ending twice is no error unless asked for.
 local function may_end(trx, given, what)
+  transaction.need(trx, what)
   given = options.check(given, END, what)
   if is_live(trx) then
     return true
@@ -181,6 +192,7 @@ function methods:commit(given)
     return true
   end
   self._core:commit()
+  self._committed = true
   self._source:_tell("commit", self)
   run_after_commit(list)
   return true
@@ -261,14 +273,20 @@ local function back_off(attempt)
   core.sleep(math.floor(longest * (0.5 + math.random() / 2)))
 end
 
+-- A busy database may refuse BEGIN as well. What was committed is never run again, whatever an
+-- afterCommit function raises.
 local function run_with_retries(source, given, ambient, fn)
   for attempt = 1, given.retry do
-    local results = table.pack(pcall(run_inside, begin(source, given), ambient, fn))
+    local trx
+    local results = table.pack(pcall(function()
+      trx = begin(source, given)
+      return run_inside(trx, ambient, fn)
+    end))
     if results[1] then
       return table.unpack(results, 2, results.n)
     end
     local err = results[2]
-    if not core.isError(err) or not WORTH_RETRYING[err.code] then
+    if trx and trx._committed or not core.isError(err) or not WORTH_RETRYING[err.code] then
       error(err, 0)
     end
     back_off(attempt)
@@ -345,7 +363,7 @@ transaction_mt.__close = function(trx)
 end
 
 function methods:close()
-  transaction_mt.__close(self)
+  transaction_mt.__close(transaction.need(self, "close"))
 end
 
 -- ---- outside, and the transaction of a whole test ---------------------------------------------

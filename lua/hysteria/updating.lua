@@ -161,7 +161,8 @@ function updating.increment(query, frozen, extra, column, amount, given)
       target:_increment(column, amount)
     end)
   end
-  writing.check_guarded(definition, { [column] = amount }, given)
+  local made = definition.by_database[column]
+  writing.check_guarded(definition, { [made and made.property or column] = amount }, given)
   local ignored = hooks.ignored(given.ignoreHooks, "increment")
   local target = filtered(query, definition, extra)
   return writing.with_hooks(definition, "update", ignored, place, function(inner)
@@ -287,8 +288,6 @@ function updating.soft_table(query, extra, deleted, given)
     target:_set(given.column or "deleted_at", value)
   end)
 end
-
-updating.truncate_options = options.names("trx", "timeout")
 
 updating.truncate_options = options.names("trx", "timeout")
 

@@ -90,6 +90,9 @@ end
 -- An SQL function call as a value: sql.func("lower", sql.col("email")).
 function values.func(name, ...)
   options.need_name(name, "name", "sql.func")
+  for index = 1, select("#", ...) do
+    options.need((select(index, ...)), "argument " .. index, "sql.func")
+  end
   return core.func(name, { ... })
 end
 

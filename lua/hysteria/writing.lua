@@ -96,12 +96,18 @@ function writing.prepare(definition, row)
   end
 end
 
--- Computed values for columns that the row leaves out.
+-- Computed values for columns that the row leaves out. All clocks of a row show the same time.
 function writing.fill(list, row)
+  local now
   for index = 1, list and #list or 0 do
     local entry = list[index]
     if row[entry.property] == nil then
-      row[entry.property] = entry.fill(row)
+      if entry.part then
+        now = now or core.now()
+        row[entry.property] = now:sub(entry.part[1], entry.part[2])
+      else
+        row[entry.property] = entry.fill(row)
+      end
     end
   end
 end

@@ -27,25 +27,61 @@
 #include <lualib.h>
 #include <sqlite3.h>
 
-enum { N_USERS = 10000, N_NEW = 1000, N_AT_ONCE = 100, N_VALUES = 7, PAGE = 50, PAGE_OFFSET = 100, PAGE_AGE = 18 };
+enum {
+    N_USERS = 10000,
+    N_NEW = 1000,
+    N_AT_ONCE = 100,
+    N_VALUES = 7,
+    PAGE = 50,
+    PAGE_OFFSET = 100,
+    PAGE_AGE = 18
+};
 
 /* Columns of the result, and where their keys stand on the Lua stack. */
-enum { ID = 1, NAME, EMAIL, AGE, ACTIVE, SCORE, CREATED, PAYLOAD, N_COLUMNS = PAYLOAD, META, NEW_ROWS, LUA_TOP = NEW_ROWS };
-static const char *const keys[] = {[ID] = "id",       [NAME] = "name",     [EMAIL] = "email",         [AGE] = "age",
-                                   [ACTIVE] = "active", [SCORE] = "score", [CREATED] = "createdAt", [PAYLOAD] = "payload"};
+enum {
+    ID = 1,
+    NAME,
+    EMAIL,
+    AGE,
+    ACTIVE,
+    SCORE,
+    CREATED,
+    PAYLOAD,
+    N_COLUMNS = PAYLOAD,
+    META,
+    NEW_ROWS,
+    LUA_TOP = NEW_ROWS
+};
+static const char *const keys[] = {
+    [ID] = "id",         [NAME] = "name",   [EMAIL] = "email",       [AGE] = "age",
+    [ACTIVE] = "active", [SCORE] = "score", [CREATED] = "createdAt", [PAYLOAD] = "payload"};
 
 #define COLUMNS "\"id\", \"name\", \"email\", \"age\", \"active\", \"score\", \"created_at\", \"payload\""
 #define NEW_COLUMNS "\"name\", \"email\", \"age\", \"active\", \"score\", \"created_at\", \"payload\""
 #define NEW_VALUES "(?, ?, ?, ?, ?, ?, ?)"
 
-enum { S_LOOKUP, S_ROWS, S_PAGE, S_BIG, S_INSERT, S_INSERT_MANY, S_INSERT_RETURNING, S_WRITTEN, S_BEGIN, S_COMMIT, N_STATEMENTS };
+enum {
+    S_LOOKUP,
+    S_ROWS,
+    S_PAGE,
+    S_BIG,
+    S_INSERT,
+    S_INSERT_MANY,
+    S_INSERT_RETURNING,
+    S_WRITTEN,
+    S_BEGIN,
+    S_COMMIT,
+    N_STATEMENTS
+};
 static const char *const statements[N_STATEMENTS] = {
     [S_LOOKUP] = "SELECT " COLUMNS " FROM \"users\" WHERE \"id\" = ? LIMIT ?",
     [S_ROWS] = "SELECT " COLUMNS " FROM \"users\"",
-    [S_PAGE] = "SELECT " COLUMNS " FROM \"users\" WHERE \"active\" = ? AND \"age\" > ? ORDER BY \"id\" DESC LIMIT ? OFFSET ?",
+    [S_PAGE] = "SELECT " COLUMNS
+               " FROM \"users\" WHERE \"active\" = ? AND \"age\" > ? ORDER BY \"id\" DESC LIMIT ? OFFSET ?",
     [S_BIG] = "SELECT " COLUMNS " FROM \"big_users\"",
     [S_INSERT] = "INSERT INTO \"new_users\" (" NEW_COLUMNS ") VALUES " NEW_VALUES,
-    [S_INSERT_RETURNING] = "INSERT INTO \"new_users\" (" NEW_COLUMNS ") VALUES " NEW_VALUES " RETURNING " COLUMNS,
+    [S_INSERT_RETURNING] =
+        "INSERT INTO \"new_users\" (" NEW_COLUMNS ") VALUES " NEW_VALUES " RETURNING " COLUMNS,
     [S_WRITTEN] = "SELECT " COLUMNS " FROM \"new_users\" ORDER BY \"id\"",
     [S_BEGIN] = "BEGIN IMMEDIATE",
     [S_COMMIT] = "COMMIT",
@@ -169,7 +205,8 @@ static void push_json(lua_State *L, const json_t *j)
     switch (json_typeof(j)) {
     case JSON_OBJECT:
         lua_createtable(L, 0, (int)json_object_size(j));
-        json_object_foreach ((json_t *)(uintptr_t)j, key, value) {
+        json_object_foreach((json_t *)(uintptr_t)j, key, value)
+        {
             lua_pushstring(L, key);
             push_json(L, value);
             lua_rawset(L, -3);
@@ -528,7 +565,8 @@ static void insert_loop(floor_state *f)
 
 static sqlite3_stmt *statement_of_many(floor_state *f)
 {
-    static char sql[sizeof "INSERT INTO \"new_users\" (" NEW_COLUMNS ") VALUES " + N_AT_ONCE * sizeof ", " NEW_VALUES];
+    static char sql[sizeof "INSERT INTO \"new_users\" (" NEW_COLUMNS ") VALUES " +
+                    N_AT_ONCE * sizeof ", " NEW_VALUES];
     int at;
 
     if (f->kept[S_INSERT_MANY] != NULL)
@@ -604,9 +642,11 @@ static const scenario *find_scenario(const char *name)
 /* The settings of Hysteria's connections. */
 static void open_database(floor_state *f, const char *path)
 {
-    static const char settings[] = "PRAGMA journal_mode=wal; PRAGMA synchronous=normal; PRAGMA foreign_keys=on;"
-                                   "PRAGMA case_sensitive_like=on";
-    static const int off[] = {SQLITE_DBCONFIG_DQS_DML, SQLITE_DBCONFIG_DQS_DDL, SQLITE_DBCONFIG_TRUSTED_SCHEMA};
+    static const char settings[] =
+        "PRAGMA journal_mode=wal; PRAGMA synchronous=normal; PRAGMA foreign_keys=on;"
+        "PRAGMA case_sensitive_like=on";
+    static const int off[] = {SQLITE_DBCONFIG_DQS_DML, SQLITE_DBCONFIG_DQS_DDL,
+                              SQLITE_DBCONFIG_TRUSTED_SCHEMA};
     int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
 
     if (sqlite3_open_v2(path, &f->db, flags, NULL) != SQLITE_OK)
@@ -756,8 +796,8 @@ static void memory(floor_state *f)
 {
     begin_results(f);
     read_rows(f, statement(f, S_BIG));
-    printf("%zu %ld %ld\n", f->L != NULL ? (size_t)lua_rawlen(f->L, LUA_TOP + 1) : f->n_rows, status_kib("VmRSS:"),
-           status_kib("VmHWM:"));
+    printf("%zu %ld %ld\n", f->L != NULL ? (size_t)lua_rawlen(f->L, LUA_TOP + 1) : f->n_rows,
+           status_kib("VmRSS:"), status_kib("VmHWM:"));
 }
 
 static void empty(floor_state *f)

@@ -363,9 +363,9 @@ static const golden cases[] = {
      "SELECT SUM(`balance`) AS `total`, AVG(`balance`) AS `mean`, MAX(`balance`) AS `most` FROM `users`"
      " ORDER BY `total` ASC",
      .columns = "total:decimal mean:decimal most:decimal",
-     .sqlite = "SELECT hysteria_sum(`balance`) COLLATE hysteria_decimal AS `total`,"
-               " hysteria_avg(`balance`) COLLATE hysteria_decimal AS `mean`,"
-               " MAX(`balance`) COLLATE hysteria_decimal AS `most` FROM `users`"
+     .sqlite = "SELECT CAST(hysteria_sum(`balance`) AS TEXT) COLLATE hysteria_decimal AS `total`,"
+               " CAST(hysteria_avg(`balance`) AS TEXT) COLLATE hysteria_decimal AS `mean`,"
+               " CAST(MAX(`balance`) AS TEXT) COLLATE hysteria_decimal AS `most` FROM `users`"
                " ORDER BY `total` COLLATE hysteria_decimal ASC"},
     {"aggregates of unknown kind", NONE, unknown_sum, "SELECT SUM(`age`), AVG(`age`) FROM `users`",
      .columns = "sum:any avg:any"},
@@ -439,7 +439,7 @@ static const golden cases[] = {
      .postgres = "SELECT CAST(AVG(`age`) OVER (PARTITION BY `active`) AS DOUBLE PRECISION) AS `mean`,"
                  " SUM(`balance`) OVER (PARTITION BY `active`) AS `total` FROM `users`",
      .sqlite = "SELECT AVG(`age`) OVER (PARTITION BY `active`) AS `mean`,"
-               " hysteria_sum(`balance`) OVER (PARTITION BY `active`) COLLATE hysteria_decimal AS `total` "
+               " CAST(hysteria_sum(`balance`) OVER (PARTITION BY `active`) AS TEXT) COLLATE hysteria_decimal AS `total` "
                "FROM `users`"},
     {"scalar subqueries count on", USER, scalar_subquery,
      "SELECT `id`, (SELECT COUNT(*) FROM `posts` WHERE `posts`.`user_id` = `users`.`id` AND `views` > ?) AS "

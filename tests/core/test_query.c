@@ -792,10 +792,74 @@ static void survives_every_failed_allocation(void **state)
     printf("query: %ld failed allocations survived\n", swept);
 }
 
+/* Taken out whole, conditions of inner groups too; what stood before stays. */
+static void abandoned_groups_leave_nothing(void **state)
+{
+    hy_query *q = hy_query_new(user);
+    hy_sql sql;
+    hy_error err;
+
+    (void)state;
+    where(q, equals(q, "id", hy_int(1)));
+    size_t depth = hy_query_group_open(q, HY_SLOT_WHERE, HY_OR, false);
+    where(q, equals(q, "age", hy_int(2)));
+    (void)hy_query_group_open(q, HY_SLOT_WHERE, HY_OR, false);
+    where(q, equals(q, "age", hy_int(3)));
+    hy_query_group_abandon(q, depth);
+    where(q, equals(q, "age", hy_int(4)));
+    assert_int_equal(HY_OK, hy_compile(compiler, q, hy_dialect_find("sqlite"), NULL, &sql, &err));
+    assert_string_equal(strstr(sql.text, "WHERE"), "WHERE \"id\" = ? AND \"age\" = ?");
+    hy_query_free(q);
+
+    q = hy_query_new(user);
+    depth = hy_query_group_open(q, HY_SLOT_WHERE, HY_AND, false);
+    where(q, equals(q, "age", hy_int(2)));
+    hy_query_group_abandon(q, depth);
+    assert_false(hy_query_has_where(q));
+    hy_query_free(q);
+}
+
+static hy_model *model_of_one_column(void)
+{
+    static const hy_column id = {.property = "postId", .kind = HY_KIND_BIGINT, .precision = -1, .scale = -1};
+    hy_model *post = hy_model_new("Post", NULL, "posts", HY_NAMING_SNAKE);
+    hy_error err;
+
+    assert_int_equal(HY_OK, hy_model_add_column(post, &id, &err));
+    assert_int_equal(HY_OK, hy_model_freeze(post, &err));
+    return post;
+}
+
+/* The base model is the caller's; others may go before the query does, and its copies. */
+static void holds_the_models_of_joins_and_subqueries(void **state)
+{
+    hy_model *post = model_of_one_column();
+    hy_query *q = hy_query_new(user), *copy = hy_query_new(user), *sub = hy_query_new(post);
+    hy_sql sql;
+    hy_error err;
+
+    (void)state;
+    hy_query_select(sub, col(sub, "postId"), NULL);
+    hy_query_predicate(q, HY_SLOT_WHERE, HY_AND, false, hy_expr_in_query(q, col(q, "id"), sub, false));
+    hy_query_join(q, HY_JOIN_CROSS, "posts", 5, post);
+    hy_query_select(q, col(q, "posts.postId"), NULL);
+    hy_query_free(sub);
+    hy_model_unref(post);
+    assert_int_equal(HY_OK, hy_query_copy(copy, q, &err));
+    hy_query_free(q);
+    assert_int_equal(HY_OK, hy_compile(compiler, copy, hy_dialect_find("sqlite"), NULL, &sql, &err));
+    assert_int_equal(1, sql.n_columns);
+    assert_string_equal("postId", sql.columns[0].name);
+    assert_non_null(strstr(sql.text, "IN (SELECT \"post_id\" FROM \"posts\")"));
+    hy_query_free(copy);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(builders_refuse),
+        cmocka_unit_test(abandoned_groups_leave_nothing),
+        cmocka_unit_test(holds_the_models_of_joins_and_subqueries),
         cmocka_unit_test(first_failure_is_kept),
         cmocka_unit_test(data_errors_name_the_column),
         cmocka_unit_test(lives_in_the_callers_memory),

@@ -203,6 +203,23 @@ static void deep_stacks_work(void **state)
     hy_source_unref(source);
 }
 
+static void there_is_an_end_to_nesting(void **state)
+{
+    hy_source *source = open_source();
+    hy_transaction *trx = begin(source);
+    size_t depth = 0;
+    hy_error err;
+
+    (void)state;
+    for (size_t i = 1; i <= 1000; i++)
+        assert_int_equal(savepoint(trx), i);
+    assert_fails(HY_ELIMIT_EXCEEDED, err, hy_transaction_savepoint(trx, &depth, &err));
+    assert_int_equal(HY_OK, back_to(trx, 1, &err));
+    assert_int_equal(HY_OK, commit(trx, &err));
+    hy_transaction_free(trx);
+    hy_source_unref(source);
+}
+
 /* ---- how BEGIN is said ------------------------------------------------------------------ */
 
 typedef struct begin_case {
@@ -336,6 +353,26 @@ static void a_savepoint_revives_it(void **state)
     assert_int_equal(hy_transaction_get_state(trx), HY_TRX_ACTIVE);
     assert_int_equal(HY_OK, run(trx, "INSERT good", &err));
     assert_int_equal(HY_OK, commit(trx, &err));
+    hy_transaction_free(trx);
+    hy_source_unref(source);
+}
+
+/* What should have been taken back is still there: a COMMIT would store it. */
+static void a_failed_way_back_fails_it(void **state)
+{
+    hy_source *source = open_source();
+    hy_transaction *trx = begin(source);
+    hy_error err;
+
+    (void)state;
+    size_t depth = savepoint(trx);
+    assert_int_equal(HY_OK, run(trx, "INSERT ghost", &err));
+    fake_add_reply("ROLLBACK TO SAVEPOINT hy_sp_1")->fails = HY_EOUT_OF_MEMORY;
+    assert_fails(HY_EOUT_OF_MEMORY, err, back_to(trx, depth, &err));
+    assert_int_equal(hy_transaction_get_state(trx), HY_TRX_FAILED);
+    assert_fails(HY_ETRANSACTION_ABORTED, err, run(trx, "INSERT 2", &err));
+    assert_fails(HY_ETRANSACTION_ABORTED, err, commit(trx, &err));
+    assert_sent("BEGIN; SAVEPOINT hy_sp_1; INSERT ghost; ROLLBACK TO SAVEPOINT hy_sp_1; ROLLBACK");
     hy_transaction_free(trx);
     hy_source_unref(source);
 }
@@ -667,11 +704,13 @@ int main(void)
         T(rolls_back),
         T(savepoints_are_a_stack_of_names_that_never_repeat),
         T(deep_stacks_work),
+        T(there_is_an_end_to_nesting),
         T(begin_speaks_as_the_driver_wants),
         T(begin_may_fail),
         T(begin_has_a_time),
         T(a_failed_one_refuses_statements_locally),
         T(a_savepoint_revives_it),
+        T(a_failed_way_back_fails_it),
         T(an_error_may_leave_it_open),
         T(one_that_is_gone_stores_nothing),
         T(one_whose_connection_broke_can_only_be_rolled_back),

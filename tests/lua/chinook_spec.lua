@@ -146,6 +146,16 @@ describe("Chinook on SQLite", function()
     print(("chinook: %d cells read back, %d differ"):format(cells, #wrong))
   end)
 
+  it("would be seen to use a raw fragment", function()
+    models.Genre:query():whereRaw("name = ?", { "Rock" }):count()
+    models.Genre:query():selectRaw("1"):one()
+    ds:rawQuery("SELECT 1")
+    models.Genre:query():where("genreId", "=", sql.rawStatement("1")):count()
+
+    assert.equal(4, #raw)
+    raw = {}
+  end)
+
   it("keeps decimals decimals", function()
     local track = models.Track:findOneByPrimaryKey(1)
 

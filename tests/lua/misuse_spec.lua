@@ -120,7 +120,7 @@ local function core_kinds(w)
   local frozen = w.Person:query():_model()
   local list = {}
   for name, object in next, { source = handle, transaction = trx, model = frozen } do
-    local methods = getmetatable(object).__index
+    local methods = debug.getmetatable(object).__index
     list["core " .. name] = { methods = methods, names = names_of(methods), object = object }
   end
   return list, trx
@@ -153,9 +153,6 @@ describe("misuse", function()
       return list
     end
 
-    -- Answers that need no right self: they only look at their arguments.
-    local TOLERANT = { ["record.mergeProps"] = false }
-
     local function sweep(list, w)
       local calls, accidents = 0, {}
       for what, kind in next, list do
@@ -164,11 +161,13 @@ describe("misuse", function()
           local same_kind = getmetatable(kind.object)
           local function try(self)
             calls = calls + 1
-            local ok, err = pcall(kind.methods[name], self, "name", "age")
-            if ok and not TOLERANT[label] then
-              accidents[#accidents + 1] = label .. " took " .. type(self)
-            elseif not ok and not hostile.is_clean(err) then
-              accidents[#accidents + 1] = label .. ": " .. hostile.show(err)
+            for _, arguments in ipairs({ { "name", "age" }, {} }) do
+              local ok, err = pcall(kind.methods[name], self, table.unpack(arguments))
+              if ok then
+                accidents[label .. " took " .. type(self)] = true
+              elseif not hostile.is_clean(err) then
+                accidents[label] = hostile.show(err)
+              end
             end
           end
           try(nil)
@@ -183,15 +182,8 @@ describe("misuse", function()
     end
 
     local function report(calls, accidents, what)
-      local seen, list = {}, {}
-      for _, text in ipairs(accidents) do
-        if not seen[text] then
-          seen[text] = true
-          list[#list + 1] = text
-        end
-      end
-      print(("misuse: %d calls of %s with a wrong self, %d accidents"):format(calls, what, #accidents))
-      assert.same({}, list)
+      print(("misuse: %d calls of %s with a wrong self"):format(2 * calls, what))
+      assert.same({}, accidents)
     end
 
     it("is an error for every method of every object", function()
@@ -304,7 +296,8 @@ describe("misuse", function()
     it("happens in the middle of things", function()
       local w = world()
       local seen = {}
-      expect_error("close in a transaction", w.ds.transaction, w.ds, function()
+      -- What was borrowed before stays usable until it comes back; nothing new is lent.
+      expect_no_accident("close in a transaction", w.ds.transaction, w.ds, function()
         w.Person:insert { name = "x" }
         w.ds:close()
         seen[1] = select(2, pcall(w.Person.count, w.Person))
@@ -315,7 +308,7 @@ describe("misuse", function()
       w.Person:hook("beforeInsert", function()
         w.ds:close()
       end)
-      expect_error("close in a hook", w.Person.insert, w.Person, { name = "x" })
+      expect_no_accident("close in a hook", w.Person.insert, w.Person, { name = "x" })
 
       w = world()
       w.ds:addObserver { onBeforeQuery = function()
@@ -365,7 +358,7 @@ describe("misuse", function()
         { "sql.any", function(t) sql.any(t) end, { { id = 1 } } },
         { "a group's member", function(t) w.Person:query():where(sql.any { t }) end, { id = 1 } },
         { "rawQuery's values", function(t) w.ds:rawQuery("SELECT ?", t) end, { 1 } },
-        { "createTables", function(t) w.ds:createTables(t) end, { w.Person } },
+        { "createTables", function(t) w.ds:createTables(t, { ifNotExists = true }) end, { w.Person } },
         { "a transaction's options", function(t) w.ds:transaction(function() end, t) end, { timeout = 10 } },
         { "the configuration", function(t) sql.connectToSecondarySource(t) end, { type = "sqlite" } },
         { "a model", function(t) model("MisuseArmed", t) end, { id = column.increment() } },
@@ -404,8 +397,8 @@ describe("misuse", function()
       w.Person:hook("beforeInsert", function(row)
         row.name = "changed"
       end)
-      local row, tree = { name = "x", tree = { 1, { 2 } } }, nil
-      tree = row.tree
+      local tree = { 1, { 2 } }
+      local row = { name = "x", tree = tree }
       local stored = w.Person:insert(row)
       w.Person:insertMany { row }
       w.Person:query():where("id", stored.id):update(row)
@@ -551,7 +544,7 @@ describe("misuse", function()
       assert.equal(-1, read.column7)
       assert.equal(1989, read.column1989)
       assert.equal(4, Wide:count())
-      assert.equal(1, Wide:query():where(row):where("id", ">", 1):limit(1):count())
+      expect_code("LIMIT_EXCEEDED", Wide.count, Wide, { where = row }) -- SQLite's own: 1,000 conditions
 
       literal.column1990, literal.column1991 = column.integer(), column.integer()
       for index = 1992, 2100 do
@@ -607,20 +600,20 @@ describe("misuse", function()
     it("refuses names of a megabyte", function()
       local w = world()
       local name = ("n"):rep(1024 * 1024)
-      for _, call in ipairs({
-        function() w.Person:query():select(name):many() end,
-        function() w.Person:query():where(name, 1):many() end,
-        function() w.Person:query():orderBy(name):many() end,
-        function() w.ds:query(name):many() end,
-        function() w.Person:query():select({ "id", name }):many() end,
-        function() w.Person:query():alias(name):many() end,
-        function() w.Person:insert { [name] = 1 } end,
-        function() model(name) { id = column.increment() } end,
-        function() model "MisuseLong" { [name] = column.increment() }:using(w.ds):count() end,
-        function() w.Person:query():with(name, w.Post:query()):many() end,
-        function() w.ds:query("people"):selectFunc(name, "id", "x"):many() end,
-      }) do
-        local err = expect_error("a long name", call)
+      for label, call in next, {
+        select = function() w.Person:query():select(name):many() end,
+        where = function() w.Person:query():where(name, 1):many() end,
+        order = function() w.Person:query():orderBy(name):many() end,
+        table_name = function() w.ds:query(name):many() end,
+        alias = function() w.Person:query():select({ "id", name }):many() end,
+        table_alias = function() w.Person:query():alias(name):many() end,
+        insert = function() w.Person:insert { [name] = 1 } end,
+        model = function() model(name) { id = column.increment() }:using(w.ds):count() end,
+        member = function() model "MisuseLong" { [name] = column.increment() }:using(w.ds):count() end,
+        with = function() w.Person:query():with(name, w.Post:query()):many() end,
+        func = function() w.ds:query("people"):selectFunc(name, "id", "x"):many() end,
+      } do
+        local err = expect_error("a long name: " .. label, call)
         assert.is_true(#hostile.show(err) < 3000, "the error repeats the name")
       end
       w.ds:close()
@@ -920,6 +913,7 @@ describe("misuse", function()
           where = function() w.Person:query():where("name", text):many() end,
           like = function() w.Person:query():whereLike("name", text):many() end,
           raw = function() w.ds:query("people"):where("name", text):many() end,
+          raw_insert = function() w.ds:query("people"):insert { [text] = 1 } end,
           json = function() w.Person:insert { tree = { text } } end,
           json_key = function() w.Person:insert { tree = { [text] = 1 } } end,
           encode = function() hysteria.json.encode({ text }) end,
@@ -1083,8 +1077,9 @@ describe("misuse", function()
       local w = world()
       local fine = {
         where = { "age", 1 }, select = { "name" }, orderBy = { "name", "asc" }, groupBy = { "name" }, limit = { 1 },
-        having = { "age", 1 }, whereIn = { "age", { 1 } }, whereBetween = { "age", 1, 2 }, join = { "posts", "id", "id" },
-        whereColumn = { "age", "id" }, whereLike = { "name", "a" }, from = { "people", "p" }, with = { "w", w.Post:query() },
+        having = { "age", 1 }, whereIn = { "age", { 1 } }, whereBetween = { "age", 1, 2 },
+        join = { "posts", "id", "id" }, whereColumn = { "age", "id" }, whereLike = { "name", "a" },
+        from = { "people", "p" }, with = { "w", w.Post:query() },
         selectFunc = { "max", "age", "x" }, pluck = { "age" }, increment = { "age", 1 }, update = { { age = 1 } },
         insert = { { age = 1 } }, insertMany = { { { age = 1 } } }, paginate = { 1, 1 }, load = { "posts" },
         whereRaw = { "1 = ?", { 1 } }, many = { {} }, count = { "age" }, scope = { "adults", 1 }, timeout = { 5 },
@@ -1150,6 +1145,7 @@ describe("misuse", function()
   describe("at random", function()
     -- Do not wait, do not end the process, do not write files, do not change the test's own world.
     local SKIP = {
+      ["core.raise"] = true, ["core.error"] = true, -- a wrong code is told in plain Lua
       ["core.sleep"] = true, ["core.ownPrefix"] = true, ["hysteria.dev"] = true,
       ["sql.connect"] = true, ["sql.useConnection"] = true, ["sql.connectToSecondarySource"] = true,
       ["core.connect"] = true, ["core.setGlobal"] = true, ["core.ambientPush"] = true,
@@ -1234,7 +1230,6 @@ describe("misuse", function()
           if not ok and not hostile.is_clean(err) then
             accidents[entry.label .. ": " .. hostile.show(err):sub(1, 300)] = true
           end
-          self, made = nil, nil
           if math.random(50) == 1 then
             collectgarbage()
           end

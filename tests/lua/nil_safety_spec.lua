@@ -309,6 +309,7 @@ describe("a nil argument", function()
       function() People:find({ where = { name = given.name } }) end,
       function() People:update({ age = 1 }, { where = { name = given.name } }) end,
       function() People:query():where(sql.any {}) end,
+      function() People:query():where(sql.func("lower", nil), "a") end,
     }) do
       statements = 0
       local ok, err = pcall(call)

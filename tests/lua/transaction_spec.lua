@@ -313,7 +313,37 @@ describe("transactions", function()
     end)
   end)
 
+  it("retry a BEGIN that a busy database refuses", function()
+    local other = sql.connectToSecondarySource { type = "sqlite", database = path }
+    local core = require("hysteria.core")
+    local holder, tries = other:transaction(), 0
+    ds:addObserver {
+      onBeforeQuery = function(event)
+        if event.sql == "BEGIN IMMEDIATE" then
+          tries = tries + 1
+        end
+      end,
+    }
+    local err = error_of(ds.transaction, ds, function() end, { retry = 1, timeout = 20 })
+    holder:rollback()
+    other:close()
+    assert.is_true(core.isError(err))
+    assert.equal("LOCK_TIMEOUT", err.code)
+    assert.equal(2, tries)
+  end)
+
   describe("afterCommit", function()
+    it("does not make what was committed run again", function()
+      local core = require("hysteria.core")
+      local runs = 0
+      local err = error_of(ds.transaction, ds, function(trx)
+        runs = runs + 1
+        trx:afterCommit(function() core.raise("DEADLOCK", "made up") end)
+      end, { retry = 2 })
+      assert.equal("DEADLOCK", err.code)
+      assert.equal(1, runs)
+    end)
+
     it("runs once the outermost has committed, in order", function()
       local log = {}
       ds:transaction(function(trx)

@@ -7,7 +7,7 @@
 #include <errno.h>
 #include <stdint.h>
 
-#if defined(__SANITIZE_ADDRESS__)
+#if defined(FAULTS_SANITIZED)
 #define REAL(name) __interceptor_##name
 #else
 #define REAL(name) __libc_##name

@@ -15,8 +15,8 @@ typedef enum fault_place { FAULT_MALLOC, FAULT_LUA, FAULT_PLACE_COUNT } fault_pl
 
 typedef struct fault_counter {
     bool armed;
-    long calls;   /* since it was armed */
-    long fail_at; /* the first call to refuse, from 1; 0: none */
+    long calls;    /* since it was armed */
+    long fail_at;  /* the first call to refuse, from 1; 0: none */
     long fail_for; /* and so many calls */
     long refused;
     long live; /* blocks that are not freed, armed or not */

@@ -41,7 +41,7 @@ local function define(hysteria)
     day = column.date(),
     clock = column.time(),
     moment = column.timestamp { autoCreate = true },
-    parts = hysteria.hasMany("Part"),
+    parts = hysteria.hasMany("Part", { foreignKey = "everythingId" }),
   }
   local Part = model "Part" {
     hysteria.primaryKey { "everythingId", "number" },
@@ -70,6 +70,24 @@ function script.run()
   end
   assert(sql.getConnectionDetails().database == database)
   assert(sql.getPool():stats().leased == 0)
+
+  -- Every kind of value in and out; undone, since some of them differ each time.
+  sql.transaction(function(trx)
+    local row = Everything:insert({
+      word = "WORD", large = math.maxinteger, small = 1, truth = false, half = 0.5, amount = "123456789012345678.1234",
+      note = "n", letter = "l", state = "new", bytes = "\0\1", tree = { list = { 1, sql.jsonNull } },
+      day = "2024-02-29", clock = "12:00:00.5",
+    }, { unguarded = true })
+    assert(row:label() == "word" and row.key and row.sorted and row.amount > 1 and row.tree.list[1] == 1)
+    Part:insert { everythingId = row.id, number = 1 }
+    assert(#Everything:query():large():load("parts"):withDeleted():many() == 0)
+    assert(row:load("parts").parts[1].number == 1)
+    row:softDelete()
+    assert(Everything:count() == 0)
+    row:restore()
+    assert(Everything:query():where("day", { year = 2024, month = 2, day = 29 }):where("truth", false):exists())
+    trx:rollback()
+  end)
 
   sql.useConnection("sqlite:" .. database, function(ds)
     ds:dropTables { Everything, Part }

@@ -7,12 +7,12 @@
  * A scenario is a script (start.lua, work.lua). It runs once undisturbed, then again and again,
  * each time in a process of its own (a fork of the same moment, so that each run asks for the
  * same memory in the same order) on a database file of its own: call k is refused ("once"), k
- * and the next ("twice", Lua's only), or k and all after it ("persistent"). A run may fail with a clean error or succeed. It must
- * not crash, must leave no block behind, and must leave the database as it was after one of the
- * script's steps: not before a step that was done, never inside one.
+ * and the next ("twice", Lua's only), or k and all after it ("persistent"). A run may fail with a clean error
+ * or succeed. It must not crash, must leave no block behind, and must leave the database as it was after one
+ * of the script's steps: not before a step that was done, never inside one.
  *
- * HY_SCALE=ci takes every tenth k, from a random first one that is printed (HY_OOM_OFFSET sets
- * it); full takes all. HY_OOM_K=k runs that one with its error shown.
+ * HY_SCALE=ci takes every tenth k (fewer under the address sanitizer), from a random first one that is
+ * printed (HY_OOM_OFFSET sets it); full takes all. HY_OOM_K=k runs that one with its error shown.
  */
 #include "core/hy_test.h"
 #include "faults.h"
@@ -33,7 +33,12 @@
 
 void hyl_preload(lua_State *L);
 
-enum { STEPS_MAX = 64, SECONDS_PER_RUN = 60, DIGEST_SIZE = 8192 };
+#if defined(__SANITIZE_ADDRESS__)
+enum { OFTEN = 50 }; /* a fork of a sanitized process takes its time */
+#else
+enum { OFTEN = 10 };
+#endif
+enum { STEPS_MAX = 64, SECONDS_PER_RUN = 60 };
 
 typedef enum verdict {
     NEVER_ENDED, /* the process died or hung */
@@ -50,7 +55,7 @@ typedef struct outcome {
     int steps; /* that the script finished */
     uint64_t digest;
     char message[400];
-    char probe[400]; /* what did not work after memory had come back */
+    char probe[400];  /* what did not work after memory had come back */
     char damage[400]; /* what the database says about itself, if not "ok" */
 } outcome;
 
@@ -145,8 +150,9 @@ static uint64_t database_digest(char *damage, size_t size)
     rc = sqlite3_exec(db, "PRAGMA foreign_key_check", read_row, &check, NULL);
     if (rc != SQLITE_OK || check.text[0] != '\0')
         snprintf(damage, size, "foreign_key_check: %.200s %s", check.text, sqlite3_errmsg(db));
-    sqlite3_exec(db, "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%' ORDER BY name",
-                 read_name, names, NULL);
+    sqlite3_exec(
+        db, "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%' ORDER BY name",
+        read_name, names, NULL);
     if (names[0] == '\0')
         r.hash = 0; /* an empty file is as good as none */
     char *rest = names;
@@ -383,8 +389,8 @@ static bool is_after_a_step(const outcome *o)
 
 static void complain(long k, refusal how, const char *what, const char *detail)
 {
-    printf("  %s, %s, call %ld, %s: %s: %s\n", run.scenario->name, run.place == FAULT_MALLOC ? "malloc" : "lua", k,
-           refusal_names[how], what, detail);
+    printf("  %s, %s, call %ld, %s: %s: %s\n", run.scenario->name,
+           run.place == FAULT_MALLOC ? "malloc" : "lua", k, refusal_names[how], what, detail);
 }
 
 static void judge(long k, refusal how, const char *died, tally *t)
@@ -410,8 +416,8 @@ static void judge(long k, refusal how, const char *died, tally *t)
     }
     if (o->leaked[FAULT_MALLOC] != 0 || o->leaked[FAULT_LUA] != 0) {
         t->leaks++;
-        snprintf(text, sizeof text, "%ld blocks, %ld of Lua (%s)", o->leaked[FAULT_MALLOC], o->leaked[FAULT_LUA],
-                 o->message);
+        snprintf(text, sizeof text, "%ld blocks, %ld of Lua (%s)", o->leaked[FAULT_MALLOC],
+                 o->leaked[FAULT_LUA], o->message);
         complain(k, how, "left behind", text);
     }
     if (o->probe[0] != '\0') {
@@ -483,7 +489,8 @@ static void report(long sites, long stride, long first, refusal how, const tally
              "oom %s/%s %s: %ld sites, %ld refused in turn (every %ld from %ld): %ld errors, %ld successes, "
              "%ld crashes, %ld leaks, %ld between, %ld other errors, %ld broken afterwards",
              run.place == FAULT_MALLOC ? "malloc" : "lua", run.scenario->name, refusal_names[how], sites,
-             t->runs, stride, first, t->errors, t->successes, t->crashes, t->leaks, t->between, t->odd, t->broken);
+             t->runs, stride, first, t->errors, t->successes, t->crashes, t->leaks, t->between, t->odd,
+             t->broken);
     printf("%s\n", line);
     FILE *file = path != NULL ? fopen(path, "a") : NULL;
     if (file != NULL) {
@@ -501,16 +508,15 @@ static void sweep_mode(long sites, long stride, long first, refusal how)
         start_run(k, how, false, died, sizeof died);
         judge(k, how, died, &t);
         if (number_from("HY_OOM_K", 0) != 0)
-            printf("  call %ld of %ld: verdict %d, %d steps, %s\n", k, sites, run.shared->verdict, run.shared->steps,
-                   run.shared->message);
+            printf("  call %ld of %ld: verdict %d, %d steps, %s\n", k, sites, run.shared->verdict,
+                   run.shared->steps, run.shared->message);
     }
     report(sites, stride, first, how, &t);
     assert_int_not_equal(t.runs, 0);
     assert_int_equal(t.crashes + t.leaks + t.between + t.odd + t.void_faults + t.broken, 0);
-    if (how == PERSISTENT)
-        assert_int_equal(t.successes, 0);
-    if (how == TWICE)
-        assert_int_not_equal(t.errors, 0);
+    /* Few calls can be done without: the last ones of all, a cache of SQLite's. Lua heals "once". */
+    if (how != ONCE || run.place == FAULT_MALLOC)
+        assert_true(t.errors > t.successes);
 }
 
 /* Read while nothing fails: a script that cannot be opened is no finding. */
@@ -567,7 +573,7 @@ static void sweep(const scenario *s, fault_place place)
 {
     struct timespec now;
     bool full = getenv("HY_SCALE") != NULL && strcmp(getenv("HY_SCALE"), "full") == 0;
-    long stride = full ? 1 : number_from("HY_OOM_STRIDE", 10);
+    long stride = full ? 1 : number_from("HY_OOM_STRIDE", OFTEN);
 
     prepare(s, place);
     make_template();
@@ -699,10 +705,8 @@ static int tear_down(void **state)
 int main(int argc, char **argv)
 {
     const struct CMUnitTest malloc_tests[] = {
-        cmocka_unit_test(a_leak_is_counted),
-        cmocka_unit_test(a_call_is_refused),
-        cmocka_unit_test(half_a_step_is_seen),
-        cmocka_unit_test(start_survives_malloc),
+        cmocka_unit_test(a_leak_is_counted),    cmocka_unit_test(a_call_is_refused),
+        cmocka_unit_test(half_a_step_is_seen),  cmocka_unit_test(start_survives_malloc),
         cmocka_unit_test(work_survives_malloc),
     };
     const struct CMUnitTest lua_tests[] = {

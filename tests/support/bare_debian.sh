@@ -32,6 +32,8 @@ source=$(cd "$(dirname "$0")/../.." && pwd)
 "$source/tests/support/packages.sh" root
 root=${root:-$(mktemp -d /var/tmp/bare-debian.XXXXXX)}
 mkdir -p "$root" "$(dirname "$log")"
+# mktemp gives 700, and this is going to be somebody else's root folder.
+chmod 755 "$root"
 : >"$log"
 
 cleanup()

@@ -144,7 +144,7 @@ HY_API hy_status hy_query_status(const hy_query *q, hy_error *err);
 HY_API void hy_query_forget_failure(hy_query *q);
 /** Bytes taken by the query so far, heap blocks included. */
 HY_API size_t hy_query_memory(const hy_query *q);
-/** True if it holds memory besides the block it was made in: only then must it be cleared. */
+/** True if it holds memory besides the block it was made in, or models: only then must it be cleared. */
 HY_API bool hy_query_uses_heap(const hy_query *q);
 
 HY_API hy_statement_kind hy_query_kind(const hy_query *q);
@@ -260,6 +260,8 @@ HY_API void hy_query_predicate(hy_query *q, hy_slot slot, hy_connector connector
 HY_API size_t hy_query_group_open(hy_query *q, hy_slot slot, hy_connector connector, bool negated);
 /** Close groups down to `depth` (what hy_query_group_open returned). */
 HY_API void hy_query_group_close(hy_query *q, size_t depth);
+/** The same, and take what they hold out of the query again. */
+HY_API void hy_query_group_abandon(hy_query *q, size_t depth);
 /**
  * Conditions added between begin and end are the engine's (soft delete, scopes, hooks): ANDed
  * to the user's, which are grouped first, and not counted by hy_query_has_where().

@@ -14,9 +14,9 @@ hostile.own_error = setmetatable({}, {
 })
 
 local PLAIN = {
-  "^bad argument #", "bad argument #%d+ to ", "stack overflow", "C stack overflow", "attempt to yield across",
-  "attempt to yield from outside", "too many results to unpack", "table overflow", "^not enough memory$",
-  "attempt to .- a decimal", "attempt to compare", "attempt to perform arithmetic on",
+  "^bad argument #", "bad argument #%d+ to ", "stack overflow", "attempt to yield across",
+  "attempt to yield from outside", "cannot resume", "too many results to unpack", "table overflow",
+  "^not enough memory$",  "attempt to .- a decimal", "attempt to compare", "attempt to perform arithmetic on",
 }
 
 function hostile.is_clean(err)
@@ -73,9 +73,10 @@ hostile.bad_text = { "\0", "a\0b", "\xff", "\xc0\x80", "\xed\xa0\x80", "a\xf5", 
 
 -- Names that end a quote, a statement or a program's patience.
 hostile.names = {
-  "", " ", "\"", "'", "`", "a\"b", "x'; DROP TABLE people; --", "a.b.c.d", ".", "..", "a.", ".a", "*", "a.*", "*.*", "--",
-  "/*", "name as", " as ", "as", "a as b as c", "?", "??", ":a", "$1", "[a]", "select", "null", "rowid", "\n", "\t", "%s",
-  "%", "é", "名前", "\u{202e}", ("n"):rep(64), ("n"):rep(70000), "__index", "__gc", "1", "1a", "id id", "id,name",
+  "", " ", "\"", "'", "`", "a\"b", "x'; DROP TABLE people; --", "a.b.c.d", ".", "..", "a.", ".a", "*", "a.*", "*.*",
+  "--", "/*", "name as", " as ", "as", "a as b as c", "?", "??", ":a", "$1", "[a]", "select", "null", "rowid",
+  "\n", "\t", "%s", "%", "é", "名前", "\u{202e}", ("n"):rep(64), ("n"):rep(70000), "__index", "__gc", "1",
+  "1a", "id id", "id,name",
 }
 
 -- Values by what they are; `fresh` makes those that a call may change.
@@ -87,7 +88,7 @@ function hostile.values(objects)
     sql.null, sql.jsonNull, sql.op.gt(1), sql.op.in_ { 1, 2 }, sql.op.between(1, 2), sql.op.isNull(),
     sql.any { { id = 1 } }, sql.all { { id = 1 }, { name = "x" } }, sql.func("lower", sql.col("name")), sql.col("name"),
     sql.case({ { { id = 1 }, 2 } }, 3), sql.rawStatement("1"), sql.rawStatement("? + ?", 1, 2), sql.binary("\0\1"),
-    sql.decimal("1.50"), sql.given { "id" }, hostile.own_error, io.stdout, coroutine.create(print), print, string.format,
+    sql.decimal("1.50"), sql.given { "id" }, hostile.own_error, io.stdout, coroutine.create(type), type, string.format,
     function() end,
     function(...)
       return ...
@@ -96,12 +97,11 @@ function hostile.values(objects)
       error(hostile.own_error, 0)
     end,
     function(q)
-      return q:where("id", 1)
+      return type(q) == "userdata" and q:where("id", 1)
     end,
     function()
       coroutine.yield(1)
     end,
-    coroutine.wrap(function() end),
   }
   for _, text in ipairs(hostile.bad_text) do
     list[#list + 1] = text
@@ -123,7 +123,7 @@ local makers = {
   function() return { { name = "x" }, { age = 1 } } end,
   function() return { 1, nil, 3 } end,
   function() return { [1.5] = 1 } end,
-  function() return { [{}] = 1, [print] = 2 } end,
+  function() return { [{}] = 1, [type] = 2 } end,
   function() return { where = { id = 1 }, limit = 1 } end,
   function() return { nosuch = 1 } end,
   function() return { trx = 1 } end,
