@@ -62,6 +62,8 @@ void hyl_type_new(lua_State *L, hyl_type type, const char *name, const luaL_Reg 
                   const luaL_Reg *meta);
 /** Give the userdata on top the metatable of a type. */
 void hyl_set_type(lua_State *L, hyl_type type);
+/** Room for n more values, or Lua's own error for want of memory. */
+void hyl_need_stack(lua_State *L, int n);
 /**
  * The end of every __gc: the object at 1 is no longer of our type, so that a finalizer that runs
  * after it and still knows it gets an error.

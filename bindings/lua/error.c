@@ -58,7 +58,7 @@ static int own_prefix(lua_State *L)
 /* Push an error table with code, kind, message and where. */
 static void push_error(lua_State *L, hy_status status, const char *message)
 {
-    luaL_checkstack(L, 8, NULL);
+    hyl_need_stack(L, 8);
     lua_createtable(L, 0, 12);
     lua_pushstring(L, hy_status_name(status));
     lua_setfield(L, -2, "code");

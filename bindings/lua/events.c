@@ -153,7 +153,7 @@ void hyl_events_deliver(lua_State *L, int source, const hy_sql *sql)
     if (queue == NULL)
         return;
     hyl_source *s = lua_touserdata(L, source);
-    luaL_checkstack(L, 8, NULL);
+    hyl_need_stack(L, 8);
     for (event *e; (e = take_event(s)) != NULL;) {
         lua_pushcfunction(L, call_observer);
         lua_getiuservalue(L, source, HYL_SOURCE_OBSERVER);

@@ -19,7 +19,7 @@
 
 enum { MAX_DEPTH = 200 };
 
-static const char array_key = 0, object_key = 0, json_null_key = 0;
+static const char array_key = 0, object_key = 0, json_null_key = 0, box_key = 0;
 
 typedef struct tree {
     json_t *root;
@@ -208,7 +208,7 @@ static int push_buffer(lua_State *L)
 void hyl_json_encode(lua_State *L, int index)
 {
     index = lua_absindex(L, index);
-    luaL_checkstack(L, 10, NULL);
+    hyl_need_stack(L, 10);
     tree *t = hyl_new(L, HYL_JSON, sizeof *t, 0);
     t->root = build(L, index, 0);
     if (t->root == NULL)
@@ -291,10 +291,29 @@ static void push_node(lua_State *L, const json_t *node, int depth)
     }
 }
 
+/*
+ * Push a box for a tree. One is kept: a document in each of 10,000 rows would make as many
+ * finalizers otherwise. One that is in use (a finalizer decodes while a document is decoded) or
+ * was left by a raise is replaced.
+ */
+static tree *push_box(lua_State *L)
+{
+    if (lua_rawgetp(L, LUA_REGISTRYINDEX, &box_key) == LUA_TUSERDATA) {
+        tree *kept = lua_touserdata(L, -1);
+        if (kept->root == NULL)
+            return kept;
+    }
+    lua_pop(L, 1);
+    tree *made = hyl_new(L, HYL_JSON, sizeof *made, 0);
+    lua_pushvalue(L, -1);
+    lua_rawsetp(L, LUA_REGISTRYINDEX, &box_key);
+    return made;
+}
+
 bool hyl_json_decode(lua_State *L, const char *text, size_t size, hy_error *err)
 {
-    luaL_checkstack(L, 6, NULL);
-    tree *t = hyl_new(L, HYL_JSON, sizeof *t, 0);
+    hyl_need_stack(L, 6);
+    tree *t = push_box(L);
     json_error_t fault;
     ran_out = false;
     t->root = json_loadb(text, size, JSON_DECODE_ANY | JSON_ALLOW_NUL | JSON_REJECT_DUPLICATES, &fault);

@@ -498,7 +498,7 @@ static int model_create_sql(lua_State *L)
     const hy_dialect *dialect = check_dialect(L, 2);
     bool if_not_exists = option(L, 3, "ifNotExists", false), foreign_keys = option(L, 3, "foreignKeys", true);
     lua_settop(L, 3);
-    luaL_checkstack(L, 8, NULL);
+    hyl_need_stack(L, 8);
     sql_list list = {0};
     hy_error err;
     return finish_list(
@@ -509,7 +509,7 @@ static int model_foreign_key_sql(lua_State *L)
 {
     const hy_model *m = self(L);
     const hy_dialect *dialect = check_dialect(L, 2);
-    luaL_checkstack(L, 8, NULL);
+    hyl_need_stack(L, 8);
     sql_list list = {0};
     hy_error err;
     return finish_list(L, &list, hy_ddl_add_foreign_keys(m, dialect, collect, &list, &err), &err);
@@ -520,7 +520,7 @@ static int model_drop_sql(lua_State *L)
     const hy_model *m = self(L);
     const hy_dialect *dialect = check_dialect(L, 2);
     bool if_exists = option(L, 3, "ifExists", false);
-    luaL_checkstack(L, 8, NULL);
+    hyl_need_stack(L, 8);
     sql_list list = {0};
     hy_error err;
     return finish_list(L, &list, hy_ddl_drop_table(m, dialect, if_exists, collect, &list, &err), &err);

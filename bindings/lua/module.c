@@ -96,7 +96,7 @@ int hyl_open_core(lua_State *L)
     static const luaL_Reg functions[] = {
         {"parseUrl", core_parse_url}, {"suggest", core_suggest}, {NULL, NULL}};
     luaL_checkversion(L);
-    luaL_checkstack(L, 20, NULL);
+    hyl_need_stack(L, 20);
     lua_newtable(L);
     hyl_error_open(L);
     hyl_state_open(L);

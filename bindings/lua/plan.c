@@ -384,7 +384,7 @@ const hyl_plan *hyl_plan_push(lua_State *L, const hy_sql *sql, const hy_result_c
     const hyl_model *m = model_index != 0 ? lua_touserdata(L, model_index) : NULL;
     uint64_t version = m != NULL ? hy_model_version(m->model) : 0;
     int slot = (int)((sql->hash ^ (version * UINT64_C(0x9E3779B97F4A7C15)) >> 32) % HYL_PLAN_SLOTS);
-    luaL_checkstack(L, 12, NULL);
+    hyl_need_stack(L, 12);
     hyl_state *state = hyl_push_state_value(L);
     int plans = lua_gettop(L);
     if (fits(state->plans[slot], sql, columns, n, version)) {
@@ -392,6 +392,7 @@ const hyl_plan *hyl_plan_push(lua_State *L, const hy_sql *sql, const hy_result_c
         lua_remove(L, plans);
         return state->plans[slot];
     }
+    hyl_need_stack(L, 12);
     const hyl_plan *plan = push_plan(L, sql, columns, n, m);
     push_new_half(L, plan, model_index);
     lua_setiuservalue(L, plans + 1, 1);

@@ -182,7 +182,7 @@ static hy_expr *apply_op(lua_State *L, hy_query *q, hy_expr *lhs, int index, con
     size_t size;
     const char *word = hyl_node_word(L, index, &size);
     hy_op op = hy_op_from_word(word, size);
-    luaL_checkstack(L, 8, NULL);
+    hyl_need_stack(L, 8);
     hyl_node_args(L, index);
     int args = lua_gettop(L);
     lua_rawgeti(L, args, 1);
@@ -250,7 +250,7 @@ static const char **sorted_keys(lua_State *L, int index, size_t *n, const char *
 static hy_expr *table_condition(lua_State *L, hy_query *q, int index, const char *what)
 {
     hyl_check_plain(L, index, what);
-    luaL_checkstack(L, 8, NULL);
+    hyl_need_stack(L, 8);
     int top = lua_gettop(L);
     size_t n;
     const char **keys = sorted_keys(L, index, &n, what);
@@ -273,7 +273,7 @@ static hy_expr *group_condition(lua_State *L, hy_query *q, int index, const char
 {
     size_t size;
     hy_connector connector = hyl_node_word(L, index, &size)[0] == 'o' ? HY_OR : HY_AND;
-    luaL_checkstack(L, 8, NULL);
+    hyl_need_stack(L, 8);
     int top = lua_gettop(L);
     hyl_node_args(L, index);
     size_t n = lua_rawlen(L, top + 1);

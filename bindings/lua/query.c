@@ -85,7 +85,7 @@ hy_query *hyl_to_query(lua_State *L, int index)
     }
     if (!lua_isfunction(L, index))
         return NULL;
-    luaL_checkstack(L, 4, NULL);
+    hyl_need_stack(L, 4);
     q = hyl_new_query(L, 0);
     lua_pushvalue(L, index);
     lua_pushvalue(L, -2);
@@ -659,7 +659,7 @@ static bool is_plain_table(lua_State *L, int index)
 static void push_copy(lua_State *L, int index, int depth)
 {
     index = lua_absindex(L, index);
-    luaL_checkstack(L, 6, NULL);
+    hyl_need_stack(L, 6);
     lua_newtable(L);
     int copy = lua_gettop(L);
     for (lua_pushnil(L); lua_next(L, index); lua_settop(L, copy + 1)) {

@@ -45,7 +45,7 @@ static void run_options(lua_State *L, int source, int index, hyl_run *run)
     run->options.may_block = true;
     hyl_check_may_run(L, s);
     bool ambient = true;
-    luaL_checkstack(L, 8, NULL);
+    hyl_need_stack(L, 8);
     if (lua_istable(L, index)) {
         run->options.timeout = integer_option(L, index, "timeout");
         run->options.limit = integer_option(L, index, "limit");
@@ -245,7 +245,7 @@ static hy_status read_one(lua_State *L, run_state *r, const hyl_plan *plan, hy_e
     int result = lua_gettop(L) + 1;
     const hy_value *row;
     hy_status status = next_row(L, r, &row, err);
-    luaL_checkstack(L, 16, NULL);
+    hyl_need_stack(L, 16);
     if (status == HY_DONE) {
         lua_pushnil(L);
         return HY_DONE;
@@ -465,7 +465,7 @@ static void read_params(lua_State *L, int index, raw_binds *out)
     size_t n = 0, n_list = lua_rawlen(L, index);
     for (lua_pushnil(L); lua_next(L, index); lua_pop(L, 1))
         n++;
-    luaL_checkstack(L, 8, NULL);
+    hyl_need_stack(L, 8);
     lua_newtable(L);
     int keep = lua_gettop(L);
     out->binds = lua_newuserdatauv(L, sizeof *out->binds * (n + 1), 0);

@@ -68,6 +68,14 @@ void hyl_set_type(lua_State *L, hyl_type type)
     lua_setmetatable(L, -2);
 }
 
+void hyl_need_stack(lua_State *L, int n)
+{
+    if (lua_checkstack(L, n))
+        return;
+    lua_pushliteral(L, "not enough memory"); /* luaL_checkstack would call that an overflow */
+    lua_error(L);
+}
+
 int hyl_retire(lua_State *L)
 {
     lua_pushnil(L);

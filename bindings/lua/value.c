@@ -373,7 +373,7 @@ static hy_expr *to_expr(lua_State *L, hy_query *q, int index, const hy_expr *lik
 static hy_expr **node_list(lua_State *L, hy_query *q, int args, int n, const char *what, int depth,
                            hy_expr **list)
 {
-    luaL_checkstack(L, 8, NULL);
+    hyl_need_stack(L, 8);
     for (int i = 0; i < n; i++) {
         lua_rawgeti(L, args, i + 1);
         list[i] = to_expr(L, q, lua_gettop(L), NULL, NULL, what, depth + 1);
@@ -411,7 +411,7 @@ static hy_expr *node_expr(lua_State *L, hy_query *q, int index, hyl_type type, c
     if (type == HYL_COL)
         return hy_expr_column(q, word, size);
 
-    luaL_checkstack(L, 8, NULL);
+    hyl_need_stack(L, 8);
     hyl_node_args(L, index);
     int args = lua_gettop(L);
     int n = args_count(L, args);

@@ -231,7 +231,7 @@ static int query_insert(lua_State *L)
     bool uniform = lua_toboolean(L, 5);
     targets t;
     lua_settop(L, 2);
-    luaL_checkstack(L, 24, NULL);
+    hyl_need_stack(L, 24);
     /* Most lists are uniform: the first row says what the others have, until one has more. */
     begin_insert(L, q, 2, first, first, &t);
     lua_Integer done = insert_rows(L, q, 2, first, last, uniform, &t);

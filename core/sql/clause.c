@@ -926,7 +926,9 @@ void hy__plan_statement(hy_emitter *e)
     hy_scope *scope = e->scope;
     const hy_tree *tree = scope->tree;
 
-    refuse_parts(e, tree);
+    /* A SELECT takes all parts but two; most statements are one. */
+    if (tree->kind != HY_STATEMENT_SELECT || tree->returning.n > 0 || tree->upsert != NULL)
+        refuse_parts(e, tree);
     if (tree->kind == HY_STATEMENT_UPDATE && tree->set.n == 0)
         EMIT_FAIL(e, HY_EINVALID_ARGUMENT, "an UPDATE without SET");
     if (tree->kind == HY_STATEMENT_INSERT && tree->with.n > 0 && !hy__emit_has(e, HY_TRAIT_WITH_INSERT))
