@@ -317,12 +317,6 @@ static hy_status list_kinds(hy_cursor *cursor, const hy_kind **kinds, size_t *n,
     return HY_OK;
 }
 
-/* A name that lives as long as the column beside it needs no copy. */
-static bool is_column_name(const hy_result_column *told)
-{
-    return told->column != NULL && told->name == told->column->property;
-}
-
 /* Copy a name to `*at`, and move `*at` behind it. */
 static const char *keep_name(char **at, const char *name)
 {
@@ -339,8 +333,7 @@ static void copy_columns(hy_cursor *cursor, const hy_statement *s, const hy_resu
 
     for (size_t i = 0; i < s->n_columns; i++) {
         columns[i] = told != NULL ? told[i] : (hy_result_column){.kind = HY_KIND_ANY};
-        if (told == NULL || !is_column_name(&told[i]))
-            columns[i].name = keep_name(&names, told != NULL ? told[i].name : s->column_names[i]);
+        columns[i].name = keep_name(&names, told != NULL ? told[i].name : s->column_names[i]);
         if (columns[i].kind == HY_KIND_ANY)
             columns[i].kind = s->column_kinds[i];
     }
@@ -360,8 +353,7 @@ static hy_status keep_columns(hy_cursor *cursor, hy_error *err)
     size_t size = cursor->sql.table != NULL ? strlen(cursor->sql.table) + 1 : 0;
 
     for (size_t i = 0; i < n; i++)
-        if (told == NULL || !is_column_name(&told[i]))
-            size += strlen(told != NULL ? told[i].name : s->column_names[i]) + 1;
+        size += strlen(told != NULL ? told[i].name : s->column_names[i]) + 1;
     if (!reserve(&cursor->columns, n * sizeof(hy_result_column)) || !reserve(&cursor->names, size) ||
         !reserve(&cursor->values, n * sizeof(hy_value)))
         return hy_fail_oom(err);

@@ -150,9 +150,9 @@ static const golden cases[] = {
      "SELECT SUM(`balance`) AS `total` FROM `users` GROUP BY `active` HAVING `total` > ?",
      "decimal:9.50/decimal",
      .postgres = "SELECT SUM(`balance`) AS `total` FROM `users` GROUP BY `active` HAVING SUM(`balance`) > ?",
-     .sqlite =
-         "SELECT CAST(hysteria_sum(`balance`) AS TEXT) COLLATE hysteria_decimal AS `total` FROM `users` GROUP BY `active`"
-         " HAVING `total` > ?"},
+     .sqlite = "SELECT CAST(hysteria_sum(`balance`) AS TEXT) COLLATE hysteria_decimal AS `total` FROM "
+               "`users` GROUP BY `active`"
+               " HAVING `total` > ?"},
     {"HAVING without a model", NONE, having_without_model,
      "SELECT COUNT(*) AS `n`, `age` FROM `users` GROUP BY `age` HAVING `n` > ? AND `age` > ?",
      "int:0/any int:1/any",

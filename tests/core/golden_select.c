@@ -439,7 +439,8 @@ static const golden cases[] = {
      .postgres = "SELECT CAST(AVG(`age`) OVER (PARTITION BY `active`) AS DOUBLE PRECISION) AS `mean`,"
                  " SUM(`balance`) OVER (PARTITION BY `active`) AS `total` FROM `users`",
      .sqlite = "SELECT AVG(`age`) OVER (PARTITION BY `active`) AS `mean`,"
-               " CAST(hysteria_sum(`balance`) OVER (PARTITION BY `active`) AS TEXT) COLLATE hysteria_decimal AS `total` "
+               " CAST(hysteria_sum(`balance`) OVER (PARTITION BY `active`) AS TEXT) COLLATE hysteria_decimal "
+               "AS `total` "
                "FROM `users`"},
     {"scalar subqueries count on", USER, scalar_subquery,
      "SELECT `id`, (SELECT COUNT(*) FROM `posts` WHERE `posts`.`user_id` = `users`.`id` AND `views` > ?) AS "

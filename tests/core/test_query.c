@@ -290,6 +290,24 @@ BUILD(row_too_short)
     hy_query_insert(q, columns, 1);
     hy_query_insert_row(q, NULL, 0);
 }
+BUILD(values_without_insert)
+{
+    hy_value value = hy_int(1);
+    hy_query_insert_values(q, &value, 1);
+}
+BUILD(values_too_short)
+{
+    const char *columns[] = {"age"};
+    hy_query_insert(q, columns, 1);
+    hy_query_insert_values(q, NULL, 0);
+}
+BUILD(values_of_the_wrong_kind)
+{
+    const char *columns[] = {"id", "age"};
+    hy_value values[] = {hy_int(1), hy_text("old")};
+    hy_query_insert(q, columns, 2);
+    hy_query_insert_values(q, values, 2);
+}
 BUILD(insert_unnamed)
 {
     const char *columns[] = {"age", NULL};
@@ -401,6 +419,9 @@ static const struct {
     REFUSES(on_after_raw_join, INVALID_ARGUMENT, "join"),
     REFUSES(row_without_insert, INVALID_ARGUMENT, NULL),
     REFUSES(row_too_short, INVALID_ARGUMENT, "0 values for 1"),
+    REFUSES(values_without_insert, INVALID_ARGUMENT, "1 values for 0"),
+    REFUSES(values_too_short, INVALID_ARGUMENT, "0 values for 1"),
+    REFUSES(values_of_the_wrong_kind, DATA_INVALID, "column 'age'"),
     REFUSES(insert_unnamed, NIL_VALUE, NULL),
     REFUSES(insert_generated, INVALID_ARGUMENT, "twice"),
     REFUSES(set_generated, INVALID_ARGUMENT, "twice"),
@@ -522,6 +543,182 @@ static void values_are_compact(void **state)
     }
     assert_true((hy_query_memory(q) - before) / 800 <= 48);
     hy_query_free(q);
+}
+
+/* ---- rows of plain values ----------------------------------------------------------------- */
+
+static void insert_row(hy_query *q, int64_t id, hy_value name, hy_value born, bool in_one_go)
+{
+    const hy_column *columns[] = {hy_model_column(user, 0), hy_model_column(user, 1),
+                                  hy_model_column(user, 3)};
+    hy_value values[] = {hy_int(id), name, born};
+    hy_expr *cells[3];
+
+    if (in_one_go) {
+        hy_query_insert_values(q, values, 3);
+        return;
+    }
+    for (int i = 0; i < 3; i++)
+        cells[i] = values[i].type == HY_TYPE_COUNT ? NULL : hy_expr_value_for(q, columns[i], &values[i]);
+    hy_query_insert_row(q, cells, 3);
+}
+
+static void insert_three(hy_query *q, bool in_one_go, hy_value third)
+{
+    const char *columns[] = {"id", "firstName", "born"};
+    char name[] = "Ada";
+
+    hy_query_insert(q, columns, 3);
+    insert_row(q, 1, hy_text(name), hy_text("1815-12-10"), in_one_go);
+    memset(name, 'x', 3); /* was copied */
+    insert_row(q, 2, hy_text(""), hy_null(), in_one_go);
+    insert_row(q, 3, third, hy_text("1912-06-23"), in_one_go);
+}
+
+static void assert_same_binds(const hy_sql *a, const hy_sql *b)
+{
+    assert_int_equal(a->n_binds, b->n_binds);
+    for (size_t i = 0; i < a->n_binds; i++) {
+        const hy_value *x = &a->binds[i].value, *y = &b->binds[i].value;
+        assert_int_equal(x->type, y->type);
+        assert_int_equal(a->binds[i].kind, b->binds[i].kind);
+        assert_int_equal(a->binds[i].sensitive, b->binds[i].sensitive);
+        if (x->type == HY_TEXT) {
+            assert_int_equal(x->as.text.size, y->as.text.size);
+            assert_memory_equal(x->as.text.data, y->as.text.data, x->as.text.size);
+        } else if (x->type != HY_NULL) {
+            assert_true(x->as.integer == y->as.integer);
+        }
+    }
+}
+
+static void rows_of_values_are_rows_of_expressions(void **state)
+{
+    static const char *const dialects[] = {"sqlite", "postgres", "mysql", "mariadb", "cockroachdb"};
+    const hy_value thirds[] = {hy_text("Alan"), hy_null(), {.type = HY_TYPE_COUNT}};
+    hy_compiler *other = hy_compiler_new();
+    hy_error err;
+
+    (void)state;
+    for (size_t d = 0; d < 5; d++) {
+        for (size_t t = 0; t < 3; t++) {
+            hy_query *slow = hy_query_new(user), *fast = hy_query_new(user);
+            hy_sql a, b;
+            insert_three(slow, false, thirds[t]);
+            insert_three(fast, true, thirds[t]);
+            hy_status status = hy_compile(compiler, slow, hy_dialect_find(dialects[d]), NULL, &a, &err);
+            assert_int_equal(status, hy_compile(other, fast, hy_dialect_find(dialects[d]), NULL, &b, &err));
+            assert_true(status == HY_OK || (t == 2 && d == 0)); /* SQLite has no DEFAULT there */
+            if (status == HY_OK) {
+                assert_string_equal(a.text, b.text);
+                assert_same_binds(&a, &b);
+            }
+            hy_query_free(slow);
+            hy_query_free(fast);
+        }
+    }
+    hy_compiler_free(other);
+}
+
+static void a_wrong_row_is_not_there(void **state)
+{
+    hy_query *q = hy_query_new(user);
+    hy_value wrong[] = {hy_int(9), hy_text("Nobody"), hy_text("no date")};
+    hy_error err;
+
+    (void)state;
+    insert_three(q, true, hy_text("Alan"));
+    hy_query_insert_values(q, wrong, 3);
+    assert_int_equal(HY_EDATA_INVALID, hy_query_status(q, &err));
+    assert_string_equal("born", err.columns);
+    hy_query_forget_failure(q);
+    assert_string_equal(
+        "INSERT INTO \"users\" (\"id\", \"first_name\", \"born\") VALUES (?, ?, ?), (?, ?, ?), (?, ?, ?)",
+        text_of(q));
+    hy_query_free(q);
+}
+
+static void wide_rows_have_all_their_placeholders(void **state)
+{
+    enum { N = 40 };
+    char names[N][8], expected[3 * N + 1] = "(?";
+    const char *columns[N];
+    hy_value values[N];
+
+    (void)state;
+    for (size_t i = 0; i < N; i++) {
+        snprintf(names[i], sizeof names[i], "c%zu", i);
+        columns[i] = names[i];
+        values[i] = hy_int((int64_t)i);
+    }
+    for (size_t n = 1; n <= N; n++) {
+        hy_query *q = hy_query_new(NULL);
+        hy_query_from(q, "t", 1);
+        hy_query_insert(q, columns, n);
+        hy_query_insert_values(q, values, n);
+        expected[3 * n - 1] = ')';
+        expected[3 * n] = '\0';
+        assert_string_equal(expected, strstr(text_of(q), " VALUES ") + 8);
+        memcpy(expected + 3 * n - 1, ", ?", n < N ? 3 : 0);
+        hy_query_free(q);
+    }
+}
+
+static void tells_whether_it_uses_the_heap(void **state)
+{
+    union {
+        char bytes[2048];
+        int64_t align;
+    } memory;
+    hy_query *q = hy_query_init(&memory, sizeof memory, user);
+
+    (void)state;
+    where(q, equals(q, "age", hy_int(1)));
+    assert_false(hy_query_uses_heap(q));
+    for (int i = 0; i < 100; i++)
+        where(q, equals(q, "age", hy_int(i)));
+    assert_true(hy_query_uses_heap(q));
+    hy_query_clear(q);
+    assert_false(hy_query_uses_heap(q));
+}
+
+/* What the compiler keeps of one model's columns must not be taken for another's. */
+static void kept_columns_are_one_models(void **state)
+{
+    static const hy_column column = {.property = "only", .kind = HY_KIND_TEXT, .precision = -1, .scale = -1};
+    static const char *const dialects[] = {"sqlite", "mysql", "sqlite"};
+    hy_model *other = hy_model_new("User", NULL, "users", HY_NAMING_SNAKE);
+    hy_query *mine, *its;
+    hy_sql sql;
+    hy_error err;
+
+    (void)state;
+    assert_int_equal(HY_OK, hy_model_add_column(other, &column, &err));
+    assert_int_equal(HY_OK, hy_model_freeze(other, &err));
+    mine = hy_query_new(user);
+    its = hy_query_new(other);
+    for (size_t d = 0; d < 3; d++) {
+        char quote = d == 1 ? '`' : '"', expected[100];
+        for (int again = 0; again < 2; again++) {
+            assert_int_equal(HY_OK,
+                             hy_compile(compiler, mine, hy_dialect_find(dialects[d]), NULL, &sql, &err));
+            snprintf(expected, sizeof expected,
+                     "SELECT %cid%c, %cfirst_name%c, %cage%c, %cborn%c, %ctwice%c FROM %cusers%c", quote,
+                     quote, quote, quote, quote, quote, quote, quote, quote, quote, quote, quote);
+            assert_string_equal(expected, sql.text);
+            assert_int_equal(5, sql.n_columns);
+            assert_string_equal("firstName", sql.columns[1].name);
+            assert_ptr_equal(hy_model_column(user, 4), sql.columns[4].column);
+        }
+        assert_int_equal(HY_OK, hy_compile(compiler, its, hy_dialect_find(dialects[d]), NULL, &sql, &err));
+        snprintf(expected, sizeof expected, "SELECT %conly%c FROM %cusers%c", quote, quote, quote, quote);
+        assert_string_equal(expected, sql.text);
+        assert_int_equal(1, sql.n_columns);
+        assert_string_equal("only", sql.columns[0].name);
+    }
+    hy_query_free(mine);
+    hy_query_free(its);
+    hy_model_unref(other);
 }
 
 static void answers_questions(void **state)
@@ -761,6 +958,12 @@ static hy_status try_everything(hy_error *err)
         status = hy_query_copy(copy, q, err);
         if (status == HY_OK)
             status = hy_compile(c, copy, hy_dialect_find("sqlite"), NULL, &sql, err);
+        hy_query_clear(q);
+        if (status == HY_OK)
+            status = hy_compile(c, q, hy_dialect_find("sqlite"), NULL, &sql, err);
+        insert_three(q, true, hy_text("a long enough text to be copied"));
+        if (status == HY_OK)
+            status = hy_compile(c, q, hy_dialect_find("sqlite"), NULL, &sql, err);
     }
     hy_compiler_free(c);
     hy_query_free(q);
@@ -864,6 +1067,11 @@ int main(void)
         cmocka_unit_test(data_errors_name_the_column),
         cmocka_unit_test(lives_in_the_callers_memory),
         cmocka_unit_test(values_are_compact),
+        cmocka_unit_test(rows_of_values_are_rows_of_expressions),
+        cmocka_unit_test(a_wrong_row_is_not_there),
+        cmocka_unit_test(wide_rows_have_all_their_placeholders),
+        cmocka_unit_test(tells_whether_it_uses_the_heap),
+        cmocka_unit_test(kept_columns_are_one_models),
         cmocka_unit_test(answers_questions),
         cmocka_unit_test(clearing_where_closes_its_groups),
         cmocka_unit_test(groups_tell_their_depth),

@@ -5,7 +5,8 @@ set -euo pipefail
 
 build=(gcc libc6-dev make cmake ninja-build pkg-config
     liblua5.4-dev libsqlite3-dev libgmp-dev libjansson-dev libsodium-dev uthash-dev)
-test=(lua5.4 lua-busted libcmocka-dev)
+# locales: the sources of a locale with a decimal comma, which a test makes
+test=(lua5.4 lua-busted libcmocka-dev locales)
 lint=(clang-format clang-tidy cppcheck lua-check binutils g++)
 bench=(lua5.4 valgrind)
 root=(debootstrap)
