@@ -2,6 +2,7 @@
 set(HY_LUA_FILES
     hysteria/init.lua
     hysteria/annotation.lua
+    hysteria/async.lua
     hysteria/column.lua
     hysteria/config.lua
     hysteria/dotenv.lua

@@ -251,8 +251,13 @@ typedef struct hyl_source {
 
 /* User values: 1 source. */
 typedef struct hyl_transaction {
-    hy_transaction *trx;
+    hy_transaction *trx; /* NULL: not begun, or gone */
     uint64_t id;
+    hy_transaction_options options;
+    hy_error err; /* of the step that runs: a yield may lie in it */
+    hy_wait wait;
+    size_t depth;   /* its result, 0: none */
+    bool collected; /* the collector has been asked for connections */
 } hyl_transaction;
 
 hyl_source *hyl_check_source(lua_State *L, int index);
@@ -268,14 +273,21 @@ void hyl_on_event(void *ctx, const hy_event *e);
 void hyl_events_forget(const hyl_source *owner);
 /** Give what was collected to the observer of the source at index; `sql` (may be NULL) has the binds. */
 void hyl_events_deliver(lua_State *L, int source, const hy_sql *sql);
-/** The one place that waits: blocks until the task may be advanced. */
-void hyl_wait(lua_State *L, const hy_wait *wait);
-/** Advance a task to its end, delivering events of the source at index. */
-hy_status hyl_run_task(lua_State *L, int source, hy_task *task, hy_error *err);
 
 /** core.rawQuery(source, text, params, opts) */
 int hyl_raw_query(lua_State *L);
 void hyl_run_open(lua_State *L);
+
+/* ---- wait.c --------------------------------------------------------------------------- */
+
+/** Is the running coroutine a task that can yield here? */
+bool hyl_may_yield(lua_State *L);
+/** Yield to the scheduler what is waited for; the continuation goes on. Use as `return hyl_yield(...)`. */
+int hyl_yield(lua_State *L, const hy_wait *wait, lua_KContext ctx, lua_KFunction k);
+/** Block until the task may be advanced. */
+void hyl_wait(const hy_wait *wait);
+void hyl_wait_open(lua_State *L);
+
 void hyl_transaction_open(lua_State *L);
 
 /* ---- module.c ------------------------------------------------------------------------------ */

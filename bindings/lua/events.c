@@ -1,5 +1,5 @@
 /*
- * events.c - what observers are told, and the one place that waits.
+ * events.c - what observers are told,.
  *
  * Events are collected in C while the core runs and delivered between its steps: no Lua runs
  * inside the core.
@@ -165,24 +165,4 @@ void hyl_events_deliver(lua_State *L, int source, const hy_sql *sql)
         s->in_observer = false;
         free_event(e);
     }
-}
-
-/* ---- waiting ----------------------------------------------------------------------------- */
-
-void hyl_wait(lua_State *L, const hy_wait *wait)
-{
-    (void)L;
-    hy_wait_block(wait);
-}
-
-hy_status hyl_run_task(lua_State *L, int source, hy_task *task, hy_error *err)
-{
-    hy_wait wait;
-    hy_status status;
-    while ((status = hy_task_advance(task, &wait, err)) == HY_AGAIN) {
-        hyl_events_deliver(L, source, NULL);
-        hyl_wait(L, &wait);
-    }
-    hyl_events_deliver(L, source, NULL);
-    return status;
 }

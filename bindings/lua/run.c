@@ -1,6 +1,6 @@
 /*
  * run.c - the few functions that run statements: fetch, fetchOne, pluck, scalar, execute,
- * rawQuery.
+ * rawQuery. They are the leaves that wait, and in a task they yield instead.
  *
  * A running statement is a cursor userdata (so that a raise or a dropped coroutine gives
  * its connection back) taken from and returned to a list that the source keeps.
@@ -12,6 +12,7 @@
 #include <string.h>
 
 typedef enum result_mode { MODE_LIST, MODE_ONE, MODE_PLUCK, MODE_SCALAR, MODE_EXECUTE } result_mode;
+typedef enum run_phase { PHASE_START, PHASE_TASK, PHASE_ROWS } run_phase;
 
 /* What a call's options say. */
 typedef struct hyl_run {
@@ -19,11 +20,42 @@ typedef struct hyl_run {
     int extra; /* fields that every row will get later */
 } hyl_run;
 
-/* The error lies here and not on the C stack of every call, where it would be cleared each time. */
-typedef struct hyl_cursor {
+/* Values for raw SQL; blocks on the Lua stack own what is borrowed. */
+typedef struct raw_binds {
+    hy_bind *binds;
+    const char **names; /* NULL: positional */
+    size_t n;
+} raw_binds;
+
+typedef struct hyl_cursor hyl_cursor;
+typedef hy_status (*starter)(lua_State *L, hyl_cursor *c, hy_source *source);
+
+/*
+ * One call while it runs. All of it is here and not on the C stack, because a call may be
+ * left by a yield and come back. Lua stack: 1 source, 2 query or text, 3.. arguments, this
+ * userdata at `at`, the plan at `at` + 1, the result at `at` + 2, then the metatable and keys
+ * of a list's rows.
+ */
+struct hyl_cursor {
     hy_cursor *cursor;
     hy_error err;
-} hyl_cursor;
+    hyl_run run;
+    const hy_query *query; /* NULL: raw text */
+    starter start;
+    raw_binds binds;
+    result_mode mode;
+    run_phase phase;
+    int at, top;
+    int model;            /* index of the model userdata, 0: none */
+    int spare;            /* index of a query that the model keeps for the next call, 0: none */
+    bool with_info;       /* rawQuery's second result */
+    bool found;           /* there was a row */
+    bool collected;       /* the collector has been asked for connections */
+    bool closes;          /* marked to be closed with the coroutine */
+    lua_Integer n;        /* rows so far */
+    const hyl_plan *plan; /* lies on the Lua stack while rows are read */
+    hy_wait wait;
+};
 
 /* ---- options ----------------------------------------------------------------------------- */
 
@@ -42,7 +74,7 @@ static void run_options(lua_State *L, int source, int index, hyl_run *run)
 {
     hyl_source *s = lua_touserdata(L, source);
     memset(run, 0, sizeof *run);
-    run->options.may_block = true;
+    run->options.may_block = !hyl_may_yield(L);
     hyl_check_may_run(L, s);
     bool ambient = true;
     hyl_need_stack(L, 8);
@@ -77,6 +109,14 @@ static int cursor_gc(lua_State *L)
     return hyl_retire(L);
 }
 
+/* __close: a coroutine that is closed in the middle gives its connection back at once. */
+static int cursor_close(lua_State *L)
+{
+    hyl_cursor *c = lua_touserdata(L, 1);
+    hy_cursor_finish(c->cursor);
+    return 0;
+}
+
 /* Push a cursor userdata that nothing else uses. */
 static hyl_cursor *take_cursor(lua_State *L, int source)
 {
@@ -89,8 +129,10 @@ static hyl_cursor *take_cursor(lua_State *L, int source)
         s->n_free--;
         lua_replace(L, -2);
         hyl_cursor *c = hyl_test(L, -1, HYL_CURSOR);
-        if (c != NULL)
+        if (c != NULL) {
+            memset(&c->run, 0, sizeof *c - offsetof(hyl_cursor, run));
             return c;
+        }
         lua_pop(L, 1); /* finalized before its source: the state is being closed */
     }
     hyl_cursor *c = hyl_new(L, HYL_CURSOR, sizeof *c, 0);
@@ -114,260 +156,174 @@ static void give_cursor(lua_State *L, int source, int index)
     lua_pop(L, 1);
 }
 
-/* ---- running ----------------------------------------------------------------------------- */
+/* ---- running ------------------------------------------------------------------------------ */
 
-/* One call while it runs. Stack: 1 source, 2 query or text, 3 .. arguments; cursor at `at`. */
-typedef struct run_state {
-    hyl_run run;
-    hy_cursor *cursor;
-    const hy_query *query;
-    int at;    /* index of the cursor userdata */
-    int model; /* index of the model userdata, 0: none */
-    result_mode mode;
-    bool found; /* MODE_SCALAR: there was a row */
-} run_state;
-
-static int fail_run(lua_State *L, run_state *r, const hy_error *err)
+static int fail_run(lua_State *L, hyl_cursor *c)
 {
-    hy_sql sql = *hy_cursor_sql(r->cursor);
-    hy_cursor_finish(r->cursor);
+    hy_sql sql = *hy_cursor_sql(c->cursor);
+    hy_cursor_finish(c->cursor);
     hyl_events_deliver(L, 1, &sql);
-    const hy_query *q = hyl_test(L, 2, HYL_QUERY); /* raw SQL is text */
-    hyl_push_run_error(L, err, &sql, q != NULL ? hy_query_model(q) : NULL);
-    give_cursor(L, 1, r->at); /* not before: what is told lies in it */
+    hyl_push_run_error(L, &c->err, &sql, c->query != NULL ? hy_query_model(c->query) : NULL);
+    give_cursor(L, 1, c->at); /* not before: what is told lies in it */
     return lua_error(L);
 }
 
 /* A pool whose connections are all held by garbage gives them back to the collector. */
-static bool collect_once(lua_State *L, hy_status status, bool *collected)
+static bool collect_once(lua_State *L, hyl_cursor *c, hy_status status)
 {
-    if (*collected || (status != HY_EPOOL_SELF_DEADLOCK && status != HY_EPOOL_TIMEOUT))
+    if (c->collected || (status != HY_EPOOL_SELF_DEADLOCK && status != HY_EPOOL_TIMEOUT))
         return false;
-    *collected = true;
+    c->collected = true;
     lua_gc(L, LUA_GCCOLLECT);
     return true;
 }
 
-typedef hy_status (*starter)(lua_State *L, run_state *r, hy_source *source, hy_error *err);
-
-static hy_status start_query(lua_State *L, run_state *r, hy_source *source, hy_error *err)
+static hy_status start_query(lua_State *L, hyl_cursor *c, hy_source *source)
 {
     (void)L;
-    return hy_cursor_start(r->cursor, source, r->query, &r->run.options, err);
+    return hy_cursor_start(c->cursor, source, c->query, &c->run.options, &c->err);
 }
 
-/* Start and run up to the first row. */
-static hy_status begin_run(lua_State *L, run_state *r, starter start, hy_error *err)
+static hy_status start_raw(lua_State *L, hyl_cursor *c, hy_source *source)
 {
-    hyl_source *s = lua_touserdata(L, 1);
-    bool collected = false;
-    hyl_events_forget(s);
-    for (;;) {
-        hy_status status = start(L, r, s->source, err);
-        hy_wait wait;
-        while (status == HY_OK &&
-               (status = hy_task_advance(hy_cursor_task(r->cursor), &wait, err)) == HY_AGAIN) {
-            hyl_events_deliver(L, 1, hy_cursor_sql(r->cursor));
-            hyl_wait(L, &wait);
-            status = HY_OK;
-        }
-        if (status == HY_OK || !collect_once(L, status, &collected))
-            return status;
-    }
-}
-
-static hy_status next_row(lua_State *L, run_state *r, const hy_value **row, hy_error *err)
-{
-    hy_wait wait;
-    hy_status status;
-    while ((status = hy_cursor_next(r->cursor, row, &wait, err)) == HY_AGAIN)
-        hyl_wait(L, &wait);
-    return status;
-}
-
-/* Rows as tables into the list at `list`, which stands on the plan. */
-static hy_status read_rows(lua_State *L, run_state *r, const hyl_plan *plan, int list, hy_error *err)
-{
-    hyl_plan_push_keys(L, list - 1);
-    int base = list + 1, top = lua_gettop(L);
-    lua_Integer n = 0;
-    for (;;) {
-        const hy_value *row;
-        hy_status status = next_row(L, r, &row, err);
-        if (status != HY_OK)
-            return status;
-        status = hyl_plan_push_row(L, plan, row, base, r->run.extra, err);
-        if (status != HY_OK)
-            return status;
-        lua_rawseti(L, list, ++n);
-        lua_settop(L, top);
-    }
-}
-
-static hy_status read_values(lua_State *L, run_state *r, const hyl_plan *plan, int list, hy_error *err)
-{
-    lua_Integer n = 0;
-    for (;;) {
-        const hy_value *row;
-        hy_status status = next_row(L, r, &row, err);
-        if (status != HY_OK)
-            return status;
-        status = hyl_plan_push_first(L, plan, row, err);
-        if (status != HY_OK)
-            return status;
-        lua_rawseti(L, list, ++n);
-        lua_settop(L, list);
-    }
-}
-
-/* Nothing is kept: a write, or the rest after one row. */
-static hy_status drain(lua_State *L, run_state *r, hy_error *err)
-{
-    const hy_value *row;
-    hy_status status;
-    while ((status = next_row(L, r, &row, err)) == HY_OK)
-        ;
-    return status;
-}
-
-/* After the one row that was asked for. A write must come to its end to count. */
-static hy_status leave(lua_State *L, run_state *r, hy_error *err)
-{
-    if (hy_cursor_sql(r->cursor)->kind != HY_STATEMENT_SELECT)
-        return drain(L, r, err);
-    hy_cursor_finish(r->cursor);
-    return HY_DONE;
-}
-
-/* The first row as one table (or value) on top of the plan, or nil; then the rest. */
-static hy_status read_one(lua_State *L, run_state *r, const hyl_plan *plan, hy_error *err)
-{
-    int result = lua_gettop(L) + 1;
-    const hy_value *row;
-    hy_status status = next_row(L, r, &row, err);
-    hyl_need_stack(L, 16);
-    if (status == HY_DONE) {
-        lua_pushnil(L);
-        return HY_DONE;
-    }
-    if (status != HY_OK)
-        return status;
-    r->found = true;
-    if (r->mode == MODE_SCALAR) {
-        status = plan->n == 0 || row[0].type == HY_NULL ? (lua_pushnil(L), HY_OK)
-                                                        : hyl_plan_push_first(L, plan, row, err);
-    } else {
-        status = hyl_plan_push_only_row(L, result - 1, row, r->run.extra, err);
-        if (status == HY_OK)
-            lua_replace(L, result);
-        lua_settop(L, result);
-    }
-    return status == HY_OK ? leave(L, r, err) : status;
+    size_t size;
+    const char *text = lua_tolstring(L, 2, &size);
+    return hy_cursor_start_raw(c->cursor, source, text, size, c->binds.binds, c->binds.names, c->binds.n,
+                               &c->run.options, &c->err);
 }
 
 /* Raw rows that become records: names that are the model's columns are read as such. */
-static const hy_result_column *model_columns(lua_State *L, run_state *r, size_t n)
+static const hy_result_column *model_columns(lua_State *L, hyl_cursor *c, size_t n)
 {
-    const hy_model *model = ((hyl_model *)lua_touserdata(L, r->model))->model;
+    const hy_model *model = ((hyl_model *)lua_touserdata(L, c->model))->model;
     hy_result_column *columns = lua_newuserdatauv(L, sizeof *columns * (n + 1), 0);
-    memcpy(columns, hy_cursor_columns(r->cursor), sizeof *columns * n);
+    memcpy(columns, hy_cursor_columns(c->cursor), sizeof *columns * n);
     for (size_t i = 0; i < n; i++) {
-        const hy_column *c = hy_model_find_column(model, columns[i].name, strlen(columns[i].name));
-        if (c != NULL)
-            columns[i] = (hy_result_column){c->property, c->kind, c};
+        const hy_column *column = hy_model_find_column(model, columns[i].name, strlen(columns[i].name));
+        if (column != NULL)
+            columns[i] = (hy_result_column){column->property, column->kind, column};
     }
     return columns;
 }
 
 /* Push the plan of the rows that are coming. */
-static const hyl_plan *push_plan(lua_State *L, run_state *r)
+static const hyl_plan *push_plan(lua_State *L, hyl_cursor *c)
 {
-    const hy_sql *sql = hy_cursor_sql(r->cursor);
-    size_t n = hy_cursor_n_columns(r->cursor);
-    if (r->model == 0 || sql->kind != HY_STATEMENT_RAW)
-        return hyl_plan_push(L, sql, hy_cursor_columns(r->cursor), n, r->model);
-    const hyl_plan *plan = hyl_plan_push(L, sql, model_columns(L, r, n), n, r->model);
+    const hy_sql *sql = hy_cursor_sql(c->cursor);
+    size_t n = hy_cursor_n_columns(c->cursor);
+    if (c->model == 0 || sql->kind != HY_STATEMENT_RAW)
+        return hyl_plan_push(L, sql, hy_cursor_columns(c->cursor), n, c->model);
+    const hyl_plan *plan = hyl_plan_push(L, sql, model_columns(L, c, n), n, c->model);
     lua_remove(L, -2);
     return plan;
 }
 
-static int run(lua_State *L, run_state *r, starter start)
+/* The statement runs: make ready for its rows. */
+static void prepare_rows(lua_State *L, hyl_cursor *c)
 {
-    hyl_cursor *c = take_cursor(L, 1);
-    hy_error *err = &c->err;
-    r->cursor = c->cursor;
-    r->at = lua_gettop(L);
-    if (begin_run(L, r, start, err) != HY_OK)
-        return fail_run(L, r, err);
+    c->phase = PHASE_ROWS;
+    if (c->mode == MODE_EXECUTE)
+        return;
+    hyl_need_stack(L, 16);
+    c->plan = push_plan(L, c);
+    if (c->mode == MODE_ONE || c->mode == MODE_SCALAR) {
+        lua_pushnil(L);
+        return;
+    }
+    lua_newtable(L);
+    if (c->mode == MODE_LIST)
+        hyl_plan_push_keys(L, c->at + 1);
+}
 
+/* Put one row where the mode wants it. HY_DONE: no more rows are wanted. */
+static hy_status take_row(lua_State *L, hyl_cursor *c, const hy_value *row, int top)
+{
+    int result = c->at + 2;
     hy_status status;
-    const hyl_plan *plan = NULL;
-    if (r->mode != MODE_EXECUTE)
-        plan = push_plan(L, r);
-    switch (r->mode) {
+    c->found = true;
+    switch (c->mode) {
     case MODE_EXECUTE:
-        status = drain(L, r, err);
-        break;
+        return HY_OK;
     case MODE_LIST:
-    case MODE_PLUCK:
-        lua_newtable(L);
-        status = (r->mode == MODE_LIST ? read_rows : read_values)(L, r, plan, r->at + 2, err);
+        status = hyl_plan_push_row(L, c->plan, row, result + 1, c->run.extra, &c->err);
+        break;
+    case MODE_ONE:
+        status = hyl_plan_push_only_row(L, c->at + 1, row, c->run.extra, &c->err);
+        break;
+    case MODE_SCALAR:
+        if (c->plan->n == 0 || row[0].type == HY_NULL)
+            return HY_DONE;
+        status = hyl_plan_push_first(L, c->plan, row, &c->err);
         break;
     default:
-        status = read_one(L, r, plan, err);
+        status = hyl_plan_push_first(L, c->plan, row, &c->err);
         break;
     }
-    if (status != HY_DONE)
-        return fail_run(L, r, err);
-    lua_settop(L, r->mode == MODE_EXECUTE ? r->at : r->at + 2);
-    hyl_events_deliver(L, 1, hy_cursor_sql(r->cursor));
-    if (r->mode == MODE_EXECUTE) {
-        lua_pushinteger(L, hy_cursor_affected(r->cursor));
-        lua_pushinteger(L, hy_cursor_insert_id(r->cursor));
-        give_cursor(L, 1, r->at);
-        return 2;
+    if (status != HY_OK)
+        return status;
+    if (c->mode == MODE_LIST || c->mode == MODE_PLUCK) {
+        lua_rawseti(L, result, ++c->n);
+        lua_settop(L, top);
+        return HY_OK;
     }
-    give_cursor(L, 1, r->at);
-    if (r->mode != MODE_SCALAR)
-        return 1;
-    lua_pushboolean(L, r->found);
-    return 2;
+    lua_replace(L, result);
+    lua_settop(L, top);
+    return HY_DONE;
 }
 
-/* core.fetch, fetchOne, pluck, scalar, execute (source, q, opts) */
-static int run_query(lua_State *L, result_mode mode)
+/* After the one row that was asked for. A write must come to its end to count. */
+static bool may_leave(const hyl_cursor *c)
 {
-    run_state r = {.mode = mode};
-    lua_settop(L, 3);
-    hyl_check_source(L, 1);
-    r.query = hyl_check_query(L, 2);
-    run_options(L, 1, 3, &r.run);
-    if (mode == MODE_ONE || mode == MODE_SCALAR)
-        r.run.options.limit = 1;
-    if (lua_getiuservalue(L, 2, HYL_QUERY_MODEL) != LUA_TNIL && mode != MODE_EXECUTE)
-        r.model = 4;
-    return run(L, &r, start_query);
+    return hy_cursor_sql(c->cursor)->kind == HY_STATEMENT_SELECT;
 }
 
-static int core_fetch(lua_State *L)
+static hy_status read_rows(lua_State *L, hyl_cursor *c)
 {
-    return run_query(L, MODE_LIST);
+    int top = lua_gettop(L);
+    bool enough = false;
+    for (;;) {
+        const hy_value *row;
+        hy_status status = hy_cursor_next(c->cursor, &row, &c->wait, &c->err);
+        if (status != HY_OK)
+            return status;
+        if (enough || (c->found && (c->mode == MODE_ONE || c->mode == MODE_SCALAR)))
+            continue;
+        status = take_row(L, c, row, top);
+        if (status == HY_DONE && may_leave(c)) {
+            hy_cursor_finish(c->cursor);
+            return HY_DONE;
+        }
+        if (status != HY_OK && status != HY_DONE)
+            return status;
+        enough = status == HY_DONE;
+    }
 }
-static int core_fetch_one(lua_State *L)
+
+/* As far as it goes without waiting: HY_DONE, HY_AGAIN (see c->wait) or a failure. */
+static hy_status advance(lua_State *L, hyl_cursor *c)
 {
-    return run_query(L, MODE_ONE);
-}
-static int core_pluck(lua_State *L)
-{
-    return run_query(L, MODE_PLUCK);
-}
-static int core_scalar(lua_State *L)
-{
-    return run_query(L, MODE_SCALAR);
-}
-static int core_execute(lua_State *L)
-{
-    return run_query(L, MODE_EXECUTE);
+    hyl_source *s = lua_touserdata(L, 1);
+    hy_status status = HY_OK;
+    for (;;) {
+        switch (c->phase) {
+        case PHASE_START:
+            status = c->start(L, c, s->source);
+            c->phase = PHASE_TASK;
+            break;
+        case PHASE_TASK:
+            status = hy_task_advance(hy_cursor_task(c->cursor), &c->wait, &c->err);
+            if (status == HY_OK)
+                prepare_rows(L, c);
+            break;
+        case PHASE_ROWS:
+            return read_rows(L, c);
+        }
+        if (status == HY_OK)
+            continue;
+        if (status == HY_AGAIN || !collect_once(L, c, status))
+            return status;
+        c->phase = PHASE_START;
+    }
 }
 
 /* ---- by key ------------------------------------------------------------------------------ */
@@ -391,6 +347,108 @@ static void give_spare(lua_State *L, int model, int query)
     lua_setiuservalue(L, model, HYL_MODEL_SPARE);
 }
 
+static int finish_run(lua_State *L, hyl_cursor *c)
+{
+    bool execute = c->mode == MODE_EXECUTE;
+    if (c->spare != 0)
+        give_spare(L, c->model, c->spare);
+    lua_settop(L, execute ? c->at : c->at + 2);
+    hyl_events_deliver(L, 1, hy_cursor_sql(c->cursor));
+    int n = execute ? 0 : 1;
+    int64_t affected = hy_cursor_affected(c->cursor), insert_id = hy_cursor_insert_id(c->cursor);
+    if (execute) {
+        lua_pushinteger(L, affected);
+        lua_pushinteger(L, insert_id);
+        n = 2;
+    } else if (c->mode == MODE_SCALAR) {
+        lua_pushboolean(L, c->found);
+        n = 2;
+    } else if (c->with_info) {
+        lua_createtable(L, 0, 2);
+        lua_pushinteger(L, affected);
+        lua_setfield(L, -2, "affectedRows");
+        lua_pushinteger(L, insert_id);
+        lua_setfield(L, -2, "insertId");
+        n = 2;
+    }
+    give_cursor(L, 1, c->at);
+    return n;
+}
+
+/* Run on to the end; a task yields where others block. The context is the cursor's index. */
+static int go(lua_State *L, int resumed, lua_KContext at)
+{
+    hyl_cursor *c = lua_touserdata(L, (int)at);
+    if (resumed == LUA_YIELD)
+        lua_settop(L, c->top);
+    for (;;) {
+        hy_status status = advance(L, c);
+        if (status == HY_DONE)
+            return finish_run(L, c);
+        if (status != HY_AGAIN)
+            return fail_run(L, c);
+        hyl_events_deliver(L, 1, hy_cursor_sql(c->cursor));
+        if (!hyl_may_yield(L)) {
+            hyl_wait(&c->wait);
+            continue;
+        }
+        if (!c->closes)
+            lua_toclose(L, c->at);
+        c->closes = true;
+        c->top = lua_gettop(L);
+        return hyl_yield(L, &c->wait, at, go);
+    }
+}
+
+/* Run what was set up, the cursor being on top of the stack. */
+static int run(lua_State *L, hyl_cursor *c)
+{
+    c->at = lua_gettop(L);
+    hyl_events_forget(lua_touserdata(L, 1));
+    return go(L, LUA_OK, c->at);
+}
+
+/* core.fetch, fetchOne, pluck, scalar, execute (source, q, opts) */
+static int run_query(lua_State *L, result_mode mode)
+{
+    hyl_run options;
+    lua_settop(L, 3);
+    hyl_check_source(L, 1);
+    const hy_query *q = hyl_check_query(L, 2);
+    run_options(L, 1, 3, &options);
+    if (mode == MODE_ONE || mode == MODE_SCALAR)
+        options.options.limit = 1;
+    bool has_model = lua_getiuservalue(L, 2, HYL_QUERY_MODEL) != LUA_TNIL;
+    hyl_cursor *c = take_cursor(L, 1);
+    c->run = options;
+    c->query = q;
+    c->mode = mode;
+    c->start = start_query;
+    c->model = has_model && mode != MODE_EXECUTE ? 4 : 0;
+    return run(L, c);
+}
+
+static int core_fetch(lua_State *L)
+{
+    return run_query(L, MODE_LIST);
+}
+static int core_fetch_one(lua_State *L)
+{
+    return run_query(L, MODE_ONE);
+}
+static int core_pluck(lua_State *L)
+{
+    return run_query(L, MODE_PLUCK);
+}
+static int core_scalar(lua_State *L)
+{
+    return run_query(L, MODE_SCALAR);
+}
+static int core_execute(lua_State *L)
+{
+    return run_query(L, MODE_EXECUTE);
+}
+
 /*
  * core.fetchByKey(source, model, value) -> record or nil. The commonest call of all: as
  * fetchOne of a query WHERE key = value, but that query is not made each time.
@@ -398,14 +456,14 @@ static void give_spare(lua_State *L, int model, int query)
 static int core_fetch_by_key(lua_State *L)
 {
     enum { SOURCE = 1, MODEL, VALUE, QUERY };
-    run_state r = {.mode = MODE_ONE, .model = MODEL};
+    hyl_run options;
     lua_settop(L, VALUE);
     hyl_check_source(L, SOURCE);
     const hyl_model *m = hyl_check_model(L, MODEL);
     if (hy_model_n_keys(m->model) != 1)
         return hyl_fail(L, HY_EINVALID_ARGUMENT, "the key of %s is not one column", hy_model_name(m->model));
-    run_options(L, SOURCE, VALUE + 1, &r.run);
-    r.run.options.limit = 1;
+    run_options(L, SOURCE, VALUE + 1, &options);
+    options.options.limit = 1;
 
     hy_query *q = take_spare(L, MODEL);
     const char *key = hy_model_key(m->model, 0)->property;
@@ -413,19 +471,17 @@ static int core_fetch_by_key(lua_State *L)
     hy_expr *value = hyl_to_expr(L, q, VALUE, column, NULL, key);
     hy_query_predicate(q, HY_SLOT_WHERE, HY_AND, false, hy_expr_compare(q, HY_OP_EQ, column, value));
     hyl_query_check(L, q);
-    r.query = q;
-    int n = run(L, &r, start_query);
-    give_spare(L, MODEL, QUERY);
-    return n;
+    hyl_cursor *c = take_cursor(L, SOURCE);
+    c->run = options;
+    c->query = q;
+    c->mode = MODE_ONE;
+    c->start = start_query;
+    c->model = MODEL;
+    c->spare = QUERY;
+    return run(L, c);
 }
 
 /* ---- raw SQL ----------------------------------------------------------------------------- */
-
-typedef struct raw_binds {
-    hy_bind *binds;
-    const char **names; /* NULL: positional */
-    size_t n;
-} raw_binds;
 
 /* Decimals and JSON values need text of their own: kept as Lua strings in the table at `keep`. */
 static hy_value bind_value(lua_State *L, int index, int keep)
@@ -492,58 +548,45 @@ static void read_params(lua_State *L, int index, raw_binds *out)
     }
 }
 
-typedef struct raw_run {
-    run_state r; /* first: starters get a pointer to it */
-    raw_binds binds;
-} raw_run;
-
-static hy_status start_raw(lua_State *L, run_state *r, hy_source *source, hy_error *err)
+static int run_raw(lua_State *L, int model, bool with_info)
 {
-    const raw_run *raw = (const raw_run *)r;
-    size_t size;
-    const char *text = lua_tolstring(L, 2, &size);
-    return hy_cursor_start_raw(r->cursor, source, text, size, raw->binds.binds, raw->binds.names,
-                               raw->binds.n, &r->run.options, err);
+    hyl_run options;
+    raw_binds binds;
+    run_options(L, 1, model != 0 ? 5 : 4, &options);
+    read_params(L, 3, &binds);
+    hyl_cursor *c = take_cursor(L, 1);
+    c->run = options;
+    c->binds = binds;
+    c->start = start_raw;
+    c->model = model;
+    c->with_info = with_info;
+    return run(L, c);
 }
 
 /* core.rawQuery(source, text, params, opts) -> rows, { affectedRows, insertId } */
 int hyl_raw_query(lua_State *L)
 {
-    raw_run raw = {.r = {.mode = MODE_LIST}};
     lua_settop(L, 4);
     hyl_check_source(L, 1);
     if (lua_type(L, 2) != LUA_TSTRING)
         return hyl_fail_argument(L, 2, "sql", "SQL text");
-    run_options(L, 1, 4, &raw.r.run);
-    read_params(L, 3, &raw.binds);
-    run(L, &raw.r, start_raw);
-    /* The cursor was given back: a finalizer may take it as soon as anything is allocated. */
-    int64_t affected = hy_cursor_affected(raw.r.cursor), insert_id = hy_cursor_insert_id(raw.r.cursor);
-    lua_createtable(L, 0, 2);
-    lua_pushinteger(L, affected);
-    lua_setfield(L, -2, "affectedRows");
-    lua_pushinteger(L, insert_id);
-    lua_setfield(L, -2, "insertId");
-    return 2;
+    return run_raw(L, 0, true);
 }
 
 /* core.fetchRaw(source, text, params, model, opts) -> records, columns found by name */
 static int core_fetch_raw(lua_State *L)
 {
-    raw_run raw = {.r = {.mode = MODE_LIST, .model = 4}};
     lua_settop(L, 5);
     hyl_check_source(L, 1);
     if (lua_type(L, 2) != LUA_TSTRING)
         return hyl_fail_argument(L, 2, "sql", "SQL text");
     hyl_check_model(L, 4);
-    run_options(L, 1, 5, &raw.r.run);
-    read_params(L, 3, &raw.binds);
-    return run(L, &raw.r, start_raw);
+    return run_raw(L, 4, false);
 }
 
 void hyl_run_open(lua_State *L)
 {
-    static const luaL_Reg cursor_meta[] = {{"__gc", cursor_gc}, {NULL, NULL}};
+    static const luaL_Reg cursor_meta[] = {{"__gc", cursor_gc}, {"__close", cursor_close}, {NULL, NULL}};
     static const luaL_Reg functions[] = {
         {"fetch", core_fetch},       {"fetchOne", core_fetch_one}, {"fetchByKey", core_fetch_by_key},
         {"pluck", core_pluck},       {"scalar", core_scalar},      {"execute", core_execute},

@@ -69,6 +69,46 @@ static void remove_dead(lua_State *L, int list, hyl_source *s)
     }
 }
 
+static const char active_key = 0; /* registry: sources with ambient entries -> true */
+
+static void push_active(lua_State *L)
+{
+    hyl_need_stack(L, 4);
+    if (lua_rawgetp(L, LUA_REGISTRYINDEX, &active_key) == LUA_TTABLE)
+        return;
+    lua_pop(L, 1);
+    lua_newtable(L);
+    lua_pushvalue(L, -1);
+    lua_rawsetp(L, LUA_REGISTRYINDEX, &active_key);
+}
+
+/* Does the source at 1 have ambient entries? Kept for core.inTransaction. */
+static void note_active(lua_State *L, bool active)
+{
+    push_active(L);
+    lua_pushvalue(L, 1);
+    if (active)
+        lua_pushboolean(L, 1);
+    else
+        lua_pushnil(L);
+    lua_rawset(L, -3);
+    lua_pop(L, 1);
+}
+
+/* core.inTransaction(): would a statement of any source run now join a transaction? */
+static int in_transaction(lua_State *L)
+{
+    lua_settop(L, 0);
+    push_active(L);
+    bool found = false;
+    for (lua_pushnil(L); !found && lua_next(L, 1); lua_settop(L, 2)) {
+        hyl_push_ambient(L, 2);
+        found = !lua_isnil(L, -1);
+    }
+    lua_pushboolean(L, found);
+    return 1;
+}
+
 /* core.ambientPush(source, trx | false) */
 static int ambient_push(lua_State *L)
 {
@@ -83,6 +123,7 @@ static int ambient_push(lua_State *L)
     lua_pushvalue(L, 2);
     lua_rawseti(L, 3, 2 * (s->n_ambient + 1) - 1);
     s->n_ambient++;
+    note_active(L, true);
     return 0;
 }
 
@@ -99,6 +140,7 @@ static int ambient_pop(lua_State *L)
         lua_pop(L, 2);
         if (found) {
             remove_entry(L, 3, s, i);
+            note_active(L, s->n_ambient > 0);
             return 0;
         }
     }
@@ -364,17 +406,6 @@ static int source_ping(lua_State *L)
     return 0;
 }
 
-/* core.sleep(ms) */
-static int core_sleep(lua_State *L)
-{
-    lua_Number ms = luaL_checknumber(L, 1);
-    if (!(ms >= 0 && ms <= 1e12))
-        return hyl_fail(L, HY_EINVALID_ARGUMENT, "sleep takes milliseconds from 0");
-    hy_wait wait = {.fd = -1, .deadline = hy_monotonic_ns() + (int64_t)(ms * 1e6)};
-    hyl_wait(L, &wait);
-    return 0;
-}
-
 void hyl_source_open(lua_State *L)
 {
     static const luaL_Reg methods[] = {
@@ -387,10 +418,10 @@ void hyl_source_open(lua_State *L)
     static const luaL_Reg meta[] = {{"__gc", source_gc}, {"__close", source_close}, {NULL, NULL}};
     static const luaL_Reg functions[] = {
         {"connect", core_connect},
-        {"sleep", core_sleep},
         {"ambientPush", ambient_push},
         {"ambientPop", ambient_pop},
         {"ambient", core_ambient},
+        {"inTransaction", in_transaction},
         {"setGlobal", set_global},
         {NULL, NULL},
     };

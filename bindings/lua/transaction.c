@@ -42,6 +42,56 @@ static bool flag(lua_State *L, int index, const char *name)
     return set;
 }
 
+static void read_options(lua_State *L, int index, hy_transaction_options *options)
+{
+    if (!lua_istable(L, index))
+        return;
+    options->isolation = isolation_option(L, index);
+    options->read_only = flag(L, index, "readOnly");
+    options->deferrable = flag(L, index, "deferrable");
+    lua_getfield(L, index, "timeout");
+    options->timeout = lua_tointeger(L, -1);
+    lua_pop(L, 1);
+}
+
+/* One step of the task, and what observers are to hear of it. */
+static hy_status advance(lua_State *L, hyl_transaction *t, int source)
+{
+    hy_status status = hy_task_advance(hy_transaction_task(t->trx), &t->wait, &t->err);
+    hyl_events_deliver(L, source, NULL);
+    return status;
+}
+
+/* Stack: 1 source, 2 options, 3 the caller's line, 4 the transaction. */
+static int go_begin(lua_State *L, int resumed, lua_KContext ctx)
+{
+    hyl_transaction *t = lua_touserdata(L, 4);
+    if (resumed == LUA_YIELD)
+        lua_settop(L, 4);
+    for (;;) {
+        hy_status status = HY_OK;
+        if (t->trx == NULL)
+            status = hy_transaction_start(((hyl_source *)lua_touserdata(L, 1))->source, &t->options, &t->trx,
+                                          &t->err);
+        if (status == HY_OK)
+            status = advance(L, t, 1);
+        if (status == HY_OK)
+            return 1;
+        if (status == HY_AGAIN) {
+            if (hyl_may_yield(L))
+                return hyl_yield(L, &t->wait, ctx, go_begin);
+            hyl_wait(&t->wait);
+            continue;
+        }
+        hy_transaction_free(t->trx);
+        t->trx = NULL;
+        if (t->collected || (status != HY_EPOOL_SELF_DEADLOCK && status != HY_EPOOL_TIMEOUT))
+            return hyl_raise(L, &t->err);
+        t->collected = true;
+        lua_gc(L, LUA_GCCOLLECT); /* connections held by garbage come back */
+    }
+}
+
 /* core.begin(source, opts) */
 static int core_begin(lua_State *L)
 {
@@ -49,89 +99,80 @@ static int core_begin(lua_State *L)
     hyl_check_may_run(L, s);
     lua_settop(L, 2);
     hyl_push_caller(L);
-    hy_transaction_options options = {.may_block = true, .holder = lua_tostring(L, 3)};
-    if (lua_istable(L, 2)) {
-        options.isolation = isolation_option(L, 2);
-        options.read_only = flag(L, 2, "readOnly");
-        options.deferrable = flag(L, 2, "deferrable");
-        lua_getfield(L, 2, "timeout");
-        options.timeout = lua_tointeger(L, -1);
-        lua_pop(L, 1);
-    }
+    hy_transaction_options options = {.may_block = !hyl_may_yield(L), .holder = lua_tostring(L, 3)};
+    read_options(L, 2, &options);
     hyl_transaction *t = hyl_new(L, HYL_TRANSACTION, sizeof *t, 1);
+    t->options = options;
     lua_pushvalue(L, 1);
     lua_setiuservalue(L, -2, 1);
     t->id = ++hyl_state_get(L)->event_id;
-    hy_error err;
     hyl_events_forget(s);
-    for (int attempt = 0;; attempt++) {
-        hy_status status = hy_transaction_start(s->source, &options, &t->trx, &err);
-        if (status == HY_OK)
-            status = hyl_run_task(L, 1, hy_transaction_task(t->trx), &err);
-        if (status == HY_OK)
-            return 1;
-        hy_transaction_free(t->trx);
-        t->trx = NULL;
-        if (attempt > 0 || (status != HY_EPOOL_SELF_DEADLOCK && status != HY_EPOOL_TIMEOUT))
-            return hyl_raise(L, &err);
-        lua_gc(L, LUA_GCCOLLECT); /* connections held by garbage come back */
-    }
+    return go_begin(L, LUA_OK, 0);
 }
 
-/* Run the task that `status` says was started. */
-static void finish(lua_State *L, hyl_transaction *t, hy_status status, hy_error *err)
+/* Stack: 1 the transaction, `source` the source. The result is the depth, where asked for. */
+static int go_on(lua_State *L, int resumed, lua_KContext source)
 {
-    if (status == HY_OK) {
-        lua_getiuservalue(L, 1, 1);
-        status = hyl_run_task(L, lua_gettop(L), hy_transaction_task(t->trx), err);
-        lua_pop(L, 1);
+    hyl_transaction *t = lua_touserdata(L, 1);
+    if (resumed == LUA_YIELD)
+        lua_settop(L, (int)source);
+    hy_status status;
+    while ((status = advance(L, t, (int)source)) == HY_AGAIN) {
+        if (hyl_may_yield(L))
+            return hyl_yield(L, &t->wait, source, go_on);
+        hyl_wait(&t->wait);
     }
     if (status != HY_OK)
-        hyl_raise(L, err);
+        return hyl_raise(L, &t->err);
+    if (t->depth == 0)
+        return 0;
+    lua_pushinteger(L, (lua_Integer)t->depth);
+    return 1;
+}
+
+/* Run the task that `status` says was started; `depth` is the result, 0: none. */
+static int finish(lua_State *L, hyl_transaction *t, hy_status status, size_t depth)
+{
+    if (status != HY_OK)
+        return hyl_raise(L, &t->err);
+    t->depth = depth;
+    lua_getiuservalue(L, 1, 1);
+    hyl_events_forget(lua_touserdata(L, -1));
+    return go_on(L, LUA_OK, lua_gettop(L));
 }
 
 static int transaction_commit(lua_State *L)
 {
     hyl_transaction *t = check_transaction(L);
-    hy_error err;
-    finish(L, t, hy_transaction_commit(t->trx, &err), &err);
-    return 0;
+    return finish(L, t, hy_transaction_commit(t->trx, &t->err), 0);
 }
 
 static int transaction_rollback(lua_State *L)
 {
     hyl_transaction *t = check_transaction(L);
-    hy_error err;
-    finish(L, t, hy_transaction_rollback(t->trx, &err), &err);
-    return 0;
+    return finish(L, t, hy_transaction_rollback(t->trx, &t->err), 0);
 }
 
 static int transaction_savepoint(lua_State *L)
 {
     hyl_transaction *t = check_transaction(L);
-    hy_error err;
     size_t depth = 0;
-    finish(L, t, hy_transaction_savepoint(t->trx, &depth, &err), &err);
-    lua_pushinteger(L, (lua_Integer)depth);
-    return 1;
+    hy_status status = hy_transaction_savepoint(t->trx, &depth, &t->err);
+    return finish(L, t, status, depth);
 }
 
 static int transaction_release(lua_State *L)
 {
     hyl_transaction *t = check_transaction(L);
     size_t depth = (size_t)luaL_checkinteger(L, 2);
-    hy_error err;
-    finish(L, t, hy_transaction_release(t->trx, depth, &err), &err);
-    return 0;
+    return finish(L, t, hy_transaction_release(t->trx, depth, &t->err), 0);
 }
 
 static int transaction_rollback_to(lua_State *L)
 {
     hyl_transaction *t = check_transaction(L);
     size_t depth = (size_t)luaL_checkinteger(L, 2);
-    hy_error err;
-    finish(L, t, hy_transaction_rollback_to(t->trx, depth, &err), &err);
-    return 0;
+    return finish(L, t, hy_transaction_rollback_to(t->trx, depth, &t->err), 0);
 }
 
 static int transaction_state(lua_State *L)
@@ -180,10 +221,8 @@ static int transaction_close(lua_State *L)
     hy_transaction_state state = hy_transaction_get_state(t->trx);
     if (state != HY_TRX_ACTIVE && state != HY_TRX_FAILED)
         return 0;
-    hy_error err;
     lua_settop(L, 1);
-    finish(L, t, hy_transaction_rollback(t->trx, &err), &err);
-    return 0;
+    return finish(L, t, hy_transaction_rollback(t->trx, &t->err), 0);
 }
 
 void hyl_transaction_open(lua_State *L)

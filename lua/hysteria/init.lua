@@ -23,6 +23,7 @@ local hysteria = {
   sql = require("hysteria.sql"),
   model = model.model,
   column = column.public,
+  async = require("hysteria.async"),
   json = { encode = core.jsonEncode, decode = core.jsonDecode },
 }
 

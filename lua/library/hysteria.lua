@@ -443,8 +443,19 @@
 ---@field func fun(name: string, ...: any): any
 ---@field col fun(name: string): any
 
+---@class hysteria.Task
+---@field await fun(self: hysteria.Task): ... the results of its function, or its error
+---@field cancel fun(self: hysteria.Task)
+
+---@class hysteria.Async
+---@field run fun(fn: function, ...: any): ... runs fn and every task it starts; returns what fn returns
+---@field spawn fun(fn: function, ...: any): hysteria.Task
+---@field all fun(list: function[]): table results in order, with n; the first error cancels the rest
+---@field sleep fun(milliseconds: number)
+
 ---@class hysteria
 ---@field version string
+---@field async hysteria.Async
 ---@field sql hysteria.Sql
 ---@field column hysteria.Columns
 ---@field json { encode: (fun(value: any): string), decode: (fun(text: string): any) }

@@ -1146,7 +1146,7 @@ describe("misuse", function()
     -- Do not wait, do not end the process, do not write files, do not change the test's own world.
     local SKIP = {
       ["core.raise"] = true, ["core.error"] = true, -- a wrong code is told in plain Lua
-      ["core.sleep"] = true, ["core.ownPrefix"] = true, ["hysteria.dev"] = true,
+      ["core.sleep"] = true, ["core.poll"] = true, ["core.ownPrefix"] = true, ["hysteria.dev"] = true,
       ["sql.connect"] = true, ["sql.useConnection"] = true, ["sql.connectToSecondarySource"] = true,
       ["core.connect"] = true, ["core.setGlobal"] = true, ["core.ambientPush"] = true,
     }

@@ -25,13 +25,33 @@ function databases.found()
   return list
 end
 
--- fn(ds, name) declares specs on an open source, which is closed after them.
-function databases.each(fn)
+-- The settings of a database for one source. `shared`: several connections see the same data,
+-- so SQLite gets a file of its own. Second result: the file to remove.
+local function settings(database, given)
+  local config = {}
+  for name, value in next, database.config do
+    config[name] = value
+  end
+  config.pool = given.pool
+  if given.shared and database.name == "sqlite" then
+    config.database = os.tmpname()
+    return config, config.database
+  end
+  return config
+end
+
+-- fn(ds, name) declares specs on an open source, which is closed after them. `given` may say
+-- { shared = true, pool = { max = 4 } }.
+function databases.each(fn, given)
   for _, database in ipairs(databases.found()) do
     busted.describe("on " .. database.name, function()
-      local ds = hysteria.sql.connectToSecondarySource(database.config)
+      local config, file = settings(database, given or {})
+      local ds = hysteria.sql.connectToSecondarySource(config)
       busted.teardown(function()
         ds:close()
+        for _, suffix in ipairs(file and { "", "-wal", "-shm" } or {}) do
+          os.remove(file .. suffix)
+        end
       end)
       fn(ds, database.name)
     end)

@@ -1,0 +1,307 @@
+-- hysteria.async: many tasks in one thread.
+--
+-- A task is a coroutine of ours. Where a statement, a connection or a pause has to be waited
+-- for, the C side yields what it waits for and the scheduler lets other tasks go on; nothing
+-- else about a query changes. A scheduler lives as long as one async.run() and owns its tasks:
+-- when run() returns or raises, none of them is left.
+local core = require("hysteria.core")
+
+local async = {}
+
+local JOIN = {} -- yielded with a group: wake me when it has an answer
+
+local current = false -- the scheduler whose run() is on the stack
+local running = false -- the task that runs now
+
+-- ---- tasks ------------------------------------------------------------------------------------
+
+local task_methods = {}
+local task_mt = { __name = "hysteria.task", __index = task_methods }
+
+local function check_function(fn, what)
+  if type(fn) ~= "function" then
+    core.raise(fn == nil and "NIL_VALUE" or "INVALID_ARGUMENT", what .. ": a function is expected, not " .. type(fn))
+  end
+end
+
+local function check_no_transaction(what)
+  if core.inTransaction() then
+    core.raise("SPAWN_IN_TRANSACTION", what .. " inside a transaction: its tasks would not be part of it")
+  end
+end
+
+local function need_scheduler(what)
+  if not current then
+    core.raise("INVALID_ARGUMENT", what .. " belongs inside async.run(function() ... end)")
+  end
+  return current
+end
+
+local function start(scheduler, fn, group, ...)
+  local task = setmetatable({ done = false, group = group }, task_mt)
+  task.co = coroutine.create(fn)
+  core.task(task.co, true)
+  scheduler.live = scheduler.live + 1
+  scheduler.tasks[task] = true
+  scheduler:make_ready(task, ...)
+  return task
+end
+
+-- ---- the scheduler ----------------------------------------------------------------------------
+
+local scheduler_methods = {}
+local scheduler_mt = { __index = scheduler_methods }
+
+local function new_scheduler()
+  return setmetatable({
+    ready = {}, first = 1, last = 0, -- queue of { task, arguments }
+    waiting = {}, -- task -> what it waits for, { descriptor | false, events, deadline }
+    tasks = {}, -- live tasks
+    live = 0,
+  }, scheduler_mt)
+end
+
+function scheduler_methods.make_ready(self, task, ...)
+  self.last = self.last + 1
+  self.ready[self.last] = { task, table.pack(...) }
+end
+
+-- The task is over: tell its group, or keep an error that nobody will ask for.
+local function settle(self, task, ok, ...)
+  task.done, task.ok = true, ok
+  task.results = table.pack(...)
+  self.tasks[task] = nil
+  self.live = self.live - 1
+  if task.group then
+    task.group:settled(self, task)
+  elseif not ok and not task.joined then
+    self.failure = self.failure or { (...) }
+  end
+end
+
+local function after_resume(self, task, alive, token, a, b, c)
+  running = false
+  if not alive then
+    -- A coroutine that died of an error has not closed its variables yet: transactions roll back here.
+    core.task(task.co, false)
+    coroutine.close(task.co)
+    return settle(self, task, false, token)
+  end
+  if coroutine.status(task.co) == "dead" then
+    return settle(self, task, true, token, a, b, c)
+  end
+  if core.isWait(token) then
+    self.waiting[task] = { a, b, c }
+  elseif token == JOIN then
+    a:add_waiter(self, task)
+  else
+    self:make_ready(task) -- a plain yield: the others first
+  end
+end
+
+-- The end of a task keeps all its results, however many.
+local function finished_or_waiting(self, task, alive, ...)
+  if alive and coroutine.status(task.co) == "dead" then
+    running = false
+    return settle(self, task, true, ...)
+  end
+  return after_resume(self, task, alive, ...)
+end
+
+function scheduler_methods.step(self)
+  local entry = self.ready[self.first]
+  self.ready[self.first] = nil
+  self.first = self.first + 1
+  local task = entry[1]
+  if not task.done then
+    running = task
+    finished_or_waiting(self, task, coroutine.resume(task.co, table.unpack(entry[2], 1, entry[2].n)))
+  end
+end
+
+function scheduler_methods.poll(self)
+  local waits, owners, n = {}, {}, 0
+  for task, wait in next, self.waiting do
+    n = n + 1
+    waits[n], owners[n] = wait, task
+  end
+  if n == 0 then
+    core.raise("DEVELOPMENT_ERROR", "every task waits for another task")
+  end
+  local ready = core.poll(waits)
+  for index = 1, #ready do
+    local task = owners[ready[index]]
+    self.waiting[task] = nil
+    self:make_ready(task)
+  end
+end
+
+-- Until `task` is over and, if it went well, everything that it started.
+function scheduler_methods.drive(self, task)
+  while self.live > 0 do
+    if task.done and (not task.ok or self.failure) then
+      return
+    end
+    if self.first <= self.last then
+      self:step()
+    else
+      self:poll()
+    end
+  end
+end
+
+-- Close a task where it stands: what it holds is given back, its transactions roll back.
+function scheduler_methods.cancel(self, task)
+  if task.done then
+    return
+  end
+  self.waiting[task] = nil
+  core.task(task.co, false) -- closing must not yield
+  coroutine.close(task.co)
+  task.cancelled = true
+  settle(self, task, false, core.error("QUERY_CANCELED", "the task was cancelled"))
+end
+
+function scheduler_methods.cancel_all(self)
+  for task in next, self.tasks do
+    task.joined = true
+    self:cancel(task)
+  end
+end
+
+-- ---- groups: what one task waits for ------------------------------------------------------------
+
+local group_methods = {}
+local group_mt = { __index = group_methods }
+
+local function new_group()
+  return setmetatable({ open = 0, waiter = false, failed = false }, group_mt)
+end
+
+function group_methods.answered(self)
+  return self.failed or self.open == 0
+end
+
+function group_methods.add_waiter(self, scheduler, task)
+  if self:answered() then
+    scheduler:make_ready(task)
+  else
+    self.waiter = task
+  end
+end
+
+function group_methods.settled(self, scheduler, task)
+  self.open = self.open - 1
+  if not task.ok and not self.failed then
+    self.failed = task
+  end
+  if self.waiter and self:answered() then
+    scheduler:make_ready(self.waiter)
+    self.waiter = false
+  end
+end
+
+-- ---- public ---------------------------------------------------------------------------------------
+
+local run_mt = {
+  -- Whatever happens, no task outlives its run().
+  __close = function(guard)
+    guard.scheduler:cancel_all()
+    current = guard.outer
+  end,
+}
+
+-- Run fn(...) as the first task, and every task it starts, until all are over. Returns what fn
+-- returns. An error of fn, or of a task that nobody waits for, ends the others and is raised.
+function async.run(fn, ...)
+  check_function(fn, "async.run")
+  if running then
+    core.raise("INVALID_ARGUMENT", "async.run inside a task: use async.spawn or async.all")
+  end
+  check_no_transaction("async.run")
+  local scheduler = new_scheduler()
+  local guard <close> = setmetatable({ scheduler = scheduler, outer = current }, run_mt) -- luacheck: ignore
+  current = scheduler
+  local task = start(scheduler, fn, false, ...)
+  task.joined = true
+  scheduler:drive(task)
+  if not task.ok then
+    error(task.results[1], 0)
+  end
+  if scheduler.failure then
+    error(scheduler.failure[1], 0)
+  end
+  return table.unpack(task.results, 1, task.results.n)
+end
+
+-- Start fn(...) as a task beside this one; it begins when this one waits. Returns the task:
+-- task:await() gives its results or raises its error, task:cancel() ends it.
+function async.spawn(fn, ...)
+  check_function(fn, "async.spawn")
+  local scheduler = need_scheduler("async.spawn")
+  check_no_transaction("async.spawn")
+  return start(scheduler, fn, false, ...)
+end
+
+-- Run the functions of a list beside each other and return the list of their (first) results,
+-- in order. The first error cancels the rest and is raised.
+function async.all(list)
+  if type(list) ~= "table" then
+    core.raise("INVALID_ARGUMENT", "async.all: a list of functions is expected, not " .. type(list))
+  end
+  local scheduler = need_scheduler("async.all")
+  check_no_transaction("async.all")
+  local n = #list
+  for index = 1, n do
+    check_function(list[index], "async.all: entry " .. index)
+  end
+  local group, tasks = new_group(), {}
+  group.open = n
+  for index = 1, n do
+    tasks[index] = start(scheduler, list[index], group)
+  end
+  if n > 0 then
+    coroutine.yield(JOIN, group)
+  end
+  if group.failed then
+    local first = group.failed
+    for index = 1, n do
+      scheduler:cancel(tasks[index])
+    end
+    error(first.results[1], 0)
+  end
+  local results = { n = n }
+  for index = 1, n do
+    results[index] = tasks[index].results[1]
+  end
+  return results
+end
+
+-- Pause this task for so many milliseconds; outside of tasks it blocks.
+function async.sleep(milliseconds)
+  core.sleep(milliseconds)
+end
+
+function task_methods.await(self)
+  if not self.done then
+    if not running or running == self then
+      core.raise("INVALID_ARGUMENT", "await belongs inside another task")
+    end
+    local group = new_group()
+    group.open = 1
+    self.group = group
+    coroutine.yield(JOIN, group)
+  end
+  self.joined = true
+  if not self.ok then
+    error(self.results[1], 0)
+  end
+  return table.unpack(self.results, 1, self.results.n)
+end
+
+function task_methods.cancel(self)
+  self.joined = true
+  need_scheduler("task:cancel"):cancel(self)
+end
+
+return async
