@@ -22,10 +22,12 @@ extern const hy_driver hy__postgres_driver;
 #define POSTGRES_DRIVER NULL
 #endif
 #ifdef HY_WITH_MYSQL
-extern const hy_driver hy__mysql_driver;
+extern const hy_driver hy__mysql_driver, hy__mariadb_driver;
 #define MYSQL_DRIVER &hy__mysql_driver
+#define MARIADB_DRIVER &hy__mariadb_driver
 #else
 #define MYSQL_DRIVER NULL
+#define MARIADB_DRIVER NULL
 #endif
 
 static const hy__database_type types[] = {
@@ -33,7 +35,7 @@ static const hy__database_type types[] = {
     {"postgres", "postgres", "libpq-dev", "HY_WITH_POSTGRES", POSTGRES_DRIVER},
     {"cockroachdb", "cockroachdb", "libpq-dev", "HY_WITH_POSTGRES", POSTGRES_DRIVER},
     {"mysql", "mysql", "libmariadb-dev", "HY_WITH_MYSQL", MYSQL_DRIVER},
-    {"mariadb", "mariadb", "libmariadb-dev", "HY_WITH_MYSQL", MYSQL_DRIVER},
+    {"mariadb", "mariadb", "libmariadb-dev", "HY_WITH_MYSQL", MARIADB_DRIVER},
 };
 enum { N_TYPES = sizeof types / sizeof types[0] };
 

@@ -40,11 +40,19 @@ check_headers()
     return $status
 }
 
+# What this build compiles: clang-tidy knows no flags for a driver that is switched off.
+compiled_files()
+{
+    files "$@" | while read -r file; do
+        ! grep -qF "/$file\"" "$out/compile_commands.json" || printf '%s\n' "$file"
+    done
+}
+
 # clang 14 wants a second flag for this one, later versions refuse that second flag.
 check_tidy()
 {
     sed 's/-ftrivial-auto-var-init=zero//g' $build/compile_commands.json >"$out/compile_commands.json"
-    files 'core/*.c' 'bindings/*.c' | xargs -r -P "$(nproc)" -n 2 clang-tidy -p "$out" --quiet 2>"$out/tidy.err"
+    compiled_files 'core/*.c' 'bindings/*.c' | xargs -r -P "$(nproc)" -n 2 clang-tidy -p "$out" --quiet 2>"$out/tidy.err"
     local status=$?
     grep -E 'error:' "$out/tidy.err"
     return $status

@@ -65,10 +65,11 @@ enum {
     /* One connection writes at a time: writers queue for a ticket, transactions begin
      * IMMEDIATE, and hy_statement.read_only is exact. */
     HY_DRIVER_SINGLE_WRITER = 1 << 0,
-    HY_DRIVER_INTERLEAVES = 1 << 1,    /* several statements of a connection may have open results */
-    HY_DRIVER_TYPED_PARAMS = 1 << 2,   /* a prepared statement depends on the kinds of its binds */
-    HY_DRIVER_BEGIN_MODES = 1 << 3,    /* BEGIN ISOLATION LEVEL ... READ ONLY DEFERRABLE */
-    HY_DRIVER_SET_TRANSACTION = 1 << 4 /* SET TRANSACTION ISOLATION LEVEL ..., START TRANSACTION READ ONLY */
+    HY_DRIVER_INTERLEAVES = 1 << 1,     /* several statements of a connection may have open results */
+    HY_DRIVER_TYPED_PARAMS = 1 << 2,    /* a prepared statement depends on the kinds of its binds */
+    HY_DRIVER_BEGIN_MODES = 1 << 3,     /* BEGIN ISOLATION LEVEL ... READ ONLY DEFERRABLE */
+    HY_DRIVER_SET_TRANSACTION = 1 << 4, /* SET TRANSACTION ISOLATION LEVEL ..., START TRANSACTION READ ONLY */
+    HY_DRIVER_RESET_ROLLS_BACK = 1 << 5 /* `reset` also ends a transaction that is open */
 };
 
 /** A connection: this head, then driver->connection_size bytes in all. Zeroed by the caller. */
@@ -108,7 +109,7 @@ struct hy_driver {
     bool (*is_alive)(hy_connection *c);
     /* After any error and at check-in: the server's truth. */
     hy_transaction_status (*transaction_status)(hy_connection *c);
-    /* Make the session as new (no transaction is open). May be HY_AGAIN. */
+    /* Make the session as new (no transaction is open, unless it rolls back). May be HY_AGAIN. */
     hy_status (*reset)(hy_connection *c, hy_wait *wait, hy_error *err);
     /* From any thread: ask the running statement to stop. May be a no-op when nothing runs. */
     void (*cancel)(hy_connection *c);

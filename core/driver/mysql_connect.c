@@ -1,0 +1,405 @@
+/*
+ * mysql_connect.c - connecting to MariaDB or MySQL, and the settings each session has.
+ *
+ * Safe settings are not for sale: utf8mb4, strict sql_mode, autocommit, UTC unless said
+ * otherwise, no LOAD DATA LOCAL, no silent reconnecting, no password in clear text to a server
+ * that is not verified. Where the server's own sql_mode would change what SQL text means
+ * (ANSI_QUOTES, NO_BACKSLASH_ESCAPES...) that part of it is dropped, the rest is kept.
+ *
+ * TLS, by libpq's mode names. libmariadb takes "enforce" for a wish: it goes on in plain text
+ * where the server has no TLS, unless the certificate is verified too. So here require,
+ * verify-ca and verify-full are one: TLS, a certificate signed by ssl.ca (else by the system's
+ * authorities) and the host's name in it. allow and prefer: TLS if the server has it, of
+ * anybody, else plain text. disable: plain text. Default: disable for a Unix socket and this
+ * machine (localhost, 127.*, ::1), verify-full for every other host.
+ *
+ * Looking up the host's name and the TLS handshake block the thread (libmariadb waits in poll()
+ * there), the latter no longer than the deadline of connecting.
+ */
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include <base/number.h>
+#include <base/text.h>
+#include <hysteria/datetime.h>
+#include <hysteria/memory.h>
+
+#include "mysql_driver.h"
+
+enum {
+    STACK_SIZE = 256 * 1024, /* of libmariadb's coroutine; TLS and name look-up run on it */
+    DEFAULT_PACKET = 16 * 1024 * 1024
+};
+
+/* ---- options ---------------------------------------------------------------------------- */
+
+typedef struct chosen {
+    const char *socket;
+    int64_t lock_wait; /* seconds; 0: the server's */
+} chosen;
+
+static hy_status choose(chosen *into, const char *name, const char *value, hy_error *err)
+{
+    if (strcmp(name, "socket") == 0) {
+        into->socket = value;
+        return HY_OK;
+    }
+    if (strcmp(name, "lock_wait_timeout") == 0) {
+        if (hy_parse_int(value, strlen(value), &into->lock_wait) && into->lock_wait >= 1 &&
+            into->lock_wait <= INT32_MAX / 2)
+            return HY_OK;
+        return hy_fail(err, HY_EINVALID_CONFIG, "mysql option lock_wait_timeout needs seconds, from 1 on");
+    }
+    return hy_fail(err, HY_EUNKNOWN_OPTION,
+                   "mysql has no option \"%.40s\": there are socket and lock_wait_timeout", name);
+}
+
+static hy_status choose_all(chosen *into, const hy_connect_config *config, hy_error *err)
+{
+    for (size_t i = 0; i < config->n_options; i++) {
+        const hy_connect_option *option = &config->options[i];
+        hy_status status = choose(into, option->name, option->value != NULL ? option->value : "", err);
+        if (status != HY_OK)
+            return status;
+    }
+    return HY_OK;
+}
+
+static bool is_given(const char *text)
+{
+    return text != NULL && *text != '\0';
+}
+
+/* A host that is a path is a socket. Without any the server is this machine's, by TCP. */
+static void choose_address(hy__mysql *c, const hy_connect_config *config, const chosen *with)
+{
+    c->socket = with->socket;
+    if (c->socket == NULL && config->host != NULL && config->host[0] == '/')
+        c->socket = config->host;
+    c->host = is_given(config->host) && c->socket == NULL ? config->host : "localhost";
+}
+
+static hy_status choose_database(hy__mysql *c, const hy_connect_config *config, hy_error *err)
+{
+    const char *name = is_given(config->database) ? config->database : config->schema;
+
+    if (is_given(config->database) && is_given(config->schema) &&
+        strcmp(config->database, config->schema) != 0)
+        return hy_fail(err, HY_EINVALID_CONFIG,
+                       "schema and database are the same thing to MariaDB and MySQL: give one of them");
+    if (!is_given(name))
+        return HY_OK;
+    c->database = hy_strdup(name);
+    return c->database != NULL ? HY_OK : hy_fail_oom(err);
+}
+
+/* ---- TLS -------------------------------------------------------------------------------- */
+
+typedef enum tls_use { TLS_NEVER, TLS_IF_OFFERED, TLS_VERIFIED } tls_use;
+static const struct {
+    const char *mode;
+    tls_use use;
+} tls_modes[] = {
+    {"disable", TLS_NEVER},    {"allow", TLS_IF_OFFERED},   {"prefer", TLS_IF_OFFERED},
+    {"require", TLS_VERIFIED}, {"verify-ca", TLS_VERIFIED}, {"verify-full", TLS_VERIFIED},
+};
+
+static bool is_local(const hy__mysql *c)
+{
+    return c->socket != NULL || strcmp(c->host, "localhost") == 0 || strcmp(c->host, "::1") == 0 ||
+           strncmp(c->host, "127.", 4) == 0;
+}
+
+static hy_status choose_tls(const hy__mysql *c, const char *mode, tls_use *use, hy_error *err)
+{
+    if (!is_given(mode)) {
+        *use = is_local(c) ? TLS_NEVER : TLS_VERIFIED;
+        return HY_OK;
+    }
+    for (size_t i = 0; i < sizeof tls_modes / sizeof tls_modes[0]; i++)
+        if (strcmp(tls_modes[i].mode, mode) == 0) {
+            *use = tls_modes[i].use;
+            return HY_OK;
+        }
+    return hy_fail(
+        err, HY_EINVALID_CONFIG,
+        "no ssl.mode \"%.20s\": there are disable, allow, prefer, require, verify-ca and verify-full", mode);
+}
+
+static bool set_tls(MYSQL *my, const hy_connect_config *config, tls_use use)
+{
+    my_bool yes = 1, verifies = use == TLS_VERIFIED;
+    bool fine = mysql_options(my, MYSQL_OPT_SSL_ENFORCE, &yes) == 0 &&
+                mysql_options(my, MYSQL_OPT_SSL_VERIFY_SERVER_CERT, &verifies) == 0;
+
+    if (config->ssl_ca != NULL)
+        fine = fine && mysql_options(my, MYSQL_OPT_SSL_CA, config->ssl_ca) == 0;
+    if (config->ssl_cert != NULL)
+        fine = fine && mysql_options(my, MYSQL_OPT_SSL_CERT, config->ssl_cert) == 0;
+    if (config->ssl_key != NULL)
+        fine = fine && mysql_options(my, MYSQL_OPT_SSL_KEY, config->ssl_key) == 0;
+    return fine;
+}
+
+/* ---- the library ------------------------------------------------------------------------ */
+
+static pthread_once_t library_once = PTHREAD_ONCE_INIT;
+static bool library_works;
+
+static void init_library(void)
+{
+    library_works = mysql_library_init(0, NULL, NULL) == 0;
+}
+
+/* Until when the library may block this thread; 0: not at all. */
+static _Thread_local int64_t blocks_until;
+
+/* Called where the library would block: above 0 when ready, 0 when time is up. */
+static int wait_for_io(my_socket fd, my_bool reads, int timeout)
+{
+    hy_wait wait = {.fd = fd, .events = reads ? HY_WAIT_READ : HY_WAIT_WRITE, .deadline = blocks_until};
+
+    (void)timeout; /* one per wait, where we have one for all */
+    return hy_wait_block(&wait) ? 1 : 0;
+}
+
+static bool set_options(hy__mysql *c, const hy_connect_config *config, tls_use use)
+{
+    static const char safe_auth[] =
+        "mysql_native_password,caching_sha2_password,sha256_password,client_ed25519";
+    size_t stack = STACK_SIZE;
+    unsigned no_files = 0;
+    my_bool no = 0;
+    enum mysql_protocol_type protocol = c->socket != NULL ? MYSQL_PROTOCOL_SOCKET : MYSQL_PROTOCOL_TCP;
+    const char *name = config->application_name;
+    MYSQL *my = c->my;
+
+    /* The library asks for this option with a pointer for a size. */
+    bool fine = mysql_options(my, MYSQL_OPT_NONBLOCK, &stack) == 0 &&
+                mysql_options(my, MYSQL_OPT_PROTOCOL, &protocol) == 0 &&
+                mysql_options(my, MYSQL_OPT_RECONNECT, &no) == 0 &&
+                mysql_options(my, MYSQL_OPT_LOCAL_INFILE, &no_files) == 0 &&
+                mysql_options(my, MYSQL_SET_CHARSET_NAME, "utf8mb4") == 0 &&
+                mysql_optionsv(my, MARIADB_OPT_IO_WAIT, wait_for_io) == 0;
+    if (is_given(name))
+        fine = fine && mysql_options4(my, MYSQL_OPT_CONNECT_ATTR_ADD, "program_name", name) == 0;
+    if (use != TLS_VERIFIED)
+        fine = fine && mysql_options(my, MARIADB_OPT_RESTRICTED_AUTH, safe_auth) == 0;
+    return fine && (use == TLS_NEVER || set_tls(my, config, use));
+}
+
+/* ---- settings of the session ------------------------------------------------------------ */
+
+static bool is_zone(const char *zone)
+{
+    static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_+-/:";
+
+    return *zone != '\0' && zone[strspn(zone, letters)] == '\0';
+}
+
+/* Modes that change what SQL text means, alone or as a part of them. */
+static bool is_dropped_mode(const char *word, size_t size)
+{
+    static const char *const dropped[] = {
+        "ANSI",       "ANSI_QUOTES", "DB2",    "EMPTY_STRING_IS_NULL", "HIGH_NOT_PRECEDENCE",
+        "MAXDB",      "MSSQL",       "ORACLE", "NO_BACKSLASH_ESCAPES", "PIPES_AS_CONCAT",
+        "POSTGRESQL",
+    };
+
+    for (size_t i = 0; i < sizeof dropped / sizeof dropped[0]; i++)
+        if (hy_text_equal_nocase(word, size, dropped[i], strlen(dropped[i])))
+            return true;
+    return false;
+}
+
+static void put_sql_mode(hy_buf *out, const char *mode)
+{
+    hy_buf_puts(out, ", sql_mode = 'STRICT_TRANS_TABLES,STRICT_ALL_TABLES");
+    while (*mode != '\0') {
+        size_t size = strcspn(mode, ",");
+        if (size > 0 && !is_dropped_mode(mode, size)) {
+            hy_buf_putc(out, ',');
+            hy_buf_append(out, mode, size);
+        }
+        mode += size + (mode[size] == ',');
+    }
+    hy_buf_putc(out, '\'');
+}
+
+/* One hour for a program that reads a long result slowly: the server's minute cuts it off. */
+static void write_setup(hy__mysql *c, const hy_connect_config *config, const char *sql_mode)
+{
+    chosen with = {NULL, 0};
+
+    hy_buf_puts(&c->setup, "SET NAMES utf8mb4, autocommit = 1, net_write_timeout = 3600, time_zone = '");
+    hy_buf_puts(&c->setup, is_given(config->timezone) ? config->timezone : "+00:00");
+    hy_buf_putc(&c->setup, '\'');
+    put_sql_mode(&c->setup, sql_mode);
+    (void)choose_all(&with, config, NULL); /* checked before */
+    if (with.lock_wait > 0) {
+        hy_buf_puts(&c->setup, ", innodb_lock_wait_timeout = ");
+        hy_buf_put_int(&c->setup, with.lock_wait);
+    }
+    hy_buf_append(&c->setup, "", 1);
+    if (config->read_only)
+        hy_buf_append(&c->setup, "SET SESSION TRANSACTION READ ONLY",
+                      sizeof "SET SESSION TRANSACTION READ ONLY");
+}
+
+static hy_status next_setting(hy__mysql *c, hy_error *err);
+
+static hy_status after_setting(hy__mysql *c, hy_error *err)
+{
+    if (c->ret != 0)
+        return hy__mysql_fail_connect(c, err);
+    c->setup_at += c->sql_size + 1;
+    return next_setting(c, err);
+}
+
+static hy_status next_setting(hy__mysql *c, hy_error *err)
+{
+    if (c->setup_at >= c->setup.size) {
+        (void)err;
+        hy__mysql_look(c);
+        return HY_OK;
+    }
+    const char *sql = c->setup.data + c->setup_at;
+    return hy__mysql_plan_query(c, sql, strlen(sql), after_setting);
+}
+
+/* ---- what the server is ----------------------------------------------------------------- */
+
+static hy_status read_server(hy__mysql *c, hy_error *err)
+{
+    MYSQL_ROW row = mysql_fetch_row(c->ret_result);
+    int64_t size;
+
+    c->max_packet = DEFAULT_PACKET;
+    if (row == NULL || row[0] == NULL || row[1] == NULL)
+        return hy_fail(err, HY_EDATABASE_ERROR, "the server does not tell its settings");
+    if (hy_parse_int(row[0], strlen(row[0]), &size) && size > 0)
+        c->max_packet = (uint64_t)size;
+    write_setup(c, c->config, row[1]);
+    return c->setup.failed ? hy_fail_oom(err) : HY_OK;
+}
+
+static hy_status after_asking(hy__mysql *c, hy_error *err)
+{
+    if (c->ret_result == NULL)
+        return hy__mysql_fail_connect(c, err);
+    hy_status status = read_server(c, err);
+    mysql_free_result(c->ret_result);
+    c->ret_result = NULL;
+    c->config = NULL; /* the caller's again */
+    return status == HY_OK ? next_setting(c, err) : status;
+}
+
+static hy_status after_question(hy__mysql *c, hy_error *err)
+{
+    if (c->ret != 0)
+        return hy__mysql_fail_connect(c, err);
+    return hy__mysql_plan(c, HY__MYSQL_RESULT, after_asking);
+}
+
+/* A peer that vanished is noticed within a minute, also while nothing is sent. */
+static void set_socket(int fd)
+{
+    static const struct {
+        int level, name, value;
+    } options[] = {
+        {SOL_SOCKET, SO_KEEPALIVE, 1},          {IPPROTO_TCP, TCP_KEEPIDLE, 30},
+        {IPPROTO_TCP, TCP_KEEPINTVL, 10},       {IPPROTO_TCP, TCP_KEEPCNT, 3},
+        {IPPROTO_TCP, TCP_USER_TIMEOUT, 60000},
+    };
+
+    for (size_t i = 0; i < sizeof options / sizeof options[0]; i++)
+        (void)setsockopt(fd, options[i].level, options[i].name, &options[i].value, sizeof options[i].value);
+}
+
+/* The dialects differ, so the configured type must be the server's. */
+static hy_status check_server(hy__mysql *c, hy_error *err)
+{
+    bool is_mariadb = mariadb_connection(c->my) != 0;
+
+    if (is_mariadb != c->is_mariadb)
+        return hy_fail(err, HY_EINVALID_CONFIG, "the server is %s, not %s: set type = \"%s\"",
+                       is_mariadb ? "MariaDB" : "MySQL", c->is_mariadb ? "MariaDB" : "MySQL",
+                       is_mariadb ? "mariadb" : "mysql");
+    if (c->wants_tls && mysql_get_ssl_cipher(c->my) == NULL)
+        return hy_fail(err, HY_ETLS_REFUSED, "the connection is not encrypted, and ssl.mode wants that");
+    return HY_OK;
+}
+
+static hy_status after_connect(hy__mysql *c, hy_error *err)
+{
+    static const char question[] = "SELECT @@max_allowed_packet, @@sql_mode";
+
+    if (c->ret_my == NULL)
+        return hy__mysql_fail_connect(c, err);
+    hy_status status = check_server(c, err);
+    if (status != HY_OK)
+        return status;
+    c->head.server_version =
+        (int)mysql_get_server_version(c->my); /* of MariaDB without the 5.5.5- before it */
+    if (c->socket == NULL)
+        set_socket(mysql_get_socket(c->my));
+    return hy__mysql_plan_query(c, question, sizeof question - 1, after_question);
+}
+
+hy_status hy__mysql_set_up_again(hy__mysql *c, hy_error *err)
+{
+    c->setup_at = 0;
+    return next_setting(c, err);
+}
+
+/* ---- connecting ------------------------------------------------------------------------- */
+
+static hy_status begin_connect(hy__mysql *c, hy_error *err)
+{
+    (void)err;
+    return hy__mysql_plan(c, HY__MYSQL_CONNECT, after_connect);
+}
+
+static hy_status check(hy__mysql *c, const hy_connect_config *config, tls_use *use, hy_error *err)
+{
+    chosen with = {NULL, 0};
+    hy_status status = choose_all(&with, config, err);
+
+    if (status != HY_OK)
+        return status;
+    if (is_given(config->timezone) && !is_zone(config->timezone))
+        return hy_fail(err, HY_EINVALID_CONFIG, "timezone must be like +00:00 or Europe/Madrid");
+    choose_address(c, config, &with);
+    status = choose_tls(c, config->ssl_mode, use, err);
+    return status == HY_OK ? choose_database(c, config, err) : status;
+}
+
+hy_status hy__mysql_connect(hy__mysql *c, const hy_connect_config *config, hy_wait *wait, hy_error *err)
+{
+    tls_use use = TLS_NEVER;
+    hy_status status = check(c, config, &use, err);
+
+    if (status != HY_OK)
+        return status;
+    (void)pthread_once(&library_once, init_library);
+    c->my = library_works ? mysql_init(NULL) : NULL;
+    if (c->my == NULL || !set_options(c, config, use))
+        return hy_fail_oom(err);
+    c->config = config;
+    c->wants_tls = use == TLS_VERIFIED;
+    blocks_until = c->head.deadline;
+    status = hy__mysql_start(c, begin_connect, wait, err);
+    blocks_until = 0;
+    return status;
+}
+
+hy_status hy__mysql_go_on_connecting(hy__mysql *c, hy_wait *wait, hy_error *err)
+{
+    blocks_until = c->head.deadline;
+    hy_status status = hy__mysql_advance(c, wait, err);
+    blocks_until = 0;
+    return status;
+}

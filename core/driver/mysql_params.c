@@ -1,0 +1,216 @@
+/*
+ * mysql_params.c - values as parameters of the binary protocol.
+ *
+ * Text and bytes are borrowed, all else lies in one block that a statement keeps. Decimals are
+ * sent as such, so that comparing them is exact; those longer than the server's decimals go as
+ * text, which it must refuse where they do not fit. Nothing is sent that the server would
+ * change in silence. Knows nothing of how statements run.
+ */
+#include <math.h>
+#include <string.h>
+
+#include <base/text.h>
+#include <hysteria/datetime.h>
+#include <hysteria/memory.h>
+
+#include "mysql_driver.h"
+
+enum {
+    MOST_DIGITS = 65, /* of the server's decimals; MySQL keeps 30 of them after the point */
+    MOST_FRACTION = 30,
+    UUID_SIZE = 36,
+    MESSAGE_ROOM = 64, /* of a message beside the parameters and their types */
+    PARAM_ROOM = 16    /* for its type and length, or for what has a fixed size */
+};
+
+typedef union param {
+    signed char truth;
+    int64_t integer;
+    double number;
+    MYSQL_TIME time;
+    char uuid[UUID_SIZE + 1];
+} param;
+
+/* n_params binds, then as many of these. */
+static hy_status reserve(hy__mysql_statement *s, hy_error *err)
+{
+    size_t n = s->head.n_params;
+
+    if (s->params == NULL && n > 0)
+        s->params = hy_alloc_zero(n * (sizeof(MYSQL_BIND) + sizeof(param)));
+    return s->params != NULL || n == 0 ? HY_OK : hy_fail_oom(err);
+}
+
+static void set_bytes(MYSQL_BIND *b, enum enum_field_types type, const char *data, size_t size)
+{
+    b->buffer_type = type;
+    /* A buffer that is NULL would send NULL, which is not the empty string. */
+    b->buffer = (void *)(uintptr_t)(data != NULL ? data : "");
+    b->buffer_length = size;
+}
+
+/* The library knows the size by the type. */
+static void set_fixed(MYSQL_BIND *b, enum enum_field_types type, param *p)
+{
+    b->buffer_type = type;
+    b->buffer = p;
+}
+
+static hy_status refuse(size_t i, const char *why, hy_error *err)
+{
+    return hy_fail(err, HY_EDATA_INVALID, "parameter %zu: %s", i + 1, why);
+}
+
+static hy_status set_text(MYSQL_BIND *b, size_t i, const hy_value *v, hy_error *err)
+{
+    set_bytes(b, MYSQL_TYPE_STRING, v->as.text.data, v->as.text.size);
+    switch (hy_text_check(b->buffer, b->buffer_length)) {
+    case HY_TEXT_NUL:
+        return refuse(i, "text with a NUL byte in it (use a binary column for bytes)", err);
+    case HY_TEXT_BAD_UTF8:
+        return refuse(i, "text that is not valid UTF-8 (use a binary column for bytes)", err);
+    case HY_TEXT_FINE:
+        break;
+    }
+    return HY_OK;
+}
+
+static hy_status set_double(MYSQL_BIND *b, size_t i, const hy_value *v, param *p, hy_error *err)
+{
+    if (!isfinite(v->as.number))
+        return refuse(i, "MariaDB and MySQL have no infinity and no NaN", err);
+    p->number = v->as.number;
+    set_fixed(b, MYSQL_TYPE_DOUBLE, p);
+    return HY_OK;
+}
+
+static void set_decimal(MYSQL_BIND *b, const char *text, size_t size)
+{
+    const char *point = memchr(text, '.', size);
+    size_t fraction = point != NULL ? (size_t)(text + size - point) - 1 : 0;
+    size_t digits = size - (text[0] == '-') - (point != NULL);
+    bool fits = digits <= MOST_DIGITS && fraction <= MOST_FRACTION;
+
+    set_bytes(b, fits ? MYSQL_TYPE_NEWDECIMAL : MYSQL_TYPE_STRING, text, size);
+}
+
+static void set_uuid(MYSQL_BIND *b, const hy_value *v, param *p)
+{
+    hy_uuid_format(v->as.uuid, p->uuid);
+    set_bytes(b, MYSQL_TYPE_STRING, p->uuid, UUID_SIZE);
+}
+
+static void set_time(MYSQL_BIND *b, const hy_value *v, param *p)
+{
+    uint64_t micros = v->as.micros < 0 ? -(uint64_t)v->as.micros : (uint64_t)v->as.micros;
+    uint64_t seconds = micros / 1000000;
+
+    p->time = (MYSQL_TIME){
+        .day = (unsigned)(seconds / 86400),
+        .hour = (unsigned)(seconds / 3600 % 24),
+        .minute = (unsigned)(seconds / 60 % 60),
+        .second = (unsigned)(seconds % 60),
+        .second_part = (unsigned long)(micros % 1000000),
+        .neg = v->as.micros < 0,
+        .time_type = MYSQL_TIMESTAMP_TIME,
+    };
+    set_fixed(b, MYSQL_TYPE_TIME, p);
+}
+
+static void set_moment(MYSQL_BIND *b, const hy_value *v, param *p)
+{
+    bool is_date = v->type == HY_DATE;
+    hy_date_parts parts = {0};
+
+    if (is_date)
+        hy_date_to_parts(v->as.days, &parts);
+    else
+        hy_timestamp_to_parts(v->as.micros, &parts);
+    p->time = (MYSQL_TIME){
+        .year = (unsigned)parts.year,
+        .month = (unsigned)parts.month,
+        .day = (unsigned)parts.day,
+        .hour = (unsigned)parts.hour,
+        .minute = (unsigned)parts.minute,
+        .second = (unsigned)parts.second,
+        .second_part = (unsigned long)parts.micros,
+        .time_type = is_date ? MYSQL_TIMESTAMP_DATE : MYSQL_TIMESTAMP_DATETIME,
+    };
+    set_fixed(b, is_date ? MYSQL_TYPE_DATE : MYSQL_TYPE_DATETIME, p);
+}
+
+static hy_status bind_one(MYSQL_BIND *b, size_t i, const hy_value *v, param *p, hy_error *err)
+{
+    switch (v->type) {
+    case HY_INT:
+        p->integer = v->as.integer;
+        set_fixed(b, MYSQL_TYPE_LONGLONG, p);
+        break;
+    case HY_BOOL:
+        p->truth = v->as.boolean;
+        set_fixed(b, MYSQL_TYPE_TINY, p);
+        break;
+    case HY_TEXT:
+    case HY_JSON:
+        return set_text(b, i, v, err);
+    case HY_DOUBLE:
+        return set_double(b, i, v, p, err);
+    case HY_BLOB:
+        set_bytes(b, MYSQL_TYPE_BLOB, v->as.text.data, v->as.text.size);
+        break;
+    case HY_DECIMAL:
+        set_decimal(b, v->as.text.data, v->as.text.size);
+        break;
+    case HY_UUID:
+        set_uuid(b, v, p);
+        break;
+    case HY_TIME:
+        set_time(b, v, p);
+        break;
+    case HY_DATE:
+    case HY_TIMESTAMP:
+        set_moment(b, v, p);
+        break;
+    case HY_NULL:
+    case HY_TYPE_COUNT:
+        b->buffer_type = MYSQL_TYPE_NULL;
+        break;
+    }
+    return HY_OK;
+}
+
+/* Beyond the server's limit it drops the connection instead of answering. */
+static hy_status check_size(const hy__mysql *c, uint64_t size, hy_error *err)
+{
+    if (size <= c->max_packet)
+        return HY_OK;
+    return hy_fail(
+        err, HY_ELIMIT_EXCEEDED,
+        "the parameters are longer than the server takes at once: its max_allowed_packet is %llu bytes",
+        (unsigned long long)c->max_packet);
+}
+
+hy_status hy__mysql_bind(hy__mysql *c, hy__mysql_statement *s, const hy_bind *binds, size_t n, hy_error *err)
+{
+    if (n != s->head.n_params)
+        return hy_fail(err, HY_EINVALID_ARGUMENT, "the statement has %zu parameters and got %zu values",
+                       s->head.n_params, n);
+    hy_status status = reserve(s, err);
+    if (status != HY_OK || n == 0)
+        return status;
+
+    MYSQL_BIND *list = s->params;
+    param *params = (param *)(void *)(list + n);
+    uint64_t size = MESSAGE_ROOM + n * PARAM_ROOM;
+    memset(list, 0, n * sizeof *list);
+    for (size_t i = 0; i < n; i++) {
+        status = bind_one(&list[i], i, &binds[i].value, &params[i], err);
+        if (status != HY_OK)
+            return status;
+        size += list[i].buffer_length;
+    }
+    status = check_size(c, size, err);
+    if (status == HY_OK && mysql_stmt_bind_param(s->stmt, list) != 0)
+        status = hy__mysql_fail(c, s->stmt, err);
+    return status;
+}
