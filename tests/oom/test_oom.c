@@ -276,7 +276,9 @@ static bool read_error(lua_State *L, char *into, size_t size)
     bool clean = false;
 
     if (lua_type(L, -1) == LUA_TSTRING) {
-        clean = strcmp(lua_tostring(L, -1), "not enough memory") == 0;
+        /* A stack that has no memory to grow is a "stack overflow" to luaL_checkstack. */
+        clean = strcmp(lua_tostring(L, -1), "not enough memory") == 0 ||
+                (run.place == FAULT_LUA && strstr(lua_tostring(L, -1), "stack overflow") != NULL);
         snprintf(into, size, "%s", lua_tostring(L, -1));
         return clean;
     }
