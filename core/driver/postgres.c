@@ -459,20 +459,21 @@ static bool send_prepare(hy__postgres *c, hy__postgres_statement *s)
     return fine;
 }
 
-/* Types of parameters into c->params; whether the server has to infer some. */
+/* Types of parameters into c->params; whether others may have to be tried. */
 static hy_status list_param_types(hy__postgres *c, hy__postgres_statement *s, const hy_kind *kinds, size_t n,
-                                  bool *infers, hy_error *err)
+                                  bool *unsure, hy_error *err)
 {
-    Oid *types = hy__postgres_params_reserve(c, (n > 0 ? n : 1) * sizeof *types);
+    Oid *types = hy__postgres_params_reserve(c, (n > 0 ? 2 * n : 1) * sizeof *types);
     bool utc = hy__postgres_is_utc(c);
 
-    *infers = false;
+    *unsure = false;
     if (types == NULL)
         return hy_fail_oom(err);
     for (size_t i = 0; i < n; i++) {
         types[i] = hy__postgres_param_type(kinds[i], utc);
+        types[n + i] = hy__postgres_param_second_type(kinds[i]);
         s->assumes_utc |= types[i] == HY__PG_TIMESTAMP;
-        *infers |= types[i] == 0;
+        *unsure |= types[i] == 0 || types[i] == HY__PG_INT8;
     }
     c->n_types = n;
     return HY_OK;
@@ -525,26 +526,42 @@ static hy_status postgres_prepare(hy_connection *conn, hy_statement *statement, 
     s->changes = c->changes;
     if (has(s, HY__POSTGRES_COMMAND))
         return HY_OK;
-    bool infers;
-    status = list_param_types(c, s, kinds, n_kinds, &infers, err);
+    bool unsure;
+    status = list_param_types(c, s, kinds, n_kinds, &unsure, err);
     if (status != HY_OK)
         return status;
     s->number = c->unnamed ? 0 : ++c->last_number;
     c->statement = s;
-    c->guarded = infers && PQtransactionStatus(c->pg) == PQTRANS_INTRANS;
-    c->insisted = !infers;
+    c->guarded = unsure && PQtransactionStatus(c->pg) == PQTRANS_INTRANS;
+    c->insisted = !unsure;
     hy__postgres_begin(c, HY__POSTGRES_PREPARE);
     return hy__postgres_sent(c, send_prepare(c, s), wait, err);
 }
 
-/* What could not be inferred is text. */
-static hy_status prepare_again(hy__postgres *c, hy_wait *wait, hy_error *err)
+/*
+ * What to try when a statement is refused because of its parameters. Those without a type:
+ * not told, not fitting, or fitting too much. Those of 64 bits: a function that takes only 32,
+ * which the server finds when it may infer.
+ */
+static bool choose_again(hy__postgres *c)
 {
+    static const char *const untyped[] = {"42P18", "42804", "42725"};
+    bool wide = strcmp(c->error.sqlstate, "42883") == 0, changed = false, wanted = wide;
     Oid *types = c->params;
 
-    for (size_t i = 0; i < c->n_types; i++)
-        if (types[i] == 0)
-            types[i] = HY__PG_TEXT;
+    for (size_t i = 0; i < sizeof untyped / sizeof untyped[0]; i++)
+        wanted = wanted || strcmp(c->error.sqlstate, untyped[i]) == 0;
+    for (size_t i = 0; wanted && i < c->n_types; i++) {
+        if (types[i] != (wide ? HY__PG_INT8 : 0))
+            continue;
+        types[i] = wide ? 0 : types[c->n_types + i];
+        changed = true;
+    }
+    return changed;
+}
+
+static hy_status prepare_again(hy__postgres *c, hy_wait *wait, hy_error *err)
+{
     c->insisted = true;
     hy__postgres_begin(c, HY__POSTGRES_PREPARE);
     return hy__postgres_sent(c, send_prepare(c, c->statement), wait, err);
@@ -666,7 +683,7 @@ static hy_status end_prepare(hy__postgres *c, hy_wait *wait, hy_error *err)
         return status;
     if (PQexitPipelineMode(c->pg) == 0)
         c->unusable = true;
-    if (status != HY_OK && !c->insisted && !c->unusable && strcmp(c->error.sqlstate, "42P18") == 0)
+    if (status != HY_OK && !c->insisted && !c->unusable && choose_again(c))
         return prepare_again(c, wait, err);
     if (status != HY_OK) {
         s->number = 0; /* the server does not have it */

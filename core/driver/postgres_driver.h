@@ -133,9 +133,9 @@ struct hy__postgres {
     size_t command;     /* pipeline: whose result comes next */
     size_t n_closed;    /* pipeline: the first so many commands free names */
     size_t describe_at; /* pipeline: the command whose result is kept */
-    size_t n_types;     /* of c->params, as sent with PREPARE */
+    size_t n_types;     /* of c->params, as sent with PREPARE; as many second choices behind them */
     bool guarded;       /* PREPARE stands behind a savepoint */
-    bool insisted;      /* PREPARE was sent again, with a type for every parameter */
+    bool insisted;      /* PREPARE was sent again, with other types */
     hy_status failed;   /* of what runs; HY_OK: nothing failed yet */
     hy_error error;
     PGresult *result; /* what is being read */
@@ -209,6 +209,8 @@ typedef struct hy__postgres_params {
 
 /** The type of a parameter of `kind`, 0: the server finds out. */
 Oid hy__postgres_param_type(hy_kind kind, bool utc);
+/** What it is when the server cannot find out. */
+Oid hy__postgres_param_second_type(hy_kind kind);
 /** Room for n parameters; NULL: out of memory. */
 void *hy__postgres_params_reserve(hy__postgres *c, size_t size);
 hy_status hy__postgres_params_encode(hy__postgres *c, const PGresult *described, const hy_bind *binds,

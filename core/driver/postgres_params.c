@@ -25,7 +25,7 @@ enum { FIXED_SIZE = 8, TEXT_SIZE = 64 };
 /*
  * 0: the server infers it from where the parameter stands. Text of no stated kind may stand
  * for a date or a number, as in every other database; where the place wants nothing
- * (concat(?, id)) the driver asks again, with text.
+ * (concat(?, id)) the driver asks again, with the second choice.
  */
 static const Oid kind_types[HY_KIND_COUNT] = {
     [HY_KIND_ANY] = 0,
@@ -46,7 +46,7 @@ static const Oid kind_types[HY_KIND_COUNT] = {
     [HY_KIND_UUID] = HY__PG_UUID,
     [HY_KIND_BINARY] = HY__PG_BYTEA,
     [HY_KIND_VARBINARY] = HY__PG_BYTEA,
-    [HY_KIND_JSON] = HY__PG_JSON,
+    [HY_KIND_JSON] = 0, /* or jsonb */
     [HY_KIND_JSONB] = HY__PG_JSONB,
     [HY_KIND_DATE] = HY__PG_DATE,
     [HY_KIND_TIME] = HY__PG_TIME,
@@ -63,6 +63,17 @@ Oid hy__postgres_param_type(hy_kind kind, bool utc)
 {
     Oid type = (unsigned)kind < HY_KIND_COUNT ? kind_types[kind] : 0;
     return type == HY__PG_TIMESTAMP && !utc ? 0 : type;
+}
+
+Oid hy__postgres_param_second_type(hy_kind kind)
+{
+    static const Oid second[HY_KIND_COUNT] = {
+        [HY_KIND_JSON] = HY__PG_JSON,
+        [HY_KIND_DATETIME] = HY__PG_TIMESTAMPTZ,
+        [HY_KIND_TIMESTAMP] = HY__PG_TIMESTAMPTZ,
+    };
+    Oid type = (unsigned)kind < HY_KIND_COUNT ? second[kind] : 0;
+    return type != 0 ? type : HY__PG_TEXT;
 }
 
 void *hy__postgres_params_reserve(hy__postgres *c, size_t size)

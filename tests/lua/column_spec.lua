@@ -47,7 +47,7 @@ describe("a column constructor", function()
   end)
 end)
 
-databases.each(function(ds)
+databases.each(function(ds, database)
   describe("columns of every kind", function()
     local Thing = model "Thing" {
       id = column.increment(),
@@ -273,7 +273,8 @@ databases.each(function(ds)
       local row = Coded:using(ds):insert { shout = "A" }
 
       assert.equal("A", row.shout)
-      assert.equal("A", ds:rawQuery("SELECT SHOUT FROM codeds")[1].SHOUT)
+      local name = database == "postgres" and "\"SHOUT\"" or "SHOUT"
+      assert.equal("A", ds:rawQuery("SELECT " .. name .. " FROM codeds")[1].SHOUT)
       assert.equal(1, Coded:using(ds):query():where("shout", "A"):getCount())
       assert.equal("A", Coded:using(ds):query():select("shout"):one().shout)
     end)

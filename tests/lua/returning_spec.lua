@@ -1,10 +1,14 @@
--- The roads for databases without RETURNING, taken on any database by denying the feature.
+-- The roads for databases without RETURNING, taken by denying the feature. PostgreSQL is none of
+-- them: without RETURNING it does not tell what key it made.
 local hysteria = require("hysteria")
 local databases = require("tests.support.lua.databases")
 
 local column, model, sql = hysteria.column, hysteria.model, hysteria.sql
 
-databases.each(function(ds)
+databases.each(function(ds, database)
+  if database == "postgres" then
+    return
+  end
   local Thing = model "ReturnThing" {
     id = column.increment(), name = column.string { unique = true }, state = column.string { default = "new" },
   }

@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
 # packages.sh GROUP... - installs the Debian packages that the groups need and that are missing.
-# Groups: build test lint bench root. Says what it does; does nothing when all is there.
+# Groups: build test servers lint bench root. Says what it does; does nothing when all is there.
 set -euo pipefail
 
 build=(gcc libc6-dev make cmake ninja-build pkg-config
     liblua5.4-dev libsqlite3-dev libgmp-dev libjansson-dev libsodium-dev uthash-dev)
 # locales: the sources of a locale with a decimal comma, which a test makes
 test=(lua5.4 lua-busted libcmocka-dev locales)
+servers=(postgresql-15 mariadb-server-core)
 lint=(clang-format clang-tidy cppcheck lua-check binutils g++)
 bench=(lua5.4 valgrind)
 root=(debootstrap)
@@ -20,8 +21,8 @@ die()
 wanted=()
 for group in "$@"; do
     case $group in
-    build | test | lint | bench | root) ;;
-    *) die "no group \"$group\"; there are build, test, lint, bench, root" ;;
+    build | test | servers | lint | bench | root) ;;
+    *) die "no group \"$group\"; there are build, test, servers, lint, bench, root" ;;
     esac
     declare -n list=$group
     wanted+=("${list[@]}")
@@ -55,4 +56,11 @@ fi
 printf 'packages: installing %s\n' "${missing[*]}"
 apt=("${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -q)
 "${apt[@]}" update </dev/null
+
+# Debian's packages start what they bring: not now. The answer 101 means "forbidden".
+policy=/usr/sbin/policy-rc.d
+if [[ " ${missing[*]} " == *" postgresql-"* ]] && [ ! -e $policy ]; then
+    trap '"${as_root[@]}" rm -f $policy' EXIT
+    printf '#!/bin/sh\nexit 101\n' | "${as_root[@]}" install -m 755 /dev/stdin $policy
+fi
 "${apt[@]}" install -y --no-install-recommends "${missing[@]}" </dev/null

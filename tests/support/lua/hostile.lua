@@ -1,5 +1,6 @@
 -- What a hostile or careless program passes: values of every type, tables that fight back, and
 -- what an answer to them may be.
+local core = require("hysteria.core")
 local hysteria = require("hysteria")
 
 local sql = hysteria.sql
@@ -97,7 +98,7 @@ function hostile.values(objects)
       error(hostile.own_error, 0)
     end,
     function(q)
-      return type(q) == "userdata" and q:where("id", 1)
+      return core.kind(q) == "query" and q:where("id", 1)
     end,
     function()
       coroutine.yield(1)
