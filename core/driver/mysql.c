@@ -100,10 +100,7 @@ static void mysql_disconnect(hy_connection *conn)
         (void)pthread_mutex_lock(&c->lock);
         c->parked = false;
         (void)pthread_mutex_unlock(&c->lock);
-        if (c->broken || c->suspended || c->stream != NULL || !is_ours(c))
-            hy__mysql_cut(c);
-        mysql_close(c->my);
-        c->my = NULL;
+        hy__mysql_end(c, c->broken || c->suspended || c->stream != NULL || !is_ours(c));
     }
     free_closing(c->closing);
     c->closing = NULL;
@@ -336,85 +333,6 @@ static void take_cell(void *data, unsigned i, unsigned char **at)
 
 /* ---- preparing -------------------------------------------------------------------------- */
 
-/* Behind spaces and comments. One that begins with an exclamation mark is no comment. */
-static const char *skip_blank(const char *sql, const char *end)
-{
-    while (sql < end) {
-        const char *stop = NULL;
-        if (strchr(" \t\r\n\f;", *sql) != NULL && *sql != '\0') {
-            sql++;
-            continue;
-        }
-        if (*sql == '#' || (end - sql > 2 && memcmp(sql, "--", 2) == 0 && (unsigned char)sql[2] <= ' ')) {
-            stop = memchr(sql, '\n', (size_t)(end - sql));
-        } else if (end - sql > 2 && memcmp(sql, "/*", 2) == 0 && sql[2] != '!' &&
-                   memcmp(sql + 2, "M!", 2) != 0) {
-            stop = memmem(sql + 2, (size_t)(end - sql) - 2, "*/", 2);
-            stop = stop != NULL ? stop + 1 : NULL;
-        } else {
-            return sql;
-        }
-        sql = stop != NULL ? stop + 1 : end;
-    }
-    return end;
-}
-
-static const struct {
-    const char *word;
-    hy__mysql_verb verb;
-} verbs[] = {
-    {"SELECT", HY__MYSQL_READS},  {"INSERT", HY__MYSQL_WRITES},  {"UPDATE", HY__MYSQL_WRITES},
-    {"DELETE", HY__MYSQL_WRITES}, {"REPLACE", HY__MYSQL_WRITES}, {"WITH", HY__MYSQL_WRITES},
-    {"VALUES", HY__MYSQL_READS},  {"TABLE", HY__MYSQL_READS},
-};
-
-static hy__mysql_verb verb_of(const char *sql, size_t size)
-{
-    const char *end = sql + size, *word = skip_blank(sql, end), *stop = word;
-
-    if (word < end && *word == '(')
-        return HY__MYSQL_READS;
-    while (stop < end && (*stop | 32) >= 'a' && (*stop | 32) <= 'z')
-        stop++;
-    for (size_t i = 0; i < sizeof verbs / sizeof verbs[0]; i++)
-        if (hy_text_equal_nocase(word, (size_t)(stop - word), verbs[i].word, strlen(verbs[i].word)))
-            return verbs[i].verb;
-    return HY__MYSQL_OTHER;
-}
-
-/* Of the other statements those that change nothing in the session. */
-static const char *const harmless[] = {
-    "ALTER",  "ANALYZE",  "BEGIN",     "COMMIT", "CREATE",   "DESC",     "DESCRIBE",
-    "DROP",   "EXPLAIN",  "GRANT",     "KILL",   "OPTIMIZE", "RELEASE",  "RENAME",
-    "REVOKE", "ROLLBACK", "SAVEPOINT", "SHOW",   "START",    "TRUNCATE",
-};
-
-static bool mentions(const char *sql, size_t size, const char *word)
-{
-    size_t n = strlen(word);
-
-    for (size_t i = 0; i + n <= size; i++)
-        if ((sql[i] | 32) == word[0] && hy_text_equal_nocase(sql + i, n, word, n))
-            return true;
-    return false;
-}
-
-/* Variables, locks and temporary tables stay; what stored functions do is not seen. */
-static bool touches_session(const char *sql, size_t size, hy__mysql_verb verb)
-{
-    const char *word = skip_blank(sql, sql + size);
-    size_t left = size - (size_t)(word - sql);
-    bool known = verb != HY__MYSQL_OTHER;
-
-    for (size_t i = 0; !known && i < sizeof harmless / sizeof harmless[0]; i++) {
-        size_t n = strlen(harmless[i]);
-        known = left >= n && hy_text_equal_nocase(word, n, harmless[i], n) &&
-                (left == n || (word[n] | 32) < 'a' || (word[n] | 32) > 'z');
-    }
-    return !known || memchr(sql, '@', size) != NULL || mentions(sql, size, "get_lock") ||
-           (verb == HY__MYSQL_OTHER && mentions(sql, size, "temporary"));
-}
-
 /* From here on the statement runs as text. */
 static hy_status keep_text(hy__mysql_statement *s, const char *sql, size_t size, hy_error *err)
 {
@@ -492,7 +410,7 @@ static hy_status check_text(const hy__mysql *c, const char *sql, size_t size, hy
         return hy_fail(err, HY_ELIMIT_EXCEEDED,
                        "the statement is longer than the server takes: its max_allowed_packet is %llu bytes",
                        (unsigned long long)c->max_packet);
-    if (skip_blank(sql, sql + size) == sql + size)
+    if (hy__mysql_skip(sql, sql + size) == sql + size)
         return hy_fail(err, HY_ESYNTAX, "there is no statement in this text");
     return HY_OK;
 }
@@ -510,8 +428,8 @@ static hy_status mysql_prepare(hy_connection *conn, hy_statement *statement, con
     hy_status status = check_text(c, sql, size, err);
     if (status != HY_OK)
         return status;
-    s->verb = verb_of(sql, size);
-    s->touches = touches_session(sql, size, s->verb);
+    s->verb = hy__mysql_verb_of(sql, size);
+    s->touches = hy__mysql_touches(sql, size, s->verb);
     if (s->verb == HY__MYSQL_OTHER)
         return keep_text(s, sql, size, err);
     if (!c->busy) {

@@ -9,8 +9,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <hysteria/datetime.h>
@@ -221,14 +223,56 @@ static bool is_ready(const hy__mysql *c)
     return c->call != HY__MYSQL_CONNECT || poll(&fd, 1, 0) != 0;
 }
 
-/* Start or continue the call: what it waits for, 0 when it is done. */
+/* Of this thread, while the library may write to a connection that is gone. */
+typedef struct held_signal {
+    sigset_t before;
+    bool pending, held;
+} held_signal;
+
+/* OpenSSL writes in a way that raises SIGPIPE, whose usual action ends the process. */
+static void hold_signal(held_signal *h, bool wanted)
+{
+    sigset_t signals;
+
+    h->held = wanted;
+    if (!wanted)
+        return;
+    (void)sigpending(&signals);
+    h->pending = sigismember(&signals, SIGPIPE) == 1;
+    (void)sigemptyset(&signals);
+    (void)sigaddset(&signals, SIGPIPE);
+    (void)pthread_sigmask(SIG_BLOCK, &signals, &h->before);
+}
+
+/* One that was raised meanwhile is ours, and goes nowhere. */
+static void release_signal(const held_signal *h)
+{
+    const struct timespec now = {.tv_sec = 0};
+    sigset_t signals;
+
+    if (!h->held)
+        return;
+    (void)sigemptyset(&signals);
+    (void)sigaddset(&signals, SIGPIPE);
+    while (!h->pending && sigtimedwait(&signals, NULL, &now) < 0 && errno == EINTR)
+        ;
+    (void)pthread_sigmask(SIG_SETMASK, &h->before, NULL);
+}
+
+/* Start or continue the call: what it waits for, 0 when it is done. Rows are only read. */
 static int make_call(hy__mysql *c)
 {
     const call_row *call = &calls[c->call];
+    held_signal signal;
+    int events;
 
+    hold_signal(&signal, c->may_use_tls && c->call != HY__MYSQL_FETCH);
     if (!c->suspended)
-        return call->start(c);
-    return is_ready(c) ? call->go_on(c, c->events & (MYSQL_WAIT_READ | MYSQL_WAIT_WRITE)) : c->events;
+        events = call->start(c);
+    else
+        events = is_ready(c) ? call->go_on(c, c->events & (MYSQL_WAIT_READ | MYSQL_WAIT_WRITE)) : c->events;
+    release_signal(&signal);
+    return events;
 }
 
 /* Until something must be waited for (c->suspended, HY_AGAIN) or a step says how it ends. */
@@ -262,6 +306,8 @@ static hy_status park(hy__mysql *c, hy_wait *wait, hy_error *err)
     if (canceled)
         return fail_canceled(c, err);
     wait->fd = mysql_get_socket(c->my);
+    if (c->call == HY__MYSQL_CONNECT)
+        hy__mysql_unblock(wait->fd);
     wait->events = ((c->events & MYSQL_WAIT_READ) != 0 ? HY_WAIT_READ : 0) |
                    ((c->events & MYSQL_WAIT_WRITE) != 0 ? HY_WAIT_WRITE : 0);
     wait->deadline = HY_NO_DEADLINE; /* deadlines are the caller's */
@@ -282,6 +328,7 @@ hy_status hy__mysql_run(hy__mysql *c, hy_wait *wait, hy_error *err)
     if (status == HY_AGAIN)
         return park(c, wait, err);
     c->busy = false;
+    c->sql = NULL; /* it was the caller's */
     return status;
 }
 
@@ -499,7 +546,7 @@ static void take_socket(hy__mysql *c)
     }
 }
 
-void hy__mysql_cut(hy__mysql *c)
+static void cut(hy__mysql *c)
 {
     take_socket(c);
     while (c->suspended && c->call == HY__MYSQL_CONNECT) { /* it may try the next address */
@@ -507,4 +554,16 @@ void hy__mysql_cut(hy__mysql *c)
         c->suspended = calls[HY__MYSQL_CONNECT].go_on(c, events) != 0;
         take_socket(c);
     }
+}
+
+void hy__mysql_end(hy__mysql *c, bool silently)
+{
+    held_signal signal;
+
+    hold_signal(&signal, c->may_use_tls);
+    if (silently)
+        cut(c);
+    mysql_close(c->my);
+    c->my = NULL;
+    release_signal(&signal);
 }

@@ -10,17 +10,19 @@
  * where the server has no TLS, unless the certificate is verified too. So here require,
  * verify-ca and verify-full are one: TLS, a certificate signed by ssl.ca (else by the system's
  * authorities) and the host's name in it. allow and prefer: TLS if the server has it, of
- * anybody, else plain text. disable: plain text. Default: disable for a Unix socket and this
- * machine (localhost, 127.*, ::1), verify-full for every other host.
+ * anybody unless ssl.ca is given, else plain text. disable: plain text. Default: disable for a Unix socket
+ * and this machine (localhost, 127.*, ::1), verify-full for every other host.
  *
  * Looking up the host's name and the TLS handshake block the thread (libmariadb waits in poll()
  * there), the latter no longer than the deadline of connecting.
  */
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <poll.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 
 #include <base/number.h>
 #include <base/text.h>
@@ -149,9 +151,15 @@ static bool set_tls(MYSQL *my, const hy_connect_config *config, tls_use use)
 static pthread_once_t library_once = PTHREAD_ONCE_INIT;
 static bool library_works;
 
+/* It would have the whole process ignore SIGPIPE: what that does is the host's business. */
 static void init_library(void)
 {
+    struct sigaction before;
+    bool known = sigaction(SIGPIPE, NULL, &before) == 0;
+
     library_works = mysql_library_init(0, NULL, NULL) == 0;
+    if (known)
+        (void)sigaction(SIGPIPE, &before, NULL);
 }
 
 /* Until when the library may block this thread; 0: not at all. */
@@ -304,8 +312,23 @@ static hy_status after_question(hy__mysql *c, hy_error *err)
     return hy__mysql_plan(c, HY__MYSQL_RESULT, after_asking);
 }
 
+/*
+ * The library leaves the socket blocking, which TLS falls into: what is asked of it before it
+ * is set right, while connecting, comes back after a millisecond.
+ */
+void hy__mysql_unblock(int fd)
+{
+    const struct timeval shortly = {.tv_usec = 1000};
+    int flags = fcntl(fd, F_GETFL);
+
+    (void)setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &shortly, sizeof shortly);
+    (void)setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &shortly, sizeof shortly);
+    if (flags >= 0)
+        (void)fcntl(fd, F_SETFL, flags | O_NONBLOCK);
+}
+
 /* A peer that vanished is noticed within a minute, also while nothing is sent. */
-static void set_socket(int fd)
+static void keep_alive(int fd)
 {
     static const struct {
         int level, name, value;
@@ -344,8 +367,9 @@ static hy_status after_connect(hy__mysql *c, hy_error *err)
         return status;
     c->head.server_version =
         (int)mysql_get_server_version(c->my); /* of MariaDB without the 5.5.5- before it */
+    hy__mysql_unblock(mysql_get_socket(c->my));
     if (c->socket == NULL)
-        set_socket(mysql_get_socket(c->my));
+        keep_alive(mysql_get_socket(c->my));
     return hy__mysql_plan_query(c, question, sizeof question - 1, after_question);
 }
 
@@ -389,6 +413,7 @@ hy_status hy__mysql_connect(hy__mysql *c, const hy_connect_config *config, hy_wa
     if (c->my == NULL || !set_options(c, config, use))
         return hy_fail_oom(err);
     c->config = config;
+    c->may_use_tls = use != TLS_NEVER;
     c->wants_tls = use == TLS_VERIFIED;
     blocks_until = c->head.deadline;
     status = hy__mysql_start(c, begin_connect, wait, err);

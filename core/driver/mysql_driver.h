@@ -3,6 +3,7 @@
  *
  * mysql.c: statements, rows and the drivers' tables; mysql_calls.c: libmariadb's start/continue
  * calls and the steps made of them; mysql_connect.c: connecting, TLS, the session's settings;
+ * mysql_words.c: what a statement's words say;
  * mysql_types.c: cells into values; mysql_params.c: values into parameters; mysql_errors.c:
  * native codes into ours. Of libmariadb only what never blocks is used once connected. No SQL
  * dialect, no Lua.
@@ -126,7 +127,7 @@ struct hy__mysql {
     MYSQL *my;
     hy__fork_guard guard;
     bool is_mariadb; /* what the server must be */
-    bool wants_tls;
+    bool may_use_tls, wants_tls;
     const hy_connect_config *config; /* the caller's, while connecting */
     const char *host, *socket;       /* likewise; NULL: not given */
     hy_buf setup;                    /* settings of the session: statements, each with its NUL */
@@ -189,11 +190,13 @@ void hy__mysql_drain(hy__mysql *c);
 bool hy__mysql_is_drained(hy__mysql *c);
 /** Let `stmt` be closed when something is sent next. */
 void hy__mysql_bury(hy__mysql *c, MYSQL_STMT *stmt);
-/** Take the socket away, without a word to the server; the library finds it closed. */
-void hy__mysql_cut(hy__mysql *c);
+/** Close. `silently`: the socket is taken away first, without a word to the server. */
+void hy__mysql_end(hy__mysql *c, bool silently);
 /** Remember the flags the server sent with what succeeded. */
 void hy__mysql_look(hy__mysql *c);
 
+/** Nothing on this socket may wait, whatever the library thinks. */
+void hy__mysql_unblock(int fd);
 hy_status hy__mysql_connect(hy__mysql *c, const hy_connect_config *config, hy_wait *wait, hy_error *err);
 hy_status hy__mysql_go_on_connecting(hy__mysql *c, hy_wait *wait, hy_error *err);
 /** The session as after connecting: step after a reset. */
@@ -201,6 +204,12 @@ hy_status hy__mysql_set_up_again(hy__mysql *c, hy_error *err);
 
 /** Give the binds to `s`, which is prepared. They stay the caller's. */
 hy_status hy__mysql_bind(hy__mysql *c, hy__mysql_statement *s, const hy_bind *binds, size_t n, hy_error *err);
+
+/** Behind spaces and comments; `end` if there is nothing else. */
+const char *hy__mysql_skip(const char *sql, const char *end);
+hy__mysql_verb hy__mysql_verb_of(const char *sql, size_t size);
+/** True if the session may not be as before when this has run. */
+bool hy__mysql_touches(const char *sql, size_t size, hy__mysql_verb verb);
 
 /* ---- errors ----------------------------------------------------------------------------- */
 

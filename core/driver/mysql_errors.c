@@ -14,6 +14,7 @@
 #include <base/buf.h>
 #include <base/number.h>
 #include <base/text.h>
+#include <hysteria/datetime.h>
 
 #include "mysql_driver.h"
 
@@ -541,8 +542,6 @@ static hy_status refine(const code_row *row, const char *text)
 {
     if (row->code == 1305 && strncmp(text, "SAVEPOINT", 9) == 0)
         return HY_ETRANSACTION_ABORTED;
-    if (row->code == CR_SSL_CONNECTION_ERROR && strstr(text, "timed out") != NULL)
-        return HY_ECONNECT_TIMEOUT;
     return row->status;
 }
 
@@ -644,9 +643,11 @@ hy_status hy__mysql_fail_connect(hy__mysql *c, hy_error *err)
     hy_status status = hy__mysql_fail(c, NULL, err);
 
     c->broken = true;
-    if (err != NULL && reason != NULL && (code == CR_CONN_HOST_ERROR || code == CR_CONNECTION_ERROR)) {
-        (void)hy_fail(err, status, "%s: %s", refused, reason);
+    if (code == CR_SSL_CONNECTION_ERROR && hy_monotonic_ns() >= c->head.deadline)
+        status = hy_fail(err, HY_ECONNECT_TIMEOUT, "the server did not finish the TLS handshake in time");
+    else if (reason != NULL && (code == CR_CONN_HOST_ERROR || code == CR_CONNECTION_ERROR))
+        status = hy_fail(err, status, "%s: %s", refused, reason);
+    if (err != NULL)
         err->native_code = (int)code;
-    }
     return status;
 }

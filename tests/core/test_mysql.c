@@ -11,6 +11,7 @@
 #include <math.h>
 #include <netinet/in.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <sys/socket.h>
@@ -1260,6 +1261,8 @@ static void test_counts(void **state)
     assert_int_equal(run("UPDATE hy_count SET n = 1 WHERE n = 1"), 2); /* matched, not changed */
     assert_int_equal(run("DELETE FROM hy_count WHERE n = 3"), 0);
     assert_int_equal(run("SELECT * FROM hy_count"), 0);
+    assert_int_equal(run("WITH two AS (SELECT 2 AS n) SELECT c.id FROM hy_count c JOIN two ON two.n <= c.id"),
+                     0);
     hy_cursor *cursor = hy_cursor_new();
     hy_error err;
     assert_int_equal(
@@ -1523,7 +1526,7 @@ static void test_killed_while_busy(void **state)
 }
 
 /* Time is up: the caller gets it back in time, and nobody gets that connection again. */
-static void test_deadline(void **state)
+static void check_deadline(const char *ssl_mode)
 {
     static const char *const sql[] = {"SELECT SLEEP(10)", "DO SLEEP(10)",
                                       "SELECT i, t, SLEEP(0.002) FROM hy_rows"};
@@ -1531,12 +1534,12 @@ static void test_deadline(void **state)
     hy_error err;
     cells c;
 
-    (void)state;
     config.statement_timeout = 300;
     config.pool.max = 1;
+    config.connect.ssl_mode = ssl_mode;
     hy_source *source = open_source(&config);
-    place at = {.source = source};
-    int64_t last = session_of(at);
+    place at = {.source = source}, calm = {.source = source, .timeout = 10000};
+    int64_t last = session_of(calm);
     for (size_t i = 0; i < 3; i++) {
         int64_t began = hy_monotonic_ns();
         assert_fails(HY_EQUERY_TIMEOUT, err, try_query(at, &c, &err, sql[i], NULL, 0));
@@ -1544,12 +1547,19 @@ static void test_deadline(void **state)
         drop_cells(&c);
         assert_in_range(took, 299, 500);
         assert_int_equal(stats_of(source).discarded, i + 1);
-        int64_t now = session_of(at);
+        int64_t now = session_of(calm);
         assert_int_not_equal(now, last);
         last = now;
     }
     assert_int_equal(stats_of(source).leased, 0);
     shut(source);
+}
+
+static void test_deadline(void **state)
+{
+    (void)state;
+    check_deadline("disable");
+    check_deadline("prefer"); /* with TLS, where the server has it */
 }
 
 static void test_cancel(void **state)
@@ -1695,6 +1705,33 @@ static void test_local_infile(void **state)
     assert_int_equal(status, HY_EPERMISSION_DENIED);
     assert_int_equal(number("SELECT COUNT(*) FROM hy_file"), 0);
     run("DROP TABLE hy_file");
+}
+
+/* A write to a connection that is gone raises SIGPIPE, which nobody ignores here. */
+static void test_broken_pipe(void **state)
+{
+    static const char *const modes[] = {"disable", "prefer"};
+    struct sigaction action;
+    hy_error err;
+
+    (void)state;
+    for (size_t mode = 0; mode < 2; mode++) {
+        hy_source_config config = base_config();
+        config.connect.ssl_mode = modes[mode];
+        hy_source *source = open_source(&config);
+        for (int i = 0; i < 20; i++) {
+            hy_lease *lease = acquire(source);
+            place at = {.source = source, .lease = lease};
+            kill_session("", session_of(at));
+            usleep(i % 2 == 0 ? 20000 : 0);
+            assert_int_equal(try_run(at, &err, "SELECT 1"), HY_ECONNECTION_LOST);
+            assert_int_equal(try_run(at, &err, "DO 1"), HY_ECONNECTION_LOST);
+            hy_lease_release(lease);
+        }
+        shut(source);
+    }
+    assert_int_equal(sigaction(SIGPIPE, NULL, &action), 0);
+    assert_true(action.sa_handler == SIG_DFL);
 }
 
 /* A child may not speak on its parent's connection, nor end it. */
@@ -1844,6 +1881,7 @@ static const struct CMUnitTest tests[] = {
     TEST(reset),
     TEST(cache_after_reset),
     TEST(local_infile),
+    TEST(broken_pipe),
     TEST(fork),
     TEST(memory_ends),
 };
