@@ -1887,6 +1887,21 @@ static const struct CMUnitTest tests[] = {
 };
 enum { N_TESTS = sizeof tests / sizeof tests[0] };
 
+/* HY_TEST_REQUIRE is a list like "postgres,mariadb". */
+static bool is_required(const char *name)
+{
+    const char *list = getenv("HY_TEST_REQUIRE");
+    size_t size = strlen(name);
+
+    while (list != NULL && *list != '\0') {
+        size_t word = strcspn(list, ",");
+        if (word == size && strncmp(list, name, size) == 0)
+            return true;
+        list += word + (list[word] == ',');
+    }
+    return false;
+}
+
 static int test_server(const char *which, const char *variable)
 {
     static struct CMUnitTest list[N_TESTS];
@@ -1902,6 +1917,10 @@ static int test_server(const char *which, const char *variable)
         list[i].name = names[i];
         if (url == NULL)
             list[i].test_func = skip_test;
+    }
+    if (url == NULL && is_required(which)) {
+        print_error("HY_TEST_REQUIRE names %s, but %s is not set\n", which, variable);
+        return 1;
     }
     if (url == NULL) {
         print_message("%s is not set: the tests of %s are skips\n", variable, which);
