@@ -26,7 +26,7 @@ demo: ## build, then run examples/first_screen.lua on SQLite in memory
 
 # Configures and compiles a preset with its tests: $(call test_build,PRESET)
 define test_build
-	$(need) build test
+	$(need) build test servers
 	$(call configure,$(1))
 	$(call compile,$(1))
 endef

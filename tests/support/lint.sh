@@ -63,7 +63,7 @@ check_cppcheck()
 {
     cppcheck -q -j "$(nproc)" --std=c11 --enable=warning,performance,portability --error-exitcode=1 \
         --inline-suppr --suppress=missingIncludeSystem --suppress=incorrectLogicOperator \
-        -Icore/include -Icore -Ibindings/lua -D_GNU_SOURCE -DHY_WITH_SQLITE core bindings
+        -Icore/include -Icore -Ibindings/lua -D_GNU_SOURCE -DHY_WITH_SQLITE -DHY_WITH_POSTGRES -DHY_WITH_MYSQL core bindings
 }
 
 check_shell()

@@ -2,6 +2,8 @@
 # run_tests.sh [-b BUILD] [-l LABEL] [core] [lua] - runs the C tests (CTest) and the Lua specs
 # (busted) of a build that exists, and prints "N passed, N failed" as its last line.
 # LABEL limits the C tests to one CTest label. Without core or lua: both.
+# Starts the database servers (servers.sh) and stops them again, unless they run already. A server
+# that HY_TEST_<NAME>_URL names is used as it is; HY_TEST_SERVERS=none starts nothing.
 set -uo pipefail
 cd "$(dirname "$0")/../.."
 
@@ -50,6 +52,25 @@ run_lua()
     HY_TALLY=$out/lua.tally LD_PRELOAD=$preload timeout -k 10 "${HY_LUA_TIMEOUT:-900}" \
         lua5.4 "$(command -v busted)" </dev/null 2>&1
 }
+
+# PostgreSQL and MariaDB come with Debian: without them the run is not worth its name.
+servers_of_mine=()
+stop_servers()
+{
+    [ ${#servers_of_mine[@]} -eq 0 ] || "$here/servers.sh" stop "${servers_of_mine[@]}"
+}
+trap stop_servers EXIT
+if [ "${HY_TEST_SERVERS:-all}" != none ]; then
+    for service in postgres mariadb mysql; do
+        url=HY_TEST_${service^^}_URL
+        [ -n "${!url:-}" ] || "$here/servers.sh" status "$service" >/dev/null || servers_of_mine+=("$service")
+    done
+    [ ${#servers_of_mine[@]} -eq 0 ] || "$here/servers.sh" start "${servers_of_mine[@]}"
+    given=$(env | sed -n "s/^\(HY_TEST_[A-Z]*_URL\)=\(.*\)/export \1='\2'/p")
+    eval "$("$here/servers.sh" env)"
+    eval "$given"
+    export HY_TEST_REQUIRE=${HY_TEST_REQUIRE-postgres,mariadb}
+fi
 
 tallies=()
 for part in "${parts[@]}"; do

@@ -6,6 +6,8 @@ local hysteria = require("hysteria")
 local databases = {}
 
 local OTHERS = { "postgres", "cockroachdb", "mysql", "mariadb" }
+-- No server of it can be had; whoever has one says where.
+local RARE = { cockroachdb = true }
 
 local function is_required(name)
   return ("," .. (os.getenv("HY_TEST_REQUIRE") or "") .. ","):find("," .. name .. ",", 1, true) ~= nil
@@ -20,6 +22,17 @@ function databases.found()
       list[#list + 1] = { name = name, config = { url = url } }
     elseif is_required(name) then
       error("HY_TEST_REQUIRE names " .. name .. ", but HY_TEST_" .. name:upper() .. "_URL is not set")
+    end
+  end
+  return list
+end
+
+-- Names of the databases that the specs do not run on here.
+function databases.missing()
+  local list = {}
+  for _, name in ipairs(OTHERS) do
+    if not RARE[name] and not os.getenv("HY_TEST_" .. name:upper() .. "_URL") then
+      list[#list + 1] = name
     end
   end
   return list
