@@ -940,6 +940,47 @@ static void permissions_are_typed(void **state)
     run("DROP ROLE hy_nobody");
 }
 
+static hy_status try_tls(const char *mode, const char *ca, int64_t *encrypted, hy_error *err)
+{
+    hy_source_config config = base_config();
+    cells c;
+
+    config.connect.ssl_mode = mode;
+    config.connect.ssl_ca = ca;
+    hy_source *source = open_source(&config);
+    hy_status status =
+        try_query((place){.source = source}, &c, err,
+                  "SELECT ssl::int::bigint FROM pg_stat_ssl WHERE pid = pg_backend_pid()", NULL, 0);
+    *encrypted = status == HY_OK ? c.v[0].as.integer : -1;
+    drop_cells(&c);
+    shut(source);
+    return status;
+}
+
+/* Servers of tests/support/servers.sh have a certificate; a server of somebody else's may have none. */
+static void certificates_are_verified(void **state)
+{
+    const char *ca = getenv("HY_TEST_TLS_CA");
+    char stranger[4096];
+    int64_t encrypted;
+    hy_error err;
+
+    NEED_SERVER;
+    if (ca == NULL)
+        skip();
+    static const char *const modes[] = {"prefer", "require", "verify-ca", "verify-full"};
+    for (size_t i = 0; i < sizeof modes / sizeof modes[0]; i++) {
+        assert_int_equal(HY_OK, try_tls(modes[i], ca, &encrypted, &err));
+        assert_int_equal(encrypted, 1);
+    }
+    assert_int_equal(HY_OK, try_tls("disable", ca, &encrypted, &err));
+    assert_int_equal(encrypted, 0);
+    /* Signed by that authority is the server's certificate, not by itself. */
+    (void)snprintf(stranger, sizeof stranger, "%.*s/server.pem", (int)(strrchr(ca, '/') - ca), ca);
+    assert_int_equal(HY_ETLS_REFUSED, try_tls("verify-ca", stranger, &encrypted, &err));
+    assert_int_equal(HY_ETLS_REFUSED, try_tls("verify-full", stranger, &encrypted, &err));
+}
+
 static void connecting_fails_with_reasons(void **state)
 {
     static const hy_connect_option unknown[] = {{"keepalive_idle", "1"}},
@@ -966,7 +1007,7 @@ static void connecting_fails_with_reasons(void **state)
     bases[1].connect.database = "hy_no_such_database";
     bases[2].connect.port = 1;
     bases[3].connect.host = "hy-no-such-host.invalid";
-    bases[4].connect.ssl_mode = "require";
+    bases[4].connect.ssl_mode = "verify-full"; /* without an authority */
     bases[5].connect.ssl_mode = "sure";
     bases[6].connect.options = unknown;
     bases[6].connect.n_options = 1;
@@ -1765,6 +1806,7 @@ int main(void)
         cmocka_unit_test(errors_are_typed),
         cmocka_unit_test(permissions_are_typed),
         cmocka_unit_test(connecting_fails_with_reasons),
+        cmocka_unit_test(certificates_are_verified),
         cmocka_unit_test(unknown_time_zones_are_refused),
         cmocka_unit_test(sessions_are_set_up),
         cmocka_unit_test(the_version_is_read),

@@ -1,14 +1,18 @@
 #!/usr/bin/env bash
-# servers.sh start|stop|status|env [postgres] [mariadb] [mysql] - throw-away database servers
-# for the tests; without names all three. Loopback only, free ports, a private directory
-# ($HY_SERVERS_DIR or build/servers), an unprivileged account, nothing durable. A server of the
-# system is neither used nor touched: only processes started here are ever stopped.
+# servers.sh start|stop|kill|status|env [postgres] [mariadb] [mysql] - throw-away database
+# servers for the tests; without names all three. Loopback only, free ports, a private directory
+# ($HY_SERVERS_DIR or build/servers), an unprivileged account. Nothing waits for a disk: what is
+# committed survives the server, not the machine. A server of the system is neither used nor
+# touched: only processes started here are ever stopped.
 #
 #   start   makes what is missing and waits until it answers; starting twice is fine. A server
-#           that cannot be had is a skip that is said; one that fails to start is an error
+#           that cannot be had is a skip that is said; one that fails to start is an error. One
+#           that was killed gets its data and its port again
 #   stop    ends them and deletes their data (not the unpacked MySQL, which took a download)
+#   kill    SIGKILL for them and the processes they made: a crash
 #   status  one line a server; exit status 1 if one of them is down
-#   env     HY_TEST_<NAME>_URL of those that run, to be evaluated by a shell
+#   env     HY_TEST_<NAME>_URL of those that run, to be evaluated by a shell, and the authority
+#           HY_TEST_TLS_CA that signed their certificate
 #
 # PostgreSQL and MariaDB are Debian's (tests/support/packages.sh servers). Debian 12 has no
 # MySQL: sid's package is unpacked below the private directory, or $HY_SERVERS_CACHE, and run
@@ -77,6 +81,35 @@ prepare()
         (umask 077 && od -An -N12 -tx1 /dev/urandom | tr -d ' \n' >"$dir/password")
     fi
     password=$(cat "$dir/password")
+    make_certificate
+}
+
+# Every server offers TLS, with one certificate that an authority made for the purpose has signed.
+make_certificate()
+{
+    local tls=$dir/tls key=(-newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes)
+    [ ! -s "$tls/server.pem" ] || return 0
+    command -v openssl >/dev/null || die "openssl is not installed (tests/support/packages.sh servers)"
+    rm -rf "$tls"
+    mkdir -p "$tls"
+    (
+        umask 077
+        openssl req -x509 "${key[@]}" -days 3650 -subj "/CN=Hysteria test authority" \
+            -keyout "$tls/ca.key" -out "$tls/ca.pem"
+        openssl req "${key[@]}" -subj "/CN=localhost" -keyout "$tls/server.key" -out "$tls/server.csr"
+        openssl x509 -req -days 3650 -in "$tls/server.csr" -CA "$tls/ca.pem" -CAkey "$tls/ca.key" \
+            -extfile <(echo "subjectAltName=DNS:localhost,IP:$host,IP:::1") -out "$tls/server.new"
+    ) >"$tls/log" 2>&1 || die "openssl makes no certificate, see $tls/log"
+    rm -f "$tls/ca.key" "$tls/server.csr"
+    chmod 644 "$tls/ca.pem" "$tls/server.new"
+    mv "$tls/server.new" "$tls/server.pem"
+}
+
+# The key must be the account's own.
+give_key()
+{
+    install -m 600 "$dir/tls/server.key" "$dir/$1/server.key"
+    [ "$(id -u)" -ne 0 ] || chown "$(user_of "$1"):" "$dir/$1/server.key"
 }
 
 # ---- processes and ports --------------------------------------------------------------------
@@ -192,9 +225,11 @@ listen_addresses = '$host'
 unix_socket_directories = ''
 max_connections = 200
 shared_buffers = 64MB
+ssl = on
+ssl_ca_file = '$dir/tls/ca.pem'
+ssl_cert_file = '$dir/tls/server.pem'
+ssl_key_file = '$dir/postgres/server.key'
 fsync = off
-synchronous_commit = off
-full_page_writes = off
 wal_level = minimal
 max_wal_senders = 0
 max_prepared_transactions = 20
@@ -249,8 +284,9 @@ mysqld_run()
         first=(--init-file="$dir/$service/first.sql")
     fi
     spawn "$service" "$@" --datadir="$dir/$service/data" --socket=socket --pid-file=pid --port="$port" \
-        --bind-address=$host --skip-name-resolve --skip-log-bin --innodb-flush-log-at-trx-commit=0 \
-        --innodb-doublewrite=OFF --innodb-buffer-pool-size=64M --max-connections=200 "${first[@]}"
+        --bind-address=$host --skip-name-resolve --skip-log-bin --innodb-flush-log-at-trx-commit=2 \
+        --innodb-buffer-pool-size=64M --max-connections=200 --ssl-ca="$dir/tls/ca.pem" \
+        --ssl-cert="$dir/tls/server.pem" --ssl-key="$dir/$service/server.key" "${first[@]}"
     await "$service" greets "$port" || return 1
     rm -f "$dir/$service/first.sql"
 }
@@ -340,8 +376,9 @@ mysql_run()
 run_with_port()
 {
     local try
+    give_key "$1"
     for try in 1 2 3; do
-        free_port >"$dir/$1/port"
+        [ -e "$dir/$1/ready" ] && [ "$try" -eq 1 ] || free_port >"$dir/$1/port"
         if "$1_run"; then
             : >"$dir/$1/ready"
             return 0
@@ -399,6 +436,26 @@ stop_one()
     rm -rf "${dir:?}/$1"
 }
 
+# Those of PostgreSQL's processes that outlive their parent would keep its memory. A zombie counts
+# as alive to whoever looks at a lock file, so these go with the process.
+kill_one()
+{
+    local pid child children
+    pid=$(pid_of "$1") || return 0
+    read -r -a children <"/proc/$pid/task/$pid/children" || true
+    for child in "$pid" "${children[@]}"; do end_process "$child" KILL; done
+    rm -f "$dir/$1/data/"{postmaster.pid,pid,socket.lock}
+    say "$1 was killed"
+}
+
+kill_all()
+{
+    local service
+    [ -d "$dir" ] || return 0
+    prepare
+    for service; do kill_one "$service"; done
+}
+
 stop()
 {
     local service
@@ -426,14 +483,16 @@ status()
 
 environment()
 {
-    local service why
+    local service why ca=''
     for service; do
         if pid_of "$service" >/dev/null; then
+            ca=$dir/tls/ca.pem
             echo "export HY_TEST_${service^^}_URL='$service://$account:$(cat "$dir/password")@$host:$(cat "$dir/$service/port")/$account'"
         elif why=$(skipped "$service"); then
             echo "# $service is skipped: $why"
         fi
     done
+    [ -z "$ca" ] || echo "export HY_TEST_TLS_CA='$ca'"
 }
 
 command=${1:-help}
@@ -447,6 +506,7 @@ done
 [ $# -gt 0 ] || set -- "${services[@]}"
 case $command in
 start | stop | status) "$command" "$@" ;;
+kill) kill_all "$@" ;;
 env) environment "$@" ;;
-*) die "usage: servers.sh start|stop|status|env [${services[*]}]" ;;
+*) die "usage: servers.sh start|stop|kill|status|env [${services[*]}]" ;;
 esac
