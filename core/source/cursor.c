@@ -204,15 +204,41 @@ static void end_run(hy_cursor *cursor, hy_status status, const hy_error *error)
         hy__lease_end(lease);
 }
 
+/*
+ * A write outside of a transaction commits by itself. When the connection is lost before the
+ * answer, nobody here knows whether it did: to call that a failure is to have it done twice.
+ */
+static hy_status doubt(const hy_cursor *cursor, hy_status status, hy_error *err)
+{
+    const hy_lease *lease = cursor->lease;
+    bool refused = hy_status_class(status) == HY_CLASS_USAGE && status != HY_EOUT_OF_MEMORY;
+
+    if (!cursor->commits || !cursor->executed || refused || lease->state != HY__LEASE_READY)
+        return status;
+    hy_connection *c = connection_of(cursor);
+    if (lease->how == HY__RETURN_CLEAN && c->driver->transaction_status(c) != HY_TRANSACTION_UNKNOWN)
+        return status;
+    const hy_error cause = err != NULL ? *err : (hy_error){.status = status};
+    status =
+        hy_fail(err, HY_EOUTCOME_UNKNOWN,
+                "%.300s; it may have been stored: look at the data before doing it again", cause.message);
+    if (err != NULL) {
+        err->native_code = cause.native_code;
+        memcpy(err->sqlstate, cause.sqlstate, sizeof err->sqlstate);
+    }
+    return status;
+}
+
 static hy_status fail_run(hy_cursor *cursor, hy_status status, hy_error *err)
 {
+    hy_status told = doubt(cursor, status, err);
     hy_error unnamed;
 
     if (err == NULL && cursor->event != 0)
-        (void)hy_fail(&unnamed, status, "%s", hy_status_text(status));
+        (void)hy_fail(&unnamed, told, "%s", hy_status_text(told));
     end_run(cursor, status, err != NULL ? err : &unnamed);
     cursor->state = HY__CURSOR_IDLE;
-    return status;
+    return told;
 }
 
 static hy_status finish_run(hy_cursor *cursor)
@@ -547,6 +573,7 @@ static hy_status step_execute(hy_cursor *cursor, hy_wait *wait, hy_error *err)
     c->deadline = cursor->deadline;
     cursor->state = HY__CURSOR_EXECUTING;
     cursor->executed = true;
+    cursor->commits = cursor->sql.writes && c->driver->transaction_status(c) == HY_TRANSACTION_IDLE;
     hy_status status = c->driver->execute(c, cursor->statement->statement, cursor->sql.binds,
                                           cursor->sql.n_binds, wait, err);
     return after_execute(cursor, status, wait, err);
@@ -600,6 +627,7 @@ static void begin_run(hy_cursor *cursor, const hy_source *source, const hy_run_o
     cursor->sql = (hy_sql){0};
     cursor->cacheable = true;
     cursor->waiting = cursor->first = cursor->executed = cursor->prepared_again = false;
+    cursor->commits = false;
     cursor->queued = cursor->overdue = cursor->borrows_binds = cursor->known_columns = false;
     cursor->statement = NULL;
     cursor->limit = options->limit > 0 ? options->limit : 0;

@@ -120,6 +120,7 @@ struct hy_cursor {
     bool waiting;        /* the driver answered HY_AGAIN to `next` */
     bool first;          /* a row is there that was not handed out */
     bool executed;       /* the driver needs a `finish` */
+    bool commits;        /* it writes, outside of a transaction */
     bool prepared_again; /* once is enough */
     bool queued;         /* waits for the write ticket */
     bool overdue;        /* the deadline had passed when the driver was asked last */

@@ -266,6 +266,62 @@ static void out_of_time_closes_the_connection(void **state)
     hy_source_unref(source);
 }
 
+/* A write that commits by itself, and then no answer: neither done nor failed. */
+static void a_lone_write_without_an_answer_is_unknown(void **state)
+{
+    static const struct {
+        const char *sql;
+        bool breaks, in_transaction;
+        hy_status fails, expected;
+    } cases[] = {
+        {"INSERT 1", true, false, HY_ECONNECTION_LOST, HY_EOUTCOME_UNKNOWN},
+        {"INSERT 1", true, false, HY_EOUT_OF_MEMORY, HY_EOUTCOME_UNKNOWN},
+        {"INSERT 1", true, true, HY_ECONNECTION_LOST, HY_ECONNECTION_LOST}, /* rolled back with the rest */
+        {"INSERT 1", false, false, HY_EUNIQUE_VIOLATION, HY_EUNIQUE_VIOLATION},
+        {"INSERT 1", true, false, HY_EUNSUPPORTED, HY_EUNSUPPORTED}, /* refused, not lost */
+        {"SELECT 1", true, false, HY_ECONNECTION_LOST, HY_ECONNECTION_LOST},
+    };
+    hy_cursor *cursor = hy_cursor_new();
+    hy_error err;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        fake_reset(0);
+        hy_source *source = open_fake();
+        hy_run_options options = {.transaction = NULL};
+        if (cases[i].in_transaction)
+            assert_int_equal(HY_OK, hy_source_begin(source, NULL, &options.transaction, &err));
+        fake_reply *r = fake_add_reply(cases[i].sql);
+        r->fails = cases[i].fails;
+        r->set_after = cases[i].breaks;
+        r->after = HY_TRANSACTION_UNKNOWN;
+        assert_fails(cases[i].expected, err, query_raw(cursor, source, cases[i].sql, &options, &err));
+        if (cases[i].expected == HY_EOUTCOME_UNKNOWN)
+            assert_non_null(strstr(err.message, "look at the data"));
+        hy_transaction_free(options.transaction);
+        assert_int_equal(stats_of(source).discarded, cases[i].breaks);
+        hy_source_unref(source);
+    }
+    hy_cursor_free(cursor);
+}
+
+static void a_lone_write_out_of_time_is_unknown(void **state)
+{
+    hy_source *source = open_fake();
+    hy_cursor *cursor = hy_cursor_new();
+    const hy_run_options hurried = {.timeout = 30};
+    hy_error err;
+
+    (void)state;
+    fake_reply *r = fake_add_reply("UPDATE");
+    r->again = 1000;
+    r->again_ns = 10 * (int64_t)MS;
+    assert_fails(HY_EOUTCOME_UNKNOWN, err, query_raw(cursor, source, "UPDATE 1", &hurried, &err));
+    assert_int_equal(stats_of(source).discarded, 1);
+    hy_cursor_free(cursor);
+    hy_source_unref(source);
+}
+
 static void left_while_waiting_closes_the_connection(void **state)
 {
     hy_source *source = open_fake();
@@ -709,6 +765,8 @@ int main(void)
         T(a_failure_leaves_it_idle),
         T(passes_waiting_on),
         T(out_of_time_closes_the_connection),
+        T(a_lone_write_without_an_answer_is_unknown),
+        T(a_lone_write_out_of_time_is_unknown),
         T(left_while_waiting_closes_the_connection),
         T(one_budget_covers_the_queue_too),
         T(prepares_once),

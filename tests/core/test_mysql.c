@@ -1517,6 +1517,12 @@ static void test_killed_connection(void **state)
     shut(source);
 }
 
+/* What may have written something, for all that anybody knows, has not just failed. */
+static hy_status lost_as(const char *sql, hy_status otherwise)
+{
+    return strncmp(sql, "DO", 2) == 0 ? HY_EOUTCOME_UNKNOWN : otherwise;
+}
+
 /* Busy when it was killed: while it runs, and while its rows come. */
 static void test_killed_while_busy(void **state)
 {
@@ -1535,7 +1541,7 @@ static void test_killed_while_busy(void **state)
         hy_status status = try_query(at, &c, &err, sql[i], NULL, 0);
         (void)pthread_join(thread, NULL);
         drop_cells(&c);
-        assert_int_equal(status, HY_ECONNECTION_LOST);
+        assert_int_equal(status, lost_as(sql[i], HY_ECONNECTION_LOST));
         hy_lease_release(lease);
     }
     assert_int_equal(number("SELECT 1"), 1);
@@ -1558,7 +1564,7 @@ static void check_deadline(const char *ssl_mode)
     int64_t last = session_of(calm);
     for (size_t i = 0; i < 3; i++) {
         int64_t began = hy_monotonic_ns();
-        assert_fails(HY_EQUERY_TIMEOUT, err, try_query(at, &c, &err, sql[i], NULL, 0));
+        assert_fails(lost_as(sql[i], HY_EQUERY_TIMEOUT), err, try_query(at, &c, &err, sql[i], NULL, 0));
         int64_t took = (hy_monotonic_ns() - began) / MS;
         drop_cells(&c);
         assert_in_range(took, 299, 500);
