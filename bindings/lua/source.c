@@ -345,6 +345,7 @@ static int source_stats(lua_State *L)
         {"created", (lua_Integer)stats.created},
         {"closed", (lua_Integer)stats.closed},
         {"discarded", (lua_Integer)stats.discarded},
+        {"refused", (lua_Integer)stats.refused},
     };
     lua_createtable(L, 0, (int)(sizeof fields / sizeof *fields));
     for (size_t i = 0; i < sizeof fields / sizeof *fields; i++) {

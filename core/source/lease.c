@@ -58,7 +58,8 @@ static hy_status step_queued(hy_lease *lease, hy_wait *wait, hy_error *err)
 {
     hy__pool *p = &lease->source->pool;
     hy__slot *slot;
-    hy_status status = hy__pool_poll(p, &lease->waiter, &slot, err);
+    int64_t at;
+    hy_status status = hy__pool_poll(p, &lease->waiter, &slot, &at, err);
 
     if (status == HY_OK) {
         accept_slot(lease, slot);
@@ -67,15 +68,16 @@ static hy_status step_queued(hy_lease *lease, hy_wait *wait, hy_error *err)
     if (status != HY_AGAIN)
         return status;
     if (hy_monotonic_ns() < lease->deadline) {
-        hy__waiter_fill(&lease->waiter, lease->deadline, wait);
+        hy__waiter_fill(&lease->waiter, hy__earlier(lease->deadline, at), wait);
         return HY_AGAIN;
     }
     hy__pool_leave(p, &lease->waiter, true);
     hy_pool_stats stats;
     hy__pool_stats(p, &stats);
     return hy_fail(err, HY_EPOOL_TIMEOUT,
-                   "no connection became free in time: %d of %d are in use, %d more calls wait", stats.leased,
-                   stats.max, stats.waiting);
+                   "no connection became free in time: %d of %d are in use, %d more calls wait%s",
+                   stats.leased, stats.max, stats.waiting,
+                   at != HY_NO_DEADLINE ? ", and the server grants no more" : "");
 }
 
 static hy_status step_checking(hy_lease *lease, hy_wait *wait, hy_error *err)
@@ -105,11 +107,27 @@ static hy_status connected(hy_lease *lease, hy_error *err)
     return status == HY_OK ? ready(lease) : status;
 }
 
+/* The server grants no more connections: wait for one that the pool has, if it has any. */
+static hy_status make_do(hy_lease *lease, hy_error *err)
+{
+    hy__slot *slot = lease->slot;
+
+    if (!hy__pool_make_do(&lease->source->pool, slot, &lease->waiter, lease->may_block))
+        return HY_ETOO_MANY_CONNECTIONS;
+    if (err != NULL)
+        hy_error_clear(err);
+    lease->slot = NULL;
+    lease->state = HY__LEASE_QUEUED;
+    return HY_OK;
+}
+
 /* What connecting answered. */
 static hy_status go_on_connecting(hy_lease *lease, hy_status status, hy_wait *wait, hy_error *err)
 {
     if (status == HY_OK)
         return connected(lease, err);
+    if (status == HY_ETOO_MANY_CONNECTIONS)
+        return make_do(lease, err);
     if (status != HY_AGAIN)
         return status;
     if (hy_monotonic_ns() >= lease->connect_deadline)

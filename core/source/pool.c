@@ -12,7 +12,7 @@
 #include <hysteria/datetime.h>
 #include <hysteria/memory.h>
 
-enum { NS_PER_MS = 1000000, JITTER_PART = 10 };
+enum { NS_PER_MS = 1000000, JITTER_PART = 10, BACK_OFF_MS = 250 };
 
 #define BIT(state) (1u << (state))
 
@@ -48,6 +48,31 @@ static hy__slot *first_of(hy__pool *p, hy__slot_state state)
     return hy_list_empty(&p->lists[state]) ? NULL : hy_container(p->lists[state].next, hy__slot, link);
 }
 
+/* Lock held. Up to `most`, at random. */
+static int64_t jitter(hy__pool *p, int64_t most)
+{
+    p->random = hy_hash(p->random, &p->random, sizeof p->random);
+    return (int64_t)(p->random % (uint64_t)(most + 1));
+}
+
+/* Lock held. */
+static void back_off(hy__pool *p)
+{
+    p->grows_at = hy_monotonic_ns() + BACK_OFF_MS * (int64_t)NS_PER_MS + jitter(p, BACK_OFF_MS * NS_PER_MS);
+}
+
+/* Lock held. A server that refused is asked again by one at a time, or when nothing else is left. */
+static bool may_grow(hy__pool *p)
+{
+    if (p->grows_at == 0)
+        return true;
+    bool has_any = p->count[HY__SLOT_LEASED] + p->count[HY__SLOT_CONNECTING] > 0;
+    if (has_any && hy_monotonic_ns() < p->grows_at)
+        return false;
+    back_off(p);
+    return true;
+}
+
 /* Lock held. An idle connection if there is one, else room for a new one, else NULL. */
 static hy__slot *lend(hy__pool *p, hy__waiter *to)
 {
@@ -57,7 +82,7 @@ static hy__slot *lend(hy__pool *p, hy__waiter *to)
         slot_move(p, slot, HY__SLOT_LEASED);
     } else {
         slot = first_of(p, HY__SLOT_FREE);
-        if (slot == NULL)
+        if (slot == NULL || !may_grow(p))
             return NULL;
         slot_move(p, slot, HY__SLOT_CONNECTING);
         slot->generation = p->generation;
@@ -117,18 +142,26 @@ static void close_slot(hy__pool *p, hy__slot *slot)
     (void)pthread_mutex_unlock(&p->lock);
 }
 
+/* Has the connection been idle for too long? */
+static bool is_overdue(hy__pool *p, const hy__slot *slot)
+{
+    return p->idle_timeout != HY_NO_DEADLINE && p->now() - slot->idle_since >= p->idle_timeout;
+}
+
+/* Lock held. More connections than are kept open when idle? */
+static bool is_above_min(const hy__pool *p)
+{
+    return p->max - p->count[HY__SLOT_FREE] - p->count[HY__SLOT_CLOSING] > p->min;
+}
+
 /* Lock held. Take an idle connection that may be closed: all when closing, else the overdue. */
 static hy__slot *take_overdue(hy__pool *p)
 {
     if (hy_list_empty(&p->lists[HY__SLOT_IDLE]))
         return NULL;
     hy__slot *coldest = hy_container(p->lists[HY__SLOT_IDLE].prev, hy__slot, link);
-    if (p->open) {
-        int connected = p->max - p->count[HY__SLOT_FREE] - p->count[HY__SLOT_CLOSING];
-        if (p->idle_timeout == HY_NO_DEADLINE || connected <= p->min ||
-            p->now() - coldest->idle_since < p->idle_timeout)
-            return NULL;
-    }
+    if (p->open && !(is_above_min(p) && is_overdue(p, coldest)))
+        return NULL;
     slot_move(p, coldest, HY__SLOT_CLOSING);
     return coldest;
 }
@@ -211,6 +244,7 @@ void hy__pool_clear(hy__pool *p)
 
 void hy__pool_stats(hy__pool *p, hy_pool_stats *out)
 {
+    close_overdue(p); /* who only looks sees an idle pool shrink */
     (void)pthread_mutex_lock(&p->lock);
     *out = (hy_pool_stats){
         .size = p->max - p->count[HY__SLOT_FREE],
@@ -225,6 +259,7 @@ void hy__pool_stats(hy__pool *p, hy_pool_stats *out)
         .created = p->created,
         .closed = p->closed,
         .discarded = p->discarded,
+        .refused = p->refused,
     };
     (void)pthread_mutex_unlock(&p->lock);
 }
@@ -302,10 +337,12 @@ hy_status hy__pool_take(hy__pool *p, hy__waiter *w, bool may_block, hy__slot **s
 }
 
 /* Lock held. */
-static hy_status look(hy__waiter *w, hy__slot **slot, hy_error *err)
+static hy_status look(hy__pool *p, hy__waiter *w, hy__slot **slot, hy_error *err)
 {
     if (w->refused != HY_OK)
         return refuse_closed(err);
+    if (w->grant == NULL && p->grows_at != 0)
+        serve(p);
     if (w->grant == NULL)
         return HY_AGAIN;
     *slot = w->grant;
@@ -314,11 +351,12 @@ static hy_status look(hy__waiter *w, hy__slot **slot, hy_error *err)
     return HY_OK;
 }
 
-hy_status hy__pool_poll(hy__pool *p, hy__waiter *w, hy__slot **slot, hy_error *err)
+hy_status hy__pool_poll(hy__pool *p, hy__waiter *w, hy__slot **slot, int64_t *at, hy_error *err)
 {
     *slot = NULL;
     (void)pthread_mutex_lock(&p->lock);
-    hy_status status = look(w, slot, err);
+    hy_status status = look(p, w, slot, err);
+    *at = p->grows_at != 0 ? p->grows_at : HY_NO_DEADLINE;
     (void)pthread_mutex_unlock(&p->lock);
     return status;
 }
@@ -346,8 +384,16 @@ void hy__pool_leave(hy__pool *p, hy__waiter *w, bool timed_out)
 
 bool hy__pool_is_stale(hy__pool *p, const hy__slot *slot)
 {
-    bool older = slot->generation != atomic_load_explicit(&p->generation, memory_order_acquire);
-    return older || (slot->expires_at != HY_NO_DEADLINE && p->now() >= slot->expires_at);
+    if (slot->generation != atomic_load_explicit(&p->generation, memory_order_acquire))
+        return true;
+    if (slot->expires_at != HY_NO_DEADLINE && p->now() >= slot->expires_at)
+        return true;
+    if (!is_overdue(p, slot))
+        return false;
+    (void)pthread_mutex_lock(&p->lock);
+    bool above_min = is_above_min(p);
+    (void)pthread_mutex_unlock(&p->lock);
+    return above_min;
 }
 
 /* Lock held. One loss of a connection of this generation ends the generation, not each. */
@@ -393,10 +439,8 @@ static int64_t expiry(hy__pool *p)
 {
     if (p->max_lifetime == HY_NO_DEADLINE)
         return HY_NO_DEADLINE;
-    p->random = hy_hash(p->random, &p->random, sizeof p->random);
-    int64_t jitter = (int64_t)(p->random % (uint64_t)(p->max_lifetime / JITTER_PART + 1));
     int64_t now = p->now();
-    int64_t life = p->max_lifetime - jitter;
+    int64_t life = p->max_lifetime - jitter(p, p->max_lifetime / JITTER_PART);
     return life > HY_NO_DEADLINE - now ? HY_NO_DEADLINE : now + life;
 }
 
@@ -407,8 +451,10 @@ hy_status hy__pool_connected(hy__pool *p, hy__slot *slot, hy_error *err)
     if (open) {
         slot->expires_at = expiry(p);
         slot->resetting = false;
+        slot->idle_since = p->now();
         slot_move(p, slot, HY__SLOT_LEASED);
     }
+    p->grows_at = 0;
     p->created++;
     p->closed += !open;
     (void)pthread_mutex_unlock(&p->lock);
@@ -424,6 +470,39 @@ void hy__pool_give_up(hy__pool *p, hy__slot *slot)
     if (p->open)
         serve(p);
     (void)pthread_mutex_unlock(&p->lock);
+}
+
+/* Lock held. Somebody else has a connection, or makes one, that may come to `w`. */
+static bool others_have_any(hy__pool *p, hy__waiter *w, bool may_block)
+{
+    for (int i = 0; i < p->max; i++) {
+        const hy__slot *slot = &p->slots[i];
+        if (slot->state == HY__SLOT_IDLE)
+            return true;
+        if (slot->owner != NULL && slot->owner != w && !(may_block && hy__waiter_is_mine(slot->owner)))
+            return true;
+    }
+    return false;
+}
+
+bool hy__pool_make_do(hy__pool *p, hy__slot *slot, hy__waiter *w, bool may_block)
+{
+    close_connection(slot);
+    (void)pthread_mutex_lock(&p->lock);
+    p->refused++;
+    back_off(p);
+    bool queued = p->open && others_have_any(p, w, may_block) && hy__waiter_prepare(w, NULL) == HY_OK;
+    if (queued) {
+        slot->owner = NULL;
+        slot_move(p, slot, HY__SLOT_FREE);
+        p->acquired--;
+        p->waited++;
+        p->waiting++;
+        hy_list_push_front(&p->waiters, &w->link);
+        serve(p);
+    }
+    (void)pthread_mutex_unlock(&p->lock);
+    return queued;
 }
 
 /* Lock held. True: the connection stays; false: the slot is CLOSING now. */

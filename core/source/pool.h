@@ -5,7 +5,8 @@
  * function. Under the lock only lists change: connecting, resetting and closing happen
  * outside it, by whoever owns the slot. The pool knows drivers, but no SQL and no source.
  *
- * Invariant, lock not held: while somebody waits, no slot is free or idle.
+ * Invariant, lock not held: while somebody waits, no slot is idle, and none is free unless the
+ * server has lately refused to grant more connections.
  */
 #ifndef HY_SOURCE_POOL_H
 #define HY_SOURCE_POOL_H
@@ -54,8 +55,9 @@ typedef struct hy__pool {
     int waiting;
     bool open;
     atomic_uint_fast64_t generation; /* connections of an older one are not trusted; written with the lock */
+    int64_t grows_at; /* the server refused a connection: not more before then; 0: it did not */
     uint64_t random;
-    uint64_t acquired, waited, timeouts, created, closed, discarded;
+    uint64_t acquired, waited, timeouts, created, closed, discarded, refused;
 } hy__pool;
 
 /* How a connection comes back. */
@@ -79,11 +81,11 @@ void hy__pool_stats(hy__pool *p, hy_pool_stats *out);
  * with hy__pool_poll(). HY_ECLOSED, HY_EPOOL_SELF_DEADLOCK or HY_ELIMIT_EXCEEDED.
  */
 hy_status hy__pool_take(hy__pool *p, hy__waiter *w, bool may_block, hy__slot **slot, hy_error *err);
-/** As hy__pool_take() for one that is in the queue. */
-hy_status hy__pool_poll(hy__pool *p, hy__waiter *w, hy__slot **slot, hy_error *err);
+/** As hy__pool_take() for one that is in the queue. HY_AGAIN: ask again at `*at`, if not woken before. */
+hy_status hy__pool_poll(hy__pool *p, hy__waiter *w, hy__slot **slot, int64_t *at, hy_error *err);
 /** Leave the queue; what was granted meanwhile goes to the next. */
 void hy__pool_leave(hy__pool *p, hy__waiter *w, bool timed_out);
-/** True if the connection is too old to be used: by age, or by a disconnect since. */
+/** True if the connection is too old to be used: by age, by idling, or by a disconnect since. */
 bool hy__pool_is_stale(hy__pool *p, const hy__slot *slot);
 /** LEASED, to be replaced: close its connection, now CONNECTING. `lost`: as in HY__RETURN_LOST. */
 void hy__pool_replace(hy__pool *p, hy__slot *slot, bool lost);
@@ -93,6 +95,11 @@ hy_status hy__pool_open_slot(hy__pool *p, hy__slot *slot, hy_error *err);
 hy_status hy__pool_connected(hy__pool *p, hy__slot *slot, hy_error *err);
 /** CONNECTING failed: close what there is, the slot is free. */
 void hy__pool_give_up(hy__pool *p, hy__slot *slot);
+/**
+ * CONNECTING failed because the server grants no more: the slot is free and `w` in the queue again, as
+ * the oldest. False, and the slot as it was: there is no other connection that could come back to it.
+ */
+bool hy__pool_make_do(hy__pool *p, hy__slot *slot, hy__waiter *w, bool may_block);
 /** LEASED: back, to the oldest waiter or to the idle ones. False if it was not lent. */
 bool hy__pool_give_back(hy__pool *p, hy__slot *slot, hy__return how);
 /** Change the text that names the holder. */

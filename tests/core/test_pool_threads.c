@@ -5,6 +5,7 @@
 #include "hy_test.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdio.h>
 
@@ -13,6 +14,7 @@
 #include <source/source_impl.h>
 
 #include "fake_driver.h"
+#include "figures.h"
 
 enum { THREADS = 16, MAX = 4, ROUNDS = 1500, MS = 1000000 };
 
@@ -268,6 +270,173 @@ static void closing_reaches_everybody(void **state)
     }
 }
 
+/* ---- nobody is forgotten ------------------------------------------------------------------ */
+
+/*
+ * Waiting ends in many ways: a connection, the end of the time, the caller's own mind, the end
+ * of the source. Whichever two of them meet, nobody stays in a queue that nobody serves.
+ */
+typedef struct race {
+    pthread_mutex_t lock; /* of `source`, which is closed and replaced now and then */
+    hy_source *source;
+    const hy_driver *driver;
+    atomic_long rounds, wanted, served, late, left, closed, canceled, broken, odd, longest_ms;
+} race;
+
+typedef struct racer {
+    race *race;
+    uint64_t seed;
+    pthread_t thread;
+} racer;
+
+enum { PATIENT_MS = 60000, STUCK_MS = 20000, CLOSE_EVERY = 5000, KILL_EVERY = 1000 };
+
+static hy_source *open_race_source(const race *r)
+{
+    hy_source_config config = {
+        .type = "sqlite", .driver = r->driver, .pool = {.max = MAX, .acquire_timeout = PATIENT_MS}};
+    hy_source *source = NULL;
+
+    (void)hy_source_open(&config, &source, NULL);
+    return source;
+}
+
+static hy_source *enter_race(race *r)
+{
+    (void)pthread_mutex_lock(&r->lock);
+    hy_source *source = hy_source_ref(r->source);
+    (void)pthread_mutex_unlock(&r->lock);
+    return source;
+}
+
+static void close_and_replace(race *r)
+{
+    hy_source *fresh = open_race_source(r);
+
+    (void)pthread_mutex_lock(&r->lock);
+    hy_source *old = r->source;
+    r->source = fresh;
+    (void)pthread_mutex_unlock(&r->lock);
+    hy_source_close(old);
+    hy_source_unref(old);
+}
+
+static void note_end(race *r, hy_status status)
+{
+    atomic_long *counter = status == HY_OK                 ? &r->served
+                           : status == HY_EPOOL_TIMEOUT    ? &r->late
+                           : status == HY_ECLOSED          ? &r->closed
+                           : status == HY_EQUERY_TIMEOUT   ? &r->canceled
+                           : status == HY_ECONNECTION_LOST ? &r->broken
+                                                           : &r->odd;
+    atomic_fetch_add(counter, 1);
+}
+
+/* A few turns of the scheduler: what is held is not held for nothing. */
+static void linger(uint64_t turns)
+{
+    while (turns-- > 0)
+        (void)sched_yield();
+}
+
+/* Asks, looks once or twice, and goes away again without an answer. */
+static void change_ones_mind(race *r, hy_source *source, uint64_t looks)
+{
+    hy_lease *lease;
+    hy_status status = hy_lease_start(source, 0, false, &lease, NULL);
+
+    for (; status == HY_OK && looks > 0; looks--) {
+        hy_wait wait = {.fd = -1, .deadline = HY_NO_DEADLINE};
+        (void)hy_task_advance(hy_lease_task(lease), &wait, NULL);
+        linger(1);
+    }
+    if (status == HY_OK)
+        hy_lease_release(lease);
+    atomic_fetch_add(&r->left, 1);
+}
+
+static void ask_and_wait(race *r, hy_source *source, int64_t ms, uint64_t dice)
+{
+    int64_t began = hy_monotonic_ns();
+    hy_lease *lease;
+    hy_status status = hy_source_acquire(source, ms, &lease, NULL);
+    long took = (long)((hy_monotonic_ns() - began) / MS), longest = atomic_load(&r->longest_ms);
+
+    while (took > longest && !atomic_compare_exchange_weak(&r->longest_ms, &longest, took))
+        ;
+    if (status == HY_OK && dice % 16 == 0) {
+        hy_run_options options = {.lease = lease, .timeout = 1 + (int64_t)(dice % 2)};
+        status = hy_source_execute_raw(source, "SLOW", NULL, 0, &options, NULL, NULL);
+    }
+    if (status == HY_OK)
+        linger(dice % 5);
+    note_end(r, status);
+    hy_lease_release(lease);
+}
+
+static void *run_race(void *ctx)
+{
+    racer *me = ctx;
+    race *r = me->race;
+    long round;
+
+    while ((round = atomic_fetch_add(&r->rounds, 1)) < atomic_load(&r->wanted)) {
+        uint64_t dice = hy_test_random(&me->seed);
+        if (round % CLOSE_EVERY == CLOSE_EVERY - 1)
+            close_and_replace(r);
+        if (round % KILL_EVERY == KILL_EVERY - 1)
+            fake_kill_all();
+        hy_source *source = enter_race(r);
+        if (dice % 4 == 0)
+            change_ones_mind(r, source, dice / 16 % 4);
+        else
+            ask_and_wait(r, source, dice % 4 == 1 ? 1 : PATIENT_MS, dice / 16);
+        hy_source_unref(source);
+    }
+    return NULL;
+}
+
+static void nobody_is_forgotten(void **state)
+{
+    race r = {.lock = PTHREAD_MUTEX_INITIALIZER, .wanted = scaled(1000000)};
+    racer racers[THREADS];
+    uint64_t seed = (uint64_t)hy_monotonic_ns() | 1;
+
+    (void)state;
+    fake_reset(0);
+    fake_reply *slow = fake_add_reply("SLOW");
+    slow->again = 100; /* longer than it may take */
+    slow->again_ns = MS / 2;
+    r.driver = fake_driver();
+    r.source = open_race_source(&r);
+    print_message("    seed %llu\n", (unsigned long long)seed);
+    for (int i = 0; i < THREADS; i++) {
+        racers[i] = (racer){.race = &r, .seed = seed + (uint64_t)i * 0x9E3779B97F4A7C15u};
+        assert_int_equal(0, pthread_create(&racers[i].thread, NULL, run_race, &racers[i]));
+    }
+    for (int i = 0; i < THREADS; i++)
+        pthread_join(racers[i].thread, NULL);
+    hy_source_unref(r.source);
+
+    report(
+        "pool races: %ld rounds on %d threads, max %d: %ld served, %ld too late, %ld left, %ld closed under, "
+        "%ld statements out of time, %ld connections lost; longest wait %ld ms, stuck %d",
+        atomic_load(&r.wanted), THREADS, MAX, atomic_load(&r.served), atomic_load(&r.late),
+        atomic_load(&r.left), atomic_load(&r.closed), atomic_load(&r.canceled), atomic_load(&r.broken),
+        atomic_load(&r.longest_ms), atomic_load(&r.longest_ms) >= STUCK_MS);
+    long least = atomic_load(&r.wanted) / 1000;
+    assert_true(atomic_load(&r.late) > least); /* void without them */
+    assert_true(atomic_load(&r.left) > least);
+    assert_true(atomic_load(&r.canceled) > least);
+    assert_true(atomic_load(&r.closed) > 0);
+    assert_int_equal(atomic_load(&r.odd), 0);
+    assert_true(atomic_load(&r.longest_ms) < STUCK_MS);
+    assert_int_equal(fake.live, 0);
+    assert_int_equal(fake.connects, fake.closes);
+    assert_int_equal(fake.prepared, fake.unprepared);
+    assert_int_equal(fake.broken_uses, 0);
+}
+
 typedef struct writers {
     hy__gate gate;
     atomic_int inside, collisions;
@@ -333,7 +502,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(nobody_shares_a_connection),     cmocka_unit_test(timeouts_race_with_handing_over),
         cmocka_unit_test(serves_everybody_alike),         cmocka_unit_test(closing_reaches_everybody),
-        cmocka_unit_test(the_gate_lets_one_in_at_a_time),
+        cmocka_unit_test(the_gate_lets_one_in_at_a_time), cmocka_unit_test(nobody_is_forgotten),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

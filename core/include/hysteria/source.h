@@ -51,9 +51,14 @@ typedef struct hy_pool_config {
     int max;                 /* connections at most; 0: 10 */
     int min;                 /* kept open when idle */
     int64_t acquire_timeout; /* ms a call waits for a connection; 0: 30000; -1: for ever */
-    int64_t idle_timeout;    /* ms; 0: 600000; -1: never */
+    int64_t idle_timeout;    /* ms; 0: 600000; -1: never. No thread watches: see below */
     int64_t max_lifetime;    /* ms, less up to a tenth at random; 0: 1800000; -1: none */
 } hy_pool_config;
+
+/*
+ * An idle connection that is overdue is closed by the next call that uses the pool or asks for its
+ * figures, and none is lent. A process that makes no call at all keeps what it has.
+ */
 
 /** What hy_source_open() needs. Zero means the default. All strings are copied. */
 typedef struct hy_source_config {
@@ -90,7 +95,9 @@ HY_API const char *hy_source_name(const hy_source *source);
 /** A consistent snapshot. Counters only grow. */
 typedef struct hy_pool_stats {
     int size, idle, leased, connecting, waiting, max;
-    uint64_t acquired, waited, timeouts, created, closed, discarded; /* discarded: came back unusable */
+    uint64_t acquired, waited, timeouts, created, closed;
+    uint64_t discarded; /* came back unusable */
+    uint64_t refused;   /* connects for which the server had no room */
 } hy_pool_stats;
 HY_API void hy_source_stats(hy_source *source, hy_pool_stats *out);
 
