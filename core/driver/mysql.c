@@ -189,6 +189,8 @@ static hy_status mysql_reset(hy_connection *conn, hy_wait *wait, hy_error *err)
 
     if (!is_ours(c))
         return refuse_child(err);
+    if (c->stained)
+        return hy_fail(err, HY_EDATABASE_ERROR, "the session has another role now, which stays");
     if (!c->touched && (c->status & SERVER_STATUS_IN_TRANS) == 0)
         return HY_OK;
     c->statement = NULL;
@@ -430,6 +432,7 @@ static hy_status mysql_prepare(hy_connection *conn, hy_statement *statement, con
         return status;
     s->verb = hy__mysql_verb_of(sql, size);
     s->touches = hy__mysql_touches(sql, size, s->verb);
+    s->stains = hy__mysql_stains(sql, size, s->verb);
     if (s->verb == HY__MYSQL_OTHER)
         return keep_text(s, sql, size, err);
     if (!c->busy) {
@@ -725,6 +728,7 @@ static hy_status mysql_execute(hy_connection *conn, hy_statement *statement, con
         c->n_binds = n_binds;
         c->affected = c->insert_id = 0;
         c->touched |= s->touches;
+        c->stained |= s->stains;
     }
     return hy__mysql_start(c, begin, wait, err);
 }

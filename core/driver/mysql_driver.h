@@ -75,6 +75,7 @@ typedef struct hy__mysql_statement {
     char *sql;        /* for the text protocol */
     size_t sql_size;
     bool touches;   /* may leave something in the session */
+    bool stains;    /* that no reset removes */
     uint64_t epoch; /* the connection's when it was prepared */
     bool dead;      /* its columns do not fit any more: prepare again */
 
@@ -137,6 +138,7 @@ struct hy__mysql {
     uint64_t max_packet;             /* the server takes no longer message */
     bool broken;                     /* nobody can use it any more */
     bool touched;                    /* the session may not be as new */
+    bool stained;                    /* and no reset helps */
 
     /* The operation that runs, and the call it is at. */
     bool busy;
@@ -210,6 +212,7 @@ const char *hy__mysql_skip(const char *sql, const char *end);
 hy__mysql_verb hy__mysql_verb_of(const char *sql, size_t size);
 /** True if the session may not be as before when this has run. */
 bool hy__mysql_touches(const char *sql, size_t size, hy__mysql_verb verb);
+bool hy__mysql_stains(const char *sql, size_t size, hy__mysql_verb verb);
 
 /* ---- errors ----------------------------------------------------------------------------- */
 

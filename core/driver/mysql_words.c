@@ -2,8 +2,8 @@
  * mysql_words.c - what the words of a statement say to the driver: how it is sent, and whether
  * the session may be another one after it.
  *
- * Only the first word and a few that can be anywhere are looked at; who is not known is taken
- * for the worse. Knows no grammar.
+ * Not a parser: the first word, a few that can be anywhere, and every name before a parenthesis,
+ * which may be a stored function. Who is not known is taken for the worse, which only costs time.
  */
 #include <string.h>
 
@@ -75,7 +75,282 @@ static bool mentions(const char *sql, size_t size, const char *word)
     return false;
 }
 
-/* Variables, locks and temporary tables stay; what stored functions do is not seen. */
+/* May stand before a parenthesis: functions that only compute, types, and words of the grammar. */
+static const char *const before_parenthesis[] = {
+    "abs",
+    "all",
+    "and",
+    "any",
+    "as",
+    "ascii",
+    "avg",
+    "between",
+    "bigint",
+    "bin",
+    "binary",
+    "bit_and",
+    "bit_count",
+    "bit_or",
+    "by",
+    "case",
+    "cast",
+    "ceil",
+    "ceiling",
+    "char",
+    "char_length",
+    "check",
+    "coalesce",
+    "concat",
+    "concat_ws",
+    "connection_id",
+    "convert",
+    "count",
+    "current_date",
+    "current_role",
+    "current_time",
+    "current_user",
+    "curdate",
+    "database",
+    "date",
+    "date_add",
+    "date_format",
+    "date_sub",
+    "datediff",
+    "datetime",
+    "day",
+    "dayofmonth",
+    "dayofweek",
+    "dayofyear",
+    "decimal",
+    "default",
+    "dense_rank",
+    "distinct",
+    "div",
+    "double",
+    "else",
+    "elt",
+    "enum",
+    "except",
+    "exists",
+    "exp",
+    "extract",
+    "field",
+    "find_in_set",
+    "first_value",
+    "float",
+    "floor",
+    "format",
+    "from",
+    "from_base64",
+    "from_unixtime",
+    "greatest",
+    "group",
+    "group_concat",
+    "having",
+    "hex",
+    "hour",
+    "if",
+    "ifnull",
+    "in",
+    "index",
+    "instr",
+    "int",
+    "integer",
+    "intersect",
+    "interval",
+    "is",
+    "isnull",
+    "json_array",
+    "json_arrayagg",
+    "json_contains",
+    "json_extract",
+    "json_keys",
+    "json_length",
+    "json_merge_patch",
+    "json_object",
+    "json_objectagg",
+    "json_set",
+    "json_table",
+    "json_type",
+    "json_unquote",
+    "json_valid",
+    "json_value",
+    "key",
+    "lag",
+    "last_day",
+    "last_value",
+    "lateral",
+    "lcase",
+    "lead",
+    "least",
+    "left",
+    "length",
+    "like",
+    "ln",
+    "locate",
+    "log",
+    "log10",
+    "log2",
+    "lower",
+    "lpad",
+    "ltrim",
+    "match",
+    "max",
+    "md5",
+    "microsecond",
+    "mid",
+    "min",
+    "minute",
+    "mod",
+    "month",
+    "monthname",
+    "not",
+    "now",
+    "nth_value",
+    "ntile",
+    "nullif",
+    "octet_length",
+    "of",
+    "offset",
+    "on",
+    "or",
+    "order",
+    "over",
+    "partition",
+    "pow",
+    "power",
+    "primary",
+    "quarter",
+    "quote",
+    "rand",
+    "range",
+    "rank",
+    "references",
+    "regexp",
+    "regexp_replace",
+    "repeat",
+    "replace",
+    "returning",
+    "reverse",
+    "right",
+    "rlike",
+    "round",
+    "row",
+    "row_number",
+    "rpad",
+    "rtrim",
+    "schema",
+    "second",
+    "select",
+    "separator",
+    "set",
+    "sha1",
+    "sha2",
+    "sign",
+    "signed",
+    "sleep",
+    "some",
+    "sqrt",
+    "std",
+    "stddev",
+    "str_to_date",
+    "strcmp",
+    "substr",
+    "substring",
+    "substring_index",
+    "sum",
+    "sysdate",
+    "then",
+    "time",
+    "timediff",
+    "timestamp",
+    "timestampadd",
+    "timestampdiff",
+    "tinyint",
+    "to_base64",
+    "to_days",
+    "trim",
+    "truncate",
+    "ucase",
+    "unhex",
+    "union",
+    "unique",
+    "unix_timestamp",
+    "unsigned",
+    "upper",
+    "user",
+    "using",
+    "utc_timestamp",
+    "uuid",
+    "values",
+    "value",
+    "varbinary",
+    "varchar",
+    "variance",
+    "version",
+    "week",
+    "weekday",
+    "when",
+    "where",
+    "with",
+    "xor",
+    "year",
+};
+
+static bool is_word_char(char c)
+{
+    return c == '_' || c == '$' || c == '`' || (c >= '0' && c <= '9') ||
+           ((c | 32) >= 'a' && (c | 32) <= 'z') || (unsigned char)c >= 0x80;
+}
+
+/* The word that ends before `at`, blanks between them skipped. */
+static size_t word_before(const char *sql, size_t at, const char **word)
+{
+    while (at > 0 && strchr(" \t\r\n", sql[at - 1]) != NULL)
+        at--;
+    size_t end = at;
+    while (at > 0 && is_word_char(sql[at - 1]))
+        at--;
+    *word = sql + at;
+    return end - at;
+}
+
+static bool is_among(const char *word, size_t size, const char *const list[], size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (hy_text_equal_nocase(word, size, list[i], strlen(list[i])))
+            return true;
+    return false;
+}
+
+/* A name with columns behind it, as in INSERT INTO t (a): no call. */
+static bool is_table(const char *sql, const char *name)
+{
+    static const char *const before[] = {"into", "table", "exists"};
+    const char *word;
+    size_t size = word_before(sql, (size_t)(name - sql), &word);
+
+    return is_among(word, size, before, sizeof before / sizeof before[0]);
+}
+
+/* Of stored functions nobody knows what they do. A string that looks like a call counts as one. */
+static bool calls_unknown(const char *sql, size_t size)
+{
+    enum { N_HARMLESS = sizeof before_parenthesis / sizeof before_parenthesis[0] };
+
+    for (size_t i = 0; i < size; i++) {
+        const char *name;
+        size_t n = sql[i] == '(' ? word_before(sql, i, &name) : 0;
+        if (n == 0)
+            continue;
+        bool qualified = name > sql && name[-1] == '.';
+        if (!is_table(sql, name) && (qualified || !is_among(name, n, before_parenthesis, N_HARMLESS)))
+            return true;
+    }
+    return false;
+}
+
+/* Variables, locks, temporary tables and what stored programs do; what a trigger does is not seen. */
 bool hy__mysql_touches(const char *sql, size_t size, hy__mysql_verb verb)
 {
     const char *word = hy__mysql_skip(sql, sql + size);
@@ -87,6 +362,13 @@ bool hy__mysql_touches(const char *sql, size_t size, hy__mysql_verb verb)
         known = left >= n && hy_text_equal_nocase(word, n, harmless[i], n) &&
                 (left == n || (word[n] | 32) < 'a' || (word[n] | 32) > 'z');
     }
-    return !known || memchr(sql, '@', size) != NULL || mentions(sql, size, "get_lock") ||
-           (verb == HY__MYSQL_OTHER && mentions(sql, size, "temporary"));
+    if (verb == HY__MYSQL_OTHER && (mentions(sql, size, "temporary") || mentions(sql, size, "atomic")))
+        return true;
+    return !known || memchr(sql, '@', size) != NULL || calls_unknown(sql, size);
+}
+
+/* A role is not given back by a reset. */
+bool hy__mysql_stains(const char *sql, size_t size, hy__mysql_verb verb)
+{
+    return verb == HY__MYSQL_OTHER && mentions(sql, size, "role");
 }
