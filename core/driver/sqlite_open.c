@@ -252,6 +252,7 @@ hy_status hy__sqlite_open(hy__sqlite *c, const hy_connect_config *config, hy_wai
         status = check_name(config, &with, err);
     if (status != HY_OK)
         return status;
+    c->is_private = hy__sqlite_is_private(config);
     (void)hy_parse_int(with.value[BUSY_TIMEOUT], strlen(with.value[BUSY_TIMEOUT]), &busy_ms);
     c->busy_timeout = busy_ms * 1000000;
 
@@ -356,11 +357,13 @@ static bool ends_with(const char *word, size_t size, const char *end)
     return size >= n && hy_text_equal_nocase(word + size - n, n, end, n);
 }
 
-/* Pragmas that only tell something. */
-static bool pragma_asks(const char *word, size_t size)
+/* Pragmas that only tell something: those without a value, and those that take what they tell about. */
+static bool pragma_asks(const char *word, size_t size, const char *rest, size_t rest_size)
 {
     static const char *const ends[] = {"_info", "_xinfo", "_list", "_check", "_version"};
 
+    if (memchr(rest, '=', rest_size) == NULL && memchr(rest, '(', rest_size) == NULL)
+        return true;
     for (size_t i = 0; i < sizeof ends / sizeof ends[0]; i++)
         if (ends_with(word, size, ends[i]))
             return true;
@@ -382,7 +385,7 @@ bool hy__sqlite_touches_session(const char *sql, size_t size)
 
     if (is_word(word, n, "pragma")) {
         n = take_word(&sql, &size, &word);
-        return !pragma_asks(word, n);
+        return !pragma_asks(word, n, sql, size);
     }
     if (is_word(word, n, "create"))
         return mentions_temp(sql, size);
@@ -394,7 +397,7 @@ static int next_leftover(sqlite3 *db, char **sql)
 {
     static const char query[] =
         "SELECT 'DROP ' || type || ' temp.\"' || replace(name, '\"', '\"\"') || '\"' FROM sqlite_temp_master"
-        " WHERE type IN ('table', 'view') AND name NOT LIKE 'sqlite~_%' ESCAPE '~'"
+        " WHERE type IN ('table', 'view', 'trigger') AND name NOT LIKE 'sqlite~_%' ESCAPE '~'"
         " UNION ALL SELECT 'DETACH \"' || replace(name, '\"', '\"\"') || '\"' FROM pragma_database_list"
         " WHERE seq > 1 LIMIT 1";
     sqlite3_stmt *stmt = NULL;
@@ -424,11 +427,20 @@ static int remove_leftovers(sqlite3 *db)
     }
 }
 
+/*
+ * A file is opened anew sooner than all its settings are undone. A private database would be lost
+ * by that: what could change an answer is set back, how it uses memory stays.
+ */
 hy_status hy__sqlite_restore(hy__sqlite *c, hy_wait *wait, hy_error *err)
 {
-    static const char switches[] = "PRAGMA query_only=off; PRAGMA ignore_check_constraints=off;"
-                                   "PRAGMA read_uncommitted=off; PRAGMA reverse_unordered_selects=off;"
-                                   "PRAGMA automatic_index=on; PRAGMA foreign_keys=off";
+    static const char switches[] =
+        "PRAGMA query_only=off; PRAGMA ignore_check_constraints=off; PRAGMA read_uncommitted=off;"
+        "PRAGMA reverse_unordered_selects=off; PRAGMA automatic_index=on; PRAGMA foreign_keys=off;"
+        "PRAGMA recursive_triggers=off; PRAGMA legacy_alter_table=off; PRAGMA full_column_names=off;"
+        "PRAGMA short_column_names=on; PRAGMA cell_size_check=off; PRAGMA busy_timeout=0";
+
+    if (!c->is_private)
+        return hy_fail(err, HY_EDATABASE_ERROR, "the session was changed: another one is opened");
     int rc = sqlite3_exec(c->db, switches, NULL, NULL, NULL);
 
     if (rc == SQLITE_OK)
