@@ -192,8 +192,6 @@ static void one_call(member *m, hy_cursor *cursor, long call)
         m->acquired++;
         atomic_fetch_add(&s->acquired, 1);
         status = use(m, &v, cursor, call, slow, &err);
-        if (status == HY_OK && slow)
-            note_failure(s, &err);
     }
     if (status != HY_OK)
         count_failure(s, status, hurried, slow, &err);
@@ -261,10 +259,10 @@ static void watch_and_kill(soak *s, const char *user, size_t *most, int *largest
         int size = server_stats(s->source).size;
         *largest = size > *largest ? size : *largest;
         long due = atomic_load(&s->acquired) * (s->kills_wanted + s->kills_wanted / 8) / s->acquires_wanted;
-        if (n > 0 && atomic_load(&s->killed) < due)
-            atomic_fetch_add(&s->killed, server_kill(ids[hy_test_random(&seed) % n]));
-        else
-            pause_ms(1);
+        size_t first = (size_t)hy_test_random(&seed);
+        for (size_t i = 0; i < n && atomic_load(&s->killed) < due; i++)
+            atomic_fetch_add(&s->killed, server_kill(ids[(first + i) % n]));
+        pause_ms(1);
     }
 }
 
