@@ -55,7 +55,7 @@ typedef struct hy__sqlite {
     bool timed_out;       /* it stopped the statement */
     atomic_bool canceled; /* set by any thread */
     bool session_touched;
-    bool is_private; /* the database ends with the connection */
+    bool is_private;        /* the database ends with the connection */
     int64_t changes_before; /* sqlite3_total_changes64() when the statement began */
 } hy__sqlite;
 
