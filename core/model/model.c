@@ -240,16 +240,6 @@ static bool is_borrowed(hy_type type)
     return type == HY_TEXT || type == HY_BLOB || type == HY_DECIMAL || type == HY_JSON;
 }
 
-static bool is_enum_value(const hy_column *c, const hy_value *value)
-{
-    for (size_t i = 0; value->type == HY_TEXT && i < c->n_enum_values; i++) {
-        if (strlen(c->enum_values[i]) == value->as.text.size &&
-            memcmp(c->enum_values[i], value->as.text.data, value->as.text.size) == 0)
-            return true;
-    }
-    return value->type == HY_NULL;
-}
-
 /* The default as the column's kind stores it. */
 static hy_status copy_default(hy_model *model, hy_column *c, hy_error *err)
 {
@@ -260,8 +250,7 @@ static hy_status copy_default(hy_model *model, hy_column *c, hy_error *err)
         c->default_value = hy_null();
         return HY_OK;
     }
-    if (hy_value_encode(c->kind, &c->default_value, scratch, &value, NULL) ||
-        (c->kind == HY_KIND_ENUM && !is_enum_value(c, &value)))
+    if (hy_column_encode(c, &c->default_value, scratch, &value, NULL))
         return hy_fail(err, HY_EINVALID_MODEL, "column %s has a default that does not fit %s", c->property,
                        hy_kind_name(c->kind));
     if (is_borrowed(value.type))
@@ -296,6 +285,19 @@ static unsigned implied_flags(const hy_column *c)
     return flags;
 }
 
+/* What a decimal column that does not say it has. */
+static void settle_digits(hy_column *c)
+{
+    enum { PRECISION = 10, SCALE = 2 };
+
+    if (c->precision <= 0) {
+        c->scale = c->scale > 0 ? c->scale : SCALE;
+        c->precision = c->scale > PRECISION ? c->scale : PRECISION;
+    } else if (c->scale < 0) {
+        c->scale = c->precision < SCALE ? c->precision : SCALE;
+    }
+}
+
 static hy_status copy_column(hy_model *model, const hy_column *from, hy__column *to, hy_error *err)
 {
     hy_arena *arena = &model->arena;
@@ -311,6 +313,8 @@ static hy_status copy_column(hy_model *model, const hy_column *from, hy__column 
     c->generated_sql = hy_arena_strdup(arena, from->generated_sql);
     c->comment = hy_arena_strdup(arena, from->comment);
     c->index = model->columns.n;
+    if (c->kind == HY_KIND_DECIMAL)
+        settle_digits(c);
     if (arena->failed)
         return hy_fail_oom(err);
     if (!hy__usable_name(c->name))

@@ -90,7 +90,7 @@ static hy_status send(writer *w)
 
 /* ---- types ------------------------------------------------------------------------------ */
 
-enum { DECIMAL_PRECISION = 10, DECIMAL_SCALE = 2, MOMENT_PRECISION = 6 };
+enum { MOMENT_PRECISION = 6 };
 
 static int type_length(const hy_column *c)
 {
@@ -99,33 +99,15 @@ static int type_length(const hy_column *c)
     return c->kind == HY_KIND_CHAR ? 1 : 255;
 }
 
-static int decimal_scale(const hy_column *c)
-{
-    if (c->precision > 0 && c->scale >= 0)
-        return c->scale;
-    if (c->precision > 0)
-        return c->precision < DECIMAL_SCALE ? c->precision : DECIMAL_SCALE;
-    return c->scale > 0 ? c->scale : DECIMAL_SCALE;
-}
-
-static int decimal_precision(const hy_column *c)
-{
-    int scale = decimal_scale(c);
-
-    if (c->precision > 0)
-        return c->precision;
-    return scale > DECIMAL_PRECISION ? scale : DECIMAL_PRECISION;
-}
-
 static int type_number(const hy_column *c, char which)
 {
     switch (which) {
     case 'l':
         return type_length(c);
     case 'p':
-        return decimal_precision(c);
+        return c->precision;
     case 's':
-        return decimal_scale(c);
+        return c->scale;
     default: /* 'f' */
         return c->precision >= 0 ? c->precision : MOMENT_PRECISION;
     }
@@ -133,7 +115,7 @@ static int type_number(const hy_column *c, char which)
 
 static bool is_long_decimal(const writer *w, const hy_column *c)
 {
-    return c->kind == HY_KIND_DECIMAL && w->ddl->long_decimal && decimal_precision(c) > w->ddl->exact_digits;
+    return c->kind == HY_KIND_DECIMAL && w->ddl->long_decimal && c->precision > w->ddl->exact_digits;
 }
 
 static bool is_zoned(const writer *w, const hy_column *c)

@@ -358,13 +358,17 @@ static bool is_number(hy_type type)
  * Keep "column 'age': <what the codec says>". It is asked once more, for its words: an hy_error
  * that waits on the stack beside every value costs more than the value.
  */
-static void fail_encode(hy_query *q, hy_kind kind, const hy_column *column, const hy_value *value)
+static void fail_encode(hy_query *q, hy_kind kind, const hy_column *column, bool stored,
+                        const hy_value *value)
 {
     char scratch[HY_VALUE_SCRATCH_SIZE];
     hy_value out;
     hy_error why;
 
-    (void)hy_value_encode(kind, value, scratch, &out, &why);
+    if (stored && column != NULL)
+        (void)hy_column_encode(column, value, scratch, &out, &why);
+    else
+        (void)hy_value_encode(kind, value, scratch, &out, &why);
     if (column == NULL) {
         HY_QUERY_FAIL(q, why.status, "%s", why.message);
         return;
@@ -377,8 +381,8 @@ static void fail_encode(hy_query *q, hy_kind kind, const hy_column *column, cons
     q->failure->columns[size] = '\0';
 }
 
-static hy_expr *encoded(hy_query *q, hy_kind kind, const hy_column *column, const hy_value *value,
-                        bool may_differ)
+/* A value to compare with: a number may be one that the column could not hold. */
+static hy_expr *compared(hy_query *q, hy_kind kind, const hy_column *column, const hy_value *value)
 {
     char scratch[HY_VALUE_SCRATCH_SIZE];
     hy_value out;
@@ -387,9 +391,32 @@ static hy_expr *encoded(hy_query *q, hy_kind kind, const hy_column *column, cons
         return NULL;
     if (hy_value_encode(kind, value, scratch, &out, NULL) == HY_OK)
         return value_node(q, kind, &out);
-    if (may_differ && is_number(value->type))
+    if (is_number(value->type))
         return value_node(q, HY_KIND_ANY, value);
-    fail_encode(q, kind, column, value);
+    fail_encode(q, kind, column, false, value);
+    return NULL;
+}
+
+/* A value to store; without a column of any kind. */
+static hy_status encode_stored(const hy_column *column, const hy_value *value,
+                               char scratch[HY_VALUE_SCRATCH_SIZE], hy_value *out)
+{
+    if (column != NULL)
+        return hy_column_encode(column, value, scratch, out, NULL);
+    return hy_value_encode(HY_KIND_ANY, value, scratch, out, NULL);
+}
+
+static hy_expr *stored(hy_query *q, const hy_column *column, const hy_value *value)
+{
+    char scratch[HY_VALUE_SCRATCH_SIZE];
+    hy_value out;
+    hy_kind kind = column != NULL ? column->kind : HY_KIND_ANY;
+
+    if (!hy__query_usable(q))
+        return NULL;
+    if (encode_stored(column, value, scratch, &out) == HY_OK)
+        return value_node(q, kind, &out);
+    fail_encode(q, kind, column, true, value);
     return NULL;
 }
 
@@ -401,16 +428,15 @@ static hy_expr *mark(hy_expr *e, bool sensitive)
     return e;
 }
 
-/* As encoded(), into a node that is there. */
+/* As stored(), into a node that is there. */
 static bool encode_cell(hy_query *q, const hy_column_expr *column, const hy_value *value, hy_value_expr *node)
 {
     char scratch[HY_VALUE_SCRATCH_SIZE];
-    hy_kind kind = (hy_kind)column->head.kind;
 
     node->head = (hy_expr){.node = HY_NODE_VALUE, .kind = column->head.kind, .depth = 1};
     node->head.flags = column->head.flags & HY_FLAG_SENSITIVE;
-    if (hy_value_encode(kind, value, scratch, &node->value, NULL) != HY_OK) {
-        fail_encode(q, kind, column->column, value);
+    if (encode_stored(column->column, value, scratch, &node->value) != HY_OK) {
+        fail_encode(q, (hy_kind)column->head.kind, column->column, true, value);
         return false;
     }
     return own_bytes(q, &node->value);
@@ -433,7 +459,7 @@ bool hy__expr_cells(hy_query *q, hy_expr *const *columns, const hy_value *values
 
 hy_expr *hy_expr_value(hy_query *q, const hy_value *value)
 {
-    return encoded(q, HY_KIND_ANY, NULL, value, false);
+    return stored(q, NULL, value);
 }
 
 hy_expr *hy_expr_value_like(hy_query *q, const hy_expr *other, const hy_value *value)
@@ -448,14 +474,12 @@ hy_expr *hy_expr_value_like(hy_query *q, const hy_expr *other, const hy_value *v
     }
     if (other->node == HY_NODE_COLUMN)
         column = ((const hy_column_expr *)other)->column;
-    return mark(encoded(q, (hy_kind)other->kind, column, value, true),
-                (other->flags & HY_FLAG_SENSITIVE) != 0);
+    return mark(compared(q, (hy_kind)other->kind, column, value), (other->flags & HY_FLAG_SENSITIVE) != 0);
 }
 
 hy_expr *hy_expr_value_for(hy_query *q, const hy_column *column, const hy_value *value)
 {
-    return mark(encoded(q, column != NULL ? column->kind : HY_KIND_ANY, column, value, false),
-                is_sensitive(column));
+    return mark(stored(q, column, value), is_sensitive(column));
 }
 
 hy_expr *hy_expr_param(hy_query *q, const char *name, hy_kind kind)

@@ -248,6 +248,18 @@ local function read_keys(definition)
   definition.increment = key and key.increment and definition.key or nil
 end
 
+-- The part of now() that a column keeps: first and last character of it.
+local function part_of(made)
+  if made.kind == "date" then
+    return { 1, 10 }
+  end
+  local last = -1
+  if made.precision then
+    last = made.precision == 0 and 19 or 20 + made.precision
+  end
+  return { made.kind == "time" and 12 or 1, last }
+end
+
 local function read_soft_delete(definition)
   local name = definition.soft_delete
   if not name then
@@ -261,6 +273,7 @@ local function read_soft_delete(definition)
   end
   local made = definition.by_property[name]
   definition.soft_boolean = made.kind == "boolean"
+  definition.soft_part = part_of(made)
   if definition.soft_boolean and made.default == nil then
     made.default = false
   end
@@ -284,13 +297,10 @@ local function filler_of(definition, made)
   return nil
 end
 
--- The part of now() that is a value of the column's kind.
-local WHOLE, CUT = { 1, -1 }, { date = { 1, 10 }, time = { 12, -1 } }
-
 -- What writing.fill reads: a function, or the part of the instant that all clocks of a row share.
 local function entry_for(made, fn)
   if fn == core.now then
-    return { property = made.property, part = CUT[made.kind] or WHOLE }
+    return { property = made.property, part = part_of(made) }
   end
   return { property = made.property, fill = fn }
 end

@@ -234,7 +234,7 @@ local function mark(definition, deleted)
     if definition.soft_boolean then
       value = deleted
     elseif deleted then
-      value = core.now()
+      value = core.now():sub(definition.soft_part[1], definition.soft_part[2])
     end
     local row = { [definition.soft_delete] = value }
     writing.fill(definition.updaters, row)

@@ -183,6 +183,31 @@ databases.each(function(ds, database)
       assert.is_nil(row.parentId)
     end)
 
+    it("cuts its clocks to what their columns keep", function()
+      local Cut = model "CutClock" {
+        hysteria.softDelete("goneAt"),
+        id = column.increment(),
+        goneAt = column.datetime { precision = 0 },
+        whole = column.datetime { precision = 0, autoCreate = true },
+        tenths = column.timestamp { precision = 1, autoCreate = true, autoUpdate = true },
+        clock = column.time { precision = 0, autoCreate = true },
+      }
+      ds:dropTables({ Cut }, { ifExists = true })
+      ds:createTables { Cut }
+      finally(function() ds:dropTables { Cut } end)
+
+      local row = Cut:using(ds):insert {}
+      row:update { tenths = "2001-01-01 00:00:00.5" }
+      row:update { clock = "01:02:03" }
+      row:softDelete()
+      local again = Cut:using(ds):query():withDeleted():one()
+
+      assert.matches("^%d%d%d%d%-%d%d%-%d%d %d%d:%d%d:%d%d$", again.whole)
+      assert.matches("^20%d%d%-%d%d%-%d%d %d%d:%d%d:%d%d", again.tenths)
+      assert.equal("01:02:03", again.clock)
+      assert.matches("^%d%d%d%d%-%d%d%-%d%d %d%d:%d%d:%d%d$", again.goneAt)
+    end)
+
     it("honours what is given, NULL included", function()
       local row = Made:using(ds):insert {
         id = "6f1f9a3e-8a55-4c0c-9c42-6f2b1c3d4e5f", number = 7, day = sql.null, createdAt = "2001-01-01 00:00:00",

@@ -56,7 +56,7 @@ typedef struct hy_column {
     hy_kind kind;
     unsigned flags;       /* hy_column_flag */
     int length;           /* characters or bytes; 0: the kind's default */
-    int precision, scale; /* decimal digits, or fractional seconds (precision); -1: default */
+    int precision, scale; /* decimal digits (10 and 2), or parts of a second (precision, 6); -1: default */
     const char *type_sql; /* HY_KIND_CUSTOM: the type as written to the database */
     const char *const *enum_values;
     size_t n_enum_values;
@@ -157,6 +157,14 @@ HY_API size_t hy_model_n_foreign_keys(const hy_model *model);
 HY_API const hy_foreign_key *hy_model_foreign_key(const hy_model *model, size_t i);
 /** A number that no two models of a process share: a reload makes a new one. */
 HY_API uint64_t hy_model_version(const hy_model *model);
+
+/**
+ * hy_value_encode() for one column of a model, which also holds the value against the column's
+ * length, precision and scale, enum values and sign: what it could only store changed is refused
+ * with HY_EDATA_INVALID. A decimal of 2^63 to 2^64-1 stays one for an unsigned HY_KIND_BIGINT.
+ */
+HY_API hy_status hy_column_encode(const hy_column *column, const hy_value *in,
+                                  char scratch[HY_VALUE_SCRATCH_SIZE], hy_value *out, hy_error *err);
 
 /**
  * `name` in another convention, NUL-terminated into `out` (cut at size). snake_case puts '_'
