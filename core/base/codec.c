@@ -176,12 +176,20 @@ static hy_status to_integer(const job *j)
     }
 }
 
+/* A float has 24 bits for it, where the database has floats and not only doubles. */
+static bool is_exact_double(hy_kind kind, int64_t value)
+{
+    if (value < -EXACT_DOUBLE_MAX || value > EXACT_DOUBLE_MAX)
+        return false;
+    return kind != HY_KIND_FLOAT || (int64_t)(float)value == value;
+}
+
 static hy_status double_from_int(const job *j)
 {
     int64_t value = j->in->as.integer;
 
     /* What is stored is taken as the column would have stored it: rounded. */
-    if (!j->decoding && (value < -EXACT_DOUBLE_MAX || value > EXACT_DOUBLE_MAX))
+    if (!j->decoding && !is_exact_double(j->kind, value))
         return refuse_content(j, "the integer is too large to be kept exactly");
     return give(j, hy_double((double)value));
 }

@@ -179,6 +179,10 @@ static void floats_are_encoded(void **state)
     ENCODE(DOUBLE, I(-N53), F(-0x1p53));
     ENCODE_REFUSES(DOUBLE, I(N53 + 1));
     ENCODE_REFUSES(DOUBLE, I(-N53 - 1));
+    ENCODE(FLOAT, I(16777216), F(0x1p24));
+    ENCODE(FLOAT, I(N53), F(0x1p53));
+    ENCODE_REFUSES(FLOAT, I(16777217)); /* a float would keep 16777216 */
+    ENCODE_REFUSES(FLOAT, I(INT64_MAX));
     ENCODE(DOUBLE, D("0.1"), F(0.1));
     ENCODE_REFUSES(DOUBLE, T("1.5"));
     ENCODE_REFUSES(DOUBLE, B(true));
