@@ -264,6 +264,15 @@ static hy_status text_any(hy__postgres *c, const hy__postgres_type *type, hy__po
     return HY_OK;
 }
 
+/* The server fills a char(n) up with blanks, which are no part of the value. */
+static hy_status char_any(hy__postgres *c, const hy__postgres_type *type, hy__postgres_bytes in,
+                          hy_value *out, hy_error *err)
+{
+    while (in.size > 0 && in.data[in.size - 1] == ' ')
+        in.size--;
+    return text_any(c, type, in, out, err);
+}
+
 static hy_status json_any(hy__postgres *c, const hy__postgres_type *type, hy__postgres_bytes in,
                           hy_value *out, hy_error *err)
 {
@@ -472,7 +481,7 @@ static const hy__postgres_type types[] = {
     ARRAY(1021, HY__PG_FLOAT4),
     ARRAY(1022, HY__PG_FLOAT8),
     ARRAY(1028, 26),
-    {HY__PG_BPCHAR, 0, HY_KIND_CHAR, text_any, text_any},
+    {HY__PG_BPCHAR, 0, HY_KIND_CHAR, char_any, char_any},
     {HY__PG_VARCHAR, 0, HY_KIND_STRING, text_any, text_any},
     {HY__PG_DATE, 0, HY_KIND_DATE, date_binary, date_text},
     {HY__PG_TIME, 0, HY_KIND_TIME, time_binary, time_text},

@@ -447,7 +447,9 @@ static void values_go_round(void **state)
         {"text", HY_KIND_TEXT, bytes(HY_TEXT, ""), ""},
         {"text", HY_KIND_TEXT, bytes(HY_TEXT, "it's \"q\" \\ \xf0\x9f\x90\x98 \n\t{},NULL"), NULL},
         {"varchar(20)", HY_KIND_STRING, bytes(HY_TEXT, "\xc3\xbc"), "\xc3\xbc"},
-        {"char(3)", HY_KIND_CHAR, bytes(HY_TEXT, "ab "), "ab"}, /* its cast to text drops the filling */
+        {"char(3)", HY_KIND_CHAR, bytes(HY_TEXT, "ab"), "ab"}, /* without the blank that fills it */
+        {"char(3)", HY_KIND_CHAR, bytes(HY_TEXT, " a"), " a"},
+        {"char(3)", HY_KIND_CHAR, bytes(HY_TEXT, ""), ""},
         {"bytea", HY_KIND_BINARY, hy_bytes(HY_BLOB, "", 0), "\\x"},
         {"bytea", HY_KIND_VARBINARY, hy_bytes(HY_BLOB, "\0\1\\x\xff", 5), "\\x00015c78ff"},
         {"uuid", HY_KIND_UUID, uuid_of(1), NULL},
