@@ -478,6 +478,31 @@ static int bind_one(hy__sqlite_statement *s, int i, const hy_value *v)
     return sqlite3_bind_null(stmt, i);
 }
 
+/*
+ * SQLite would keep these changed and say nothing: NaN as NULL, an integer that 64 bits do not
+ * hold as a float, and text of any bytes. Values of a stated kind were checked when encoded.
+ */
+static const char *fault_of(const hy_bind *bind)
+{
+    const hy_value *v = &bind->value;
+
+    if (v->type == HY_DOUBLE && v->as.number != v->as.number)
+        return "SQLite has no NaN";
+    if (v->type == HY_DECIMAL && bind->kind == HY_KIND_BIGINT)
+        return "SQLite's integers go from -2^63 to 2^63-1";
+    if (bind->kind != HY_KIND_ANY || (v->type != HY_TEXT && v->type != HY_JSON))
+        return NULL;
+    switch (hy_text_check(v->as.text.data, v->as.text.size)) {
+    case HY_TEXT_NUL:
+        return "text with a NUL byte in it (use a binary column or sql.binary for bytes)";
+    case HY_TEXT_BAD_UTF8:
+        return "text that is not valid UTF-8 (use a binary column or sql.binary for bytes)";
+    case HY_TEXT_FINE:
+        break;
+    }
+    return NULL;
+}
+
 static hy_status bind_all(hy__sqlite *c, hy__sqlite_statement *s, const hy_bind *binds, size_t n,
                           hy_error *err)
 {
@@ -485,6 +510,9 @@ static hy_status bind_all(hy__sqlite *c, hy__sqlite_statement *s, const hy_bind 
         return hy_fail(err, HY_EINVALID_ARGUMENT, "the statement has %zu parameters and got %zu values",
                        s->head.n_params, n);
     for (size_t i = 0; i < n; i++) {
+        const char *fault = fault_of(&binds[i]);
+        if (fault != NULL)
+            return hy_fail(err, HY_EDATA_INVALID, "parameter %zu: %s", i + 1, fault);
         int rc = bind_one(s, (int)i + 1, &binds[i].value);
         if (rc == SQLITE_NOMEM)
             return hy_fail_oom(err);

@@ -5,6 +5,7 @@
  */
 #include "hy_test.h"
 
+#include <math.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -432,6 +433,30 @@ static void values_come_back(void **state)
         assert_string_equal(one_with(source, NULL, "SELECT typeof(?)", &bind, 1), cases[i].type);
         assert_string_equal(one_with(source, NULL, "SELECT ?", &bind, 1), cases[i].text);
     }
+    hy_source_unref(source);
+}
+
+static void what_would_be_kept_changed_is_refused(void **state)
+{
+    const hy_bind binds[] = {
+        {.value = hy_double((double)NAN)},
+        {.value = hy_double((double)NAN), .kind = HY_KIND_DOUBLE},
+        {.value = hy_bytes(HY_DECIMAL, "18446744073709551615", 20), .kind = HY_KIND_BIGINT},
+        {.value = hy_bytes(HY_TEXT, "a\0b", 3)},
+        {.value = hy_bytes(HY_TEXT, "a\x80", 2)},
+        {.value = hy_bytes(HY_JSON, "\"\xed\xa0\x80\"", 5)},
+    };
+    hy_source *source = open_memory();
+    hy_error err;
+
+    (void)state;
+    run(source, "CREATE TABLE t (v)");
+    for (size_t i = 0; i < sizeof binds / sizeof binds[0]; i++) {
+        assert_fails(
+            HY_EDATA_INVALID, err,
+            hy_source_execute_raw(source, "INSERT INTO t VALUES (?)", &binds[i], 1, NULL, NULL, &err));
+    }
+    assert_string_equal(one_with(source, NULL, "SELECT count(*) FROM t", NULL, 0), "0");
     hy_source_unref(source);
 }
 
@@ -1461,6 +1486,7 @@ int main(void)
         T(a_read_only_connection_never_writes),
         T(private_databases_have_one_connection),
         T(values_come_back),
+        T(what_would_be_kept_changed_is_refused),
         T(large_values_come_back),
         T(kinds_follow_the_declaration),
         T(counts_what_was_written),
