@@ -6,6 +6,7 @@
  * text, which it must refuse where they do not fit. Nothing is sent that the server would
  * change in silence. Knows nothing of how statements run.
  */
+#include <float.h>
 #include <math.h>
 #include <string.h>
 
@@ -75,11 +76,22 @@ static hy_status set_text(MYSQL_BIND *b, size_t i, const hy_value *v, hy_error *
     return HY_OK;
 }
 
-static hy_status set_double(MYSQL_BIND *b, size_t i, const hy_value *v, param *p, hy_error *err)
+/*
+ * What a FLOAT column keeps of a number is also what it must be compared with: 0.1 is no FLOAT.
+ * One that is too large stays as it is, for the server to refuse.
+ */
+static double as_kept(hy_kind kind, double number)
 {
-    if (!isfinite(v->as.number))
+    return kind == HY_KIND_FLOAT && fabs(number) <= FLT_MAX ? (double)(float)number : number;
+}
+
+static hy_status set_double(MYSQL_BIND *b, size_t i, const hy_bind *bind, param *p, hy_error *err)
+{
+    double number = bind->value.as.number;
+
+    if (!isfinite(number))
         return refuse(i, "MariaDB and MySQL have no infinity and no NaN", err);
-    p->number = v->as.number;
+    p->number = as_kept(bind->kind, number);
     set_fixed(b, MYSQL_TYPE_DOUBLE, p);
     return HY_OK;
 }
@@ -139,8 +151,10 @@ static void set_moment(MYSQL_BIND *b, const hy_value *v, param *p)
     set_fixed(b, is_date ? MYSQL_TYPE_DATE : MYSQL_TYPE_DATETIME, p);
 }
 
-static hy_status bind_one(MYSQL_BIND *b, size_t i, const hy_value *v, param *p, hy_error *err)
+static hy_status bind_one(MYSQL_BIND *b, size_t i, const hy_bind *bind, param *p, hy_error *err)
 {
+    const hy_value *v = &bind->value;
+
     switch (v->type) {
     case HY_INT:
         p->integer = v->as.integer;
@@ -154,7 +168,7 @@ static hy_status bind_one(MYSQL_BIND *b, size_t i, const hy_value *v, param *p, 
     case HY_JSON:
         return set_text(b, i, v, err);
     case HY_DOUBLE:
-        return set_double(b, i, v, p, err);
+        return set_double(b, i, bind, p, err);
     case HY_BLOB:
         set_bytes(b, MYSQL_TYPE_BLOB, v->as.text.data, v->as.text.size);
         break;
@@ -204,7 +218,7 @@ hy_status hy__mysql_bind(hy__mysql *c, hy__mysql_statement *s, const hy_bind *bi
     uint64_t size = MESSAGE_ROOM + n * PARAM_ROOM;
     memset(list, 0, n * sizeof *list);
     for (size_t i = 0; i < n; i++) {
-        status = bind_one(&list[i], i, &binds[i].value, &params[i], err);
+        status = bind_one(&list[i], i, &binds[i], &params[i], err);
         if (status != HY_OK)
             return status;
         size += list[i].buffer_length;

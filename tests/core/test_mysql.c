@@ -684,6 +684,7 @@ static void test_numbers(void **state)
 static void test_floats(void **state)
 {
     hy_bind binds[] = {bind_of(hy_double(0.1))};
+    hy_error err;
     cells c;
 
     (void)state;
@@ -694,6 +695,12 @@ static void test_floats(void **state)
     assert_true(c.v[0].as.number == (double)0.1f);
     query_at(anywhere, &c, "/*! */ SELECT x FROM hy_sample", NULL, 0);
     assert_true(c.v[0].as.number == (double)0.1f);
+    binds[0].kind = HY_KIND_FLOAT; /* 0.1 is found where a column says what it is compared with */
+    query_at(anywhere, &c, "SELECT COUNT(*) FROM hy_sample WHERE x = ?", binds, 1);
+    assert_true(c.v[0].as.integer == 1);
+    binds[0].value.as.number = 1e39;
+    assert_fails(HY_EDATA_INVALID, err,
+                 try_query(anywhere, &c, &err, "INSERT INTO hy_sample VALUES (?)", binds, 1));
 }
 
 static void test_texts_and_times(void **state)
