@@ -143,7 +143,7 @@ static void forget_borrowed(hy_cursor *cursor)
     }
     if (!cursor->known_columns) {
         cursor->sql.columns = NULL;
-        cursor->sql.n_columns = 0;
+        cursor->sql.n_columns = cursor->sql.n_first = cursor->sql.n_last = 0;
         cursor->sql.table = NULL;
     }
     cursor->query = NULL;
@@ -353,13 +353,34 @@ static const char *keep_name(char **at, const char *name)
     return kept;
 }
 
-static void copy_columns(hy_cursor *cursor, const hy_statement *s, const hy_result_column *told, char *names)
+/* What the query says of the i-th of n columns; NULL: nothing. */
+static const hy_result_column *told_of(const hy_sql *sql, size_t i, size_t n)
+{
+    if (sql->n_columns > 0)
+        return sql->n_columns == n ? &sql->columns[i] : NULL;
+    if (n < sql->n_first + sql->n_last)
+        return NULL;
+    if (i < sql->n_first)
+        return &sql->columns[i];
+    return n - i <= sql->n_last ? sql->ends - (n - i) : NULL;
+}
+
+static const char *name_of(const hy_cursor *cursor, size_t i)
+{
+    const hy_statement *s = cursor->statement->statement;
+    const hy_result_column *told = told_of(&cursor->sql, i, s->n_columns);
+
+    return told != NULL ? told->name : s->column_names[i];
+}
+
+static void copy_columns(hy_cursor *cursor, const hy_statement *s, char *names)
 {
     hy_result_column *columns = cursor->columns.data;
 
     for (size_t i = 0; i < s->n_columns; i++) {
-        columns[i] = told != NULL ? told[i] : (hy_result_column){.kind = HY_KIND_ANY};
-        columns[i].name = keep_name(&names, told != NULL ? told[i].name : s->column_names[i]);
+        const hy_result_column *told = told_of(&cursor->sql, i, s->n_columns);
+        columns[i] = told != NULL ? *told : (hy_result_column){.kind = HY_KIND_ANY};
+        columns[i].name = keep_name(&names, name_of(cursor, i));
         if (columns[i].kind == HY_KIND_ANY)
             columns[i].kind = s->column_kinds[i];
     }
@@ -375,15 +396,14 @@ static hy_status keep_columns(hy_cursor *cursor, hy_error *err)
 {
     const hy_statement *s = cursor->statement->statement;
     size_t n = s->n_columns;
-    const hy_result_column *told = cursor->sql.n_columns == n ? cursor->sql.columns : NULL;
     size_t size = cursor->sql.table != NULL ? strlen(cursor->sql.table) + 1 : 0;
 
     for (size_t i = 0; i < n; i++)
-        size += strlen(told != NULL ? told[i].name : s->column_names[i]) + 1;
+        size += strlen(name_of(cursor, i)) + 1;
     if (!reserve(&cursor->columns, n * sizeof(hy_result_column)) || !reserve(&cursor->names, size) ||
         !reserve(&cursor->values, n * sizeof(hy_value)))
         return hy_fail_oom(err);
-    copy_columns(cursor, s, n > 0 ? told : NULL, cursor->names.data);
+    copy_columns(cursor, s, cursor->names.data);
     return HY_OK;
 }
 

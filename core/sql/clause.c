@@ -139,6 +139,17 @@ static void add_result(hy_emitter *e, const char *name, hy_kind kind, const hy_c
         c->columns[c->n_columns++] = (hy_result_column){.name = name, .kind = kind, .column = column};
 }
 
+/* What comes now only the database knows. */
+static void add_unknown(hy_emitter *e)
+{
+    if (!e->collect)
+        return;
+    if (!e->unknown)
+        e->n_first = e->compiler->n_columns;
+    e->n_until = e->compiler->n_columns;
+    e->unknown = true;
+}
+
 /* Where the driver must tell the fields, a column is called what its field shall be called. */
 static void emit_field_name(hy_emitter *e, const hy_column *column)
 {
@@ -238,7 +249,7 @@ static void emit_select_star(hy_emitter *e, const hy_expr *x)
         PUT(e, ".");
     }
     PUT(e, "*");
-    e->unknown = true;
+    add_unknown(e);
 }
 
 /* What a field without an alias is called. NULL: only the database knows. */
@@ -304,7 +315,7 @@ static void emit_item(hy_emitter *e, const hy_item *item)
     if (x->node == HY_NODE_COLUMN)
         add_column_result(e, item);
     else if (label == NULL)
-        e->unknown = true;
+        add_unknown(e);
     else
         add_result(e, label, (hy_kind)x->kind, NULL);
 }
@@ -366,7 +377,7 @@ void hy__clause_select(hy_emitter *e)
         if (!has_from(tree))
             EMIT_FAIL(e, HY_EINVALID_ARGUMENT, "the query selects nothing");
         PUT(e, "*");
-        e->unknown = e->unknown || e->collect;
+        add_unknown(e);
     }
 }
 

@@ -90,6 +90,20 @@ static hy_status finish(hy_emitter *e, hy_sql *out)
     return HY_OK;
 }
 
+static void tell_columns(const hy_emitter *e, hy_sql *out)
+{
+    const hy_compiler *c = e->compiler;
+
+    out->columns = c->columns;
+    if (!e->unknown) {
+        out->n_columns = c->n_columns;
+        return;
+    }
+    out->ends = c->columns + c->n_columns;
+    out->n_first = e->n_first;
+    out->n_last = c->n_columns - e->n_until;
+}
+
 /* ---- queries ---------------------------------------------------------------------------- */
 
 static const char *base_table(const hy_tree *tree)
@@ -126,8 +140,7 @@ hy_status hy_compile(hy_compiler *compiler, const hy_query *q, const hy_dialect 
     hy__plan_statement(&e);
     hy__emit_clauses(&e, dialect->clauses[tree->kind]);
     status = finish(&e, out);
-    out->columns = compiler->columns;
-    out->n_columns = e.unknown ? 0 : compiler->n_columns;
+    tell_columns(&e, out);
     out->writes = tree->kind != HY_STATEMENT_SELECT || tree->lock != HY_LOCK_NONE;
     return status;
 }

@@ -74,7 +74,9 @@ struct hy_emitter {
     hy_error *err;
     bool inline_values;
     bool collect;     /* note the columns of what is selected */
-    bool unknown;     /* and one of them cannot be known */
+    bool unknown;     /* and some of them cannot be known: */
+    size_t n_first;   /* so many were before the first of those, */
+    size_t n_until;   /* so many before what follows the last */
     bool select_one;  /* the next SELECT needs no columns */
     bool name_fields; /* columns are named after their properties */
     bool has_raw, has_params;

@@ -455,10 +455,57 @@ static void one_compiler_serves_many(void **state)
     hy_query_free(good);
 }
 
+/* ---- what is known of the fields ------------------------------------------------------------ */
+
+static const hy_result_column *known(const hy_sql *sql, size_t i, size_t n)
+{
+    if (i < sql->n_first)
+        return &sql->columns[i];
+    return n - i <= sql->n_last ? sql->ends - (n - i) : NULL;
+}
+
+/* "c" is a column, "r" a raw fragment that may be any number of fields. */
+static void raw_fields_hide_only_themselves(void **state)
+{
+    static const struct {
+        const char *select;
+        size_t columns, first, last;
+    } rows[] = {
+        {"cc", 2, 0, 0}, {"r", 0, 0, 0},   {"rc", 0, 0, 1},
+        {"cr", 0, 1, 0}, {"crc", 0, 1, 1}, {"ccrcrcc", 0, 2, 2},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        hy_query *q = hy_query_new(NULL);
+        hy_error err;
+        hy_sql sql;
+
+        hy_query_from(q, "t", 1);
+        for (const char *at = rows[i].select; *at != '\0'; at++)
+            hy_query_select(q,
+                            *at == 'c' ? hy_expr_column(q, at == rows[i].select ? "a" : "z", 1)
+                                       : hy_expr_raw(q, "1, 2", 4, NULL, 0),
+                            NULL);
+        assert_int_equal(HY_OK, hy_compile(compiler, q, dialect("postgres"), NULL, &sql, &err));
+        assert_int_equal(rows[i].columns, sql.n_columns);
+        assert_int_equal(rows[i].first, sql.n_first);
+        assert_int_equal(rows[i].last, sql.n_last);
+        if (rows[i].first > 0)
+            assert_string_equal("a", known(&sql, 0, 100)->name);
+        if (rows[i].last > 0)
+            assert_string_equal("z", known(&sql, 99, 100)->name);
+        if (rows[i].columns == 0)
+            assert_null(known(&sql, 50, 100));
+        hy_query_free(q);
+    }
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(raw_positional),
+        cmocka_unit_test(raw_fields_hide_only_themselves),
         cmocka_unit_test(raw_named),
         cmocka_unit_test(raw_mismatches),
         cmocka_unit_test(raw_writes),

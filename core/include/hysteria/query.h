@@ -367,8 +367,12 @@ typedef struct hy_sql {
     uint64_t hash;        /* of the text */
     const hy_bind *binds; /* in reading order */
     size_t n_binds;
-    const hy_result_column *columns; /* n_columns 0: ask the driver */
-    size_t n_columns;
+    /*
+     * n_columns 0: ask the driver. Where raw fragments or a `*` give some of the fields, the
+     * first n_first of `columns` are those of the result, its last n_last those before `ends`.
+     */
+    const hy_result_column *columns, *ends;
+    size_t n_columns, n_first, n_last;
     hy_statement_kind kind;
     bool has_raw;      /* a raw fragment is inside */
     bool writes;       /* may change data or lock rows */
