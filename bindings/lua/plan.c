@@ -142,7 +142,24 @@ static hy_status push_uuid(lua_State *L, const hy_value *v, const hyl_plan_colum
     return push_decoded(L, HY_KIND_UUID, v, err);
 }
 
-/* The decimal of a value, with the column's scale where that only adds zeros. */
+/*
+ * With the column's scale where that only adds or drops zeros: SQLite writes a small number of a
+ * text column as 1.0e-10.
+ */
+static hy_status rescale(hy_decimal *d, int scale, hy_error *err)
+{
+    hy_decimal shorter;
+
+    if (scale < 0 || scale == d->scale)
+        return HY_OK;
+    if (scale > d->scale)
+        return hy_decimal_round(d, scale, HY_ROUND_HALF_EVEN, d, err);
+    hy_status status = hy_decimal_round(d, scale, HY_ROUND_DOWN, &shorter, err);
+    if (status == HY_OK && hy_decimal_compare(&shorter, d) == 0)
+        memcpy(d, &shorter, hy_decimal_size(&shorter));
+    return status;
+}
+
 static hy_status read_decimal(const hy_value *v, const hyl_plan_column *column, hy_decimal *out,
                               hy_error *err)
 {
@@ -151,9 +168,7 @@ static hy_status read_decimal(const hy_value *v, const hyl_plan_column *column, 
     hy_status status = hy_value_decode(HY_KIND_DECIMAL, v, scratch, &decoded, err);
     if (status == HY_OK)
         status = hy_decimal_parse(decoded.as.text.data, decoded.as.text.size, out, err);
-    if (status == HY_OK && column->scale > out->scale)
-        status = hy_decimal_round(out, column->scale, HY_ROUND_HALF_EVEN, out, err);
-    return status;
+    return status == HY_OK ? rescale(out, column->scale, err) : status;
 }
 
 static hy_status push_decimal(lua_State *L, const hy_value *v, const hyl_plan_column *column, hy_error *err)
