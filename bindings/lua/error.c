@@ -95,28 +95,60 @@ static void set_list(lua_State *L, const char *field, const char *text)
     lua_setfield(L, -2, field);
 }
 
+/* Is it about the model's own table? */
+static bool is_about(const hy_error *err, const hy_model *model)
+{
+    return model != NULL && (err->table[0] == '\0' || strcmp(err->table, hy_model_table(model)) == 0);
+}
+
+/* columns = { "email" }: as the database told, else what the model knows of the constraint. */
+static void set_columns(lua_State *L, const hy_error *err, const hy_model *model)
+{
+    const hy_column *column;
+    if (err->columns[0] != '\0') {
+        set_list(L, "columns", err->columns);
+        return;
+    }
+    if (err->constraint[0] == '\0' || !is_about(err, model))
+        return;
+    lua_newtable(L);
+    for (size_t i = 0; (column = hy_model_constraint_column(model, err->constraint, i)) != NULL; i++) {
+        lua_pushstring(L, column->name);
+        lua_rawseti(L, -2, (lua_Integer)i + 1);
+    }
+    if (lua_rawlen(L, -1) > 0)
+        lua_setfield(L, -2, "columns");
+    else
+        lua_pop(L, 1);
+}
+
 /* errors = { email = { "a unique value exists already" } } for the error table on top. */
 static void set_errors(lua_State *L, const hy_error *err, const hy_model *model)
 {
     bool of_columns = err->status == HY_EUNIQUE_VIOLATION || err->status == HY_ENOT_NULL_VIOLATION ||
                       err->status == HY_ECHECK_VIOLATION;
-    if (model == NULL || !of_columns || err->columns[0] == '\0')
+    size_t size;
+    if (!of_columns || !is_about(err, model))
         return;
-    if (err->table[0] != '\0' && strcmp(err->table, hy_model_table(model)) != 0)
+    if (lua_getfield(L, -1, "columns") != LUA_TTABLE) {
+        lua_pop(L, 1);
         return;
-    lua_createtable(L, 0, 1);
-    for (const char *at = err->columns; *at != '\0';) {
-        size_t size = strcspn(at, ",");
-        const hy_column *column = hy_model_find_column(model, at, size);
-        if (column != NULL) {
-            lua_createtable(L, 1, 0);
-            lua_pushstring(L, hy_status_text(err->status));
-            lua_rawseti(L, -2, 1);
-            lua_setfield(L, -2, column->property);
-        }
-        at += size + (at[size] == ',');
     }
-    lua_setfield(L, -2, "errors");
+    lua_createtable(L, 0, 1);
+    for (lua_Integer i = 1; lua_rawgeti(L, -2, i) == LUA_TSTRING; i++) {
+        const char *name = lua_tolstring(L, -1, &size);
+        const hy_column *column = hy_model_find_column(model, name, size);
+        lua_pop(L, 1);
+        if (column == NULL)
+            continue;
+        lua_createtable(L, 1, 0);
+        lua_pushstring(L, hy_status_text(err->status));
+        lua_rawseti(L, -2, 1);
+        lua_setfield(L, -2, column->property);
+    }
+    lua_pop(L, 1);
+    lua_setfield(L, -3, "errors");
+    lua_pop(L, 1);
 }
 
 void hyl_push_run_error(lua_State *L, const hy_error *err, const hy_sql *sql, const hy_model *model)
@@ -125,7 +157,7 @@ void hyl_push_run_error(lua_State *L, const hy_error *err, const hy_sql *sql, co
     set_text(L, "sqlState", err->sqlstate);
     set_text(L, "constraint", err->constraint);
     set_text(L, "table", err->table);
-    set_list(L, "columns", err->columns);
+    set_columns(L, err, model);
     set_text(L, "feature", err->feature);
     set_text(L, "dialect", err->dialect);
     if (err->native_code != 0) {

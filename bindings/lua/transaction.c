@@ -17,15 +17,16 @@ static hyl_transaction *check_transaction(lua_State *L)
     return t;
 }
 
+static const char *const isolation_words[] = {"", "READ UNCOMMITTED", "READ COMMITTED", "REPEATABLE READ",
+                                              "SERIALIZABLE"};
+
 static hy_isolation isolation_option(lua_State *L, int index)
 {
-    static const char *const words[] = {"", "READ UNCOMMITTED", "READ COMMITTED", "REPEATABLE READ",
-                                        "SERIALIZABLE"};
     lua_getfield(L, index, "isolation");
     hy_isolation isolation = HY_ISOLATION_DEFAULT;
     if (lua_type(L, -1) == LUA_TSTRING) {
-        for (int i = 1; i < (int)(sizeof words / sizeof *words); i++)
-            if (strcmp(lua_tostring(L, -1), words[i]) == 0)
+        for (int i = 1; i < (int)(sizeof isolation_words / sizeof *isolation_words); i++)
+            if (strcmp(lua_tostring(L, -1), isolation_words[i]) == 0)
                 isolation = (hy_isolation)i;
         if (isolation == HY_ISOLATION_DEFAULT)
             hyl_fail(L, HY_EINVALID_ARGUMENT, "no isolation level '%.40s'", lua_tostring(L, -1));
@@ -190,6 +191,16 @@ static int transaction_depth(lua_State *L)
     return 1;
 }
 
+/* trx:isolation() -> the level that it was begun with, nil: the connection's own */
+static int transaction_isolation(lua_State *L)
+{
+    const hyl_transaction *t = hyl_check(L, 1, HYL_TRANSACTION);
+    if (t->options.isolation == HY_ISOLATION_DEFAULT)
+        return 0;
+    lua_pushstring(L, isolation_words[t->options.isolation]);
+    return 1;
+}
+
 static int transaction_source(lua_State *L)
 {
     hyl_check(L, 1, HYL_TRANSACTION);
@@ -236,6 +247,7 @@ void hyl_transaction_open(lua_State *L)
         {"state", transaction_state},
         {"depth", transaction_depth},
         {"source", transaction_source},
+        {"isolation", transaction_isolation},
         {"id", transaction_id},
         {NULL, NULL},
     };

@@ -63,7 +63,7 @@ static void *new_block(lua_State *L, size_t n, size_t size)
     return lua_newuserdatauv(L, (n + 1) * size, 0);
 }
 
-/* The columns that the keys of the set name, in the model's order. */
+/* The columns that the keys of the set name, in the model's order; two keys may name one. */
 static void find_columns(lua_State *L, const hy_model *model, targets *t)
 {
     size_t n = 0;
@@ -71,11 +71,12 @@ static void find_columns(lua_State *L, const hy_model *model, targets *t)
         t->columns[n++] = hyl_check_writable(L, model, lua_gettop(L) - 1);
     }
     qsort(t->columns, n, sizeof *t->columns, by_index);
+    t->n = 0;
     for (size_t i = 0; i < n; i++) {
-        if (i > 0 && t->columns[i] == t->columns[i - 1])
-            hyl_fail(L, HY_EINVALID_ARGUMENT, "column '%s' is given twice, by property and by database name",
-                     t->columns[i]->property);
-        t->names[i] = t->columns[i]->property;
+        if (t->n > 0 && t->columns[i] == t->columns[t->n - 1])
+            continue;
+        t->columns[t->n] = t->columns[i];
+        t->names[t->n++] = t->columns[i]->property;
     }
 }
 
@@ -163,6 +164,12 @@ static bool is_json(const hy_column *column)
     return column != NULL && (column->kind == HY_KIND_JSON || column->kind == HY_KIND_JSONB);
 }
 
+static void fail_twice(lua_State *L, const targets *t, size_t i)
+{
+    hyl_fail(L, HY_EINVALID_ARGUMENT, "column '%s' is given twice, by property and by database name",
+             t->names[i]);
+}
+
 typedef enum row_form {
     ROW_PLAIN,   /* read into t->values */
     ROW_MIXED,   /* holds more than plain values */
@@ -184,6 +191,8 @@ static row_form read_row(lua_State *L, targets *t, bool uniform)
             lua_settop(L, row);
             return ROW_FOREIGN;
         }
+        if (t->values[i].type != HY_TYPE_COUNT)
+            fail_twice(L, t, i);
         if (is_json(t->columns[i]) || !hyl_to_value(L, row + 2, &t->values[i]))
             form = ROW_MIXED;
     }
@@ -198,6 +207,8 @@ static void insert_mixed(lua_State *L, hy_query *q, const targets *t)
     memset(cells, 0, t->n * sizeof *cells);
     for (lua_pushnil(L); lua_next(L, row); lua_pop(L, 1)) {
         size_t i = place_of(L, t, t->n);
+        if (cells[i] != NULL)
+            fail_twice(L, t, i);
         cells[i] = hyl_to_expr(L, q, -1, NULL, t->columns[i], t->names[i]);
     }
     hy_query_insert_row(q, cells, t->n);

@@ -223,9 +223,10 @@ static bool is_dropped_mode(const char *word, size_t size)
     return false;
 }
 
+/* Values are stored as they are or refused; a number 0 in a key is a 0. */
 static void put_sql_mode(hy_buf *out, const char *mode)
 {
-    hy_buf_puts(out, ", sql_mode = 'STRICT_TRANS_TABLES,STRICT_ALL_TABLES");
+    hy_buf_puts(out, ", sql_mode = 'STRICT_TRANS_TABLES,STRICT_ALL_TABLES,NO_AUTO_VALUE_ON_ZERO");
     while (*mode != '\0') {
         size_t size = strcspn(mode, ",");
         if (size > 0 && !is_dropped_mode(mode, size)) {

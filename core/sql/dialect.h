@@ -33,11 +33,12 @@ enum {
     HY_TRAIT_DELETE_USING = 1 << 10,      /* DELETE FROM t USING others */
     HY_TRAIT_DELETE_JOIN = 1 << 11,       /* DELETE t FROM t JOIN ...; also where t has an alias */
     HY_TRAIT_ORDER_WRITE = 1 << 12,       /* UPDATE and DELETE take an ORDER BY without LIMIT */
-    HY_TRAIT_DERIVED_KEYS = 1 << 13,      /* a write may read its own table only through a derived one */
+    HY_TRAIT_DERIVED_KEYS = 1 << 13,      /* the keys of a rewritten write only through a derived table */
     HY_TRAIT_TEXT_DECIMALS = 1 << 14,     /* decimals need the driver's sum, avg and collation */
     HY_TRAIT_EXACT_AVG = 1 << 15,         /* AVG of whole numbers is no float */
     HY_TRAIT_QUESTION_OPERATOR = 1 << 16, /* ? can be an operator */
-    HY_TRAIT_DERIVED_LIMIT = 1 << 17      /* IN (SELECT ... LIMIT) only through a derived table */
+    HY_TRAIT_DERIVED_LIMIT = 1 << 17,     /* IN (SELECT ... LIMIT) only through a derived table */
+    HY_TRAIT_DERIVED_OWN = 1 << 18        /* a write's subqueries read its own table only through a derived one */
 };
 
 /* A two-operand operator's text around and between its operands; `between` NULL: ANSI. */

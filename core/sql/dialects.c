@@ -370,7 +370,7 @@ static const hy_dialect mysql = {
     MYSQL_FAMILY,
     .name = "mysql",
     .oldest = 80000,
-    .traits = MYSQL_TRAITS | HY_TRAIT_WITH_WRITE,
+    .traits = MYSQL_TRAITS | HY_TRAIT_WITH_WRITE | HY_TRAIT_DERIVED_OWN,
     .lock_share = "FOR SHARE",
     .excluded_before = "new.",
     .excluded_after = "",

@@ -435,24 +435,63 @@ static void need_columns(hy_emitter *e, const hy_tree *tree, size_t wanted)
                   wanted == 1 ? "" : "s", n);
 }
 
-static void emit_in_query(hy_emitter *e, const hy_expr *x)
+static const char *table_of(const hy_tree *tree)
 {
-    const hy_query_expr *in = (const hy_query_expr *)x;
+    if (tree->table != NULL || tree->model == NULL || tree->from != NULL)
+        return hy__table_base(tree->table, NULL);
+    return hy_model_table(tree->model);
+}
 
-    /* Where a limit is not allowed right inside IN, it is one level further down. */
-    bool wrap = (in->tree->has_limit || in->tree->has_offset) && hy__emit_has(e, HY_TRAIT_DERIVED_LIMIT);
+/* Does it read that table itself? What a derived table or a CTE reads is not asked. */
+static bool reads_table(const hy_tree *tree, const char *table)
+{
+    if (tree->from == NULL && strcmp(table_of(tree), table) == 0)
+        return true;
+    HY_EACH (hy_join, join, &tree->joins)
+        if (join->table != NULL && strcmp(hy__table_base(join->table, NULL), table) == 0)
+            return true;
+    HY_EACH (hy_member, member, &tree->members)
+        if (reads_table(member->tree, table))
+            return true;
+    return false;
+}
 
-    need_columns(e, in->tree, in->operand->node == HY_NODE_ROW ? ((const hy_branch *)in->operand)->n : 1);
-    hy__emit_operand(e, in->operand);
-    hy__puts(e, negated(x) ? " NOT IN (" : " IN (");
-    if (wrap)
+/* Is it a subquery of a write that reads what the statement changes, where that is not allowed? */
+static bool reads_own_table(const hy_emitter *e, const hy_tree *tree)
+{
+    const hy_scope *scope = e->scope;
+
+    if (!hy__emit_has(e, HY_TRAIT_DERIVED_OWN))
+        return false;
+    while (scope->outer != NULL)
+        scope = scope->outer;
+    bool writes = scope->tree->kind == HY_STATEMENT_UPDATE || scope->tree->kind == HY_STATEMENT_DELETE;
+    return writes && reads_table(tree, table_of(scope->tree));
+}
+
+/* A subquery that stands in an expression; `derived`: one level further down. */
+static void emit_nested(hy_emitter *e, const hy_tree *tree, bool derived)
+{
+    if (derived)
         PUT(e, "SELECT * FROM (");
-    hy__emit_select(e, in->tree);
-    if (wrap) {
+    hy__emit_select(e, tree);
+    if (derived) {
         PUT(e, ") AS ");
         hy__emit_identifier(e, "hysteria_rows", 13);
     }
     PUT(e, ")");
+}
+
+static void emit_in_query(hy_emitter *e, const hy_expr *x)
+{
+    const hy_query_expr *in = (const hy_query_expr *)x;
+    bool limited = in->tree->has_limit || in->tree->has_offset;
+
+    need_columns(e, in->tree, in->operand->node == HY_NODE_ROW ? ((const hy_branch *)in->operand)->n : 1);
+    hy__emit_operand(e, in->operand);
+    hy__puts(e, negated(x) ? " NOT IN (" : " IN (");
+    emit_nested(e, in->tree,
+                (limited && hy__emit_has(e, HY_TRAIT_DERIVED_LIMIT)) || reads_own_table(e, in->tree));
 }
 
 static void emit_exists(hy_emitter *e, const hy_expr *x)
@@ -461,8 +500,7 @@ static void emit_exists(hy_emitter *e, const hy_expr *x)
 
     hy__puts(e, negated(x) ? "NOT EXISTS (" : "EXISTS (");
     e->select_one = tree->select.n == 0 && tree->members.n == 0;
-    hy__emit_select(e, tree);
-    PUT(e, ")");
+    emit_nested(e, tree, reads_own_table(e, tree));
 }
 
 static void emit_query(hy_emitter *e, const hy_expr *x)
@@ -471,8 +509,7 @@ static void emit_query(hy_emitter *e, const hy_expr *x)
 
     need_columns(e, tree, 1);
     PUT(e, "(");
-    hy__emit_select(e, tree);
-    PUT(e, ")");
+    emit_nested(e, tree, reads_own_table(e, tree));
 }
 
 static void emit_row(hy_emitter *e, const hy_expr *x)

@@ -42,19 +42,38 @@ local function stored_key(definition, row, insert_id)
   return #key > 0 and key or nil
 end
 
--- Databases without RETURNING: read the row again by its key, or hand back what was given.
-local function read_back(frozen, definition, handle, opts, row, insert_id, wanted)
-  local key = stored_key(definition, row, insert_id)
-  if key then
-    return core.fetchOne(handle, writing.select_list(core.query(frozen), wanted):_keyIs(key), opts)
+-- The record of a row that cannot be read again, because it has no key or somebody has deleted it
+-- meanwhile: what was given, where that is a value, and the number that the database gave.
+local function as_given(frozen, definition, row, insert_id, wanted)
+  local columns = {}
+  local record, shape = {}, { columns = columns }
+  for key, value in next, state.meta_of[frozen] do
+    shape[key] = value
   end
-  local copy = {}
-  for name, value in next, row do
-    if not writing.EXPRESSION[core.kind(value)] then
-      copy[name] = value
+  for _, name in ipairs(wanted == true and definition.properties or wanted) do
+    local made = definition.by_property[name] or definition.by_database[name]
+    local value = key_value(definition, row, made.property)
+    if made.property == definition.increment and (value == nil or value == core.null) then
+      value = insert_id
+    end
+    local kind = core.kind(value)
+    if value ~= nil and (kind == "null" or not writing.EXPRESSION[kind]) and not (wanted == true and made.hidden) then
+      columns[made.property] = true
+      if kind ~= "null" then
+        record[made.property] = value
+      end
     end
   end
-  return copy
+  return setmetatable(record, shape)
+end
+
+-- Databases without RETURNING: read the row again by its key, or hand back what was given.
+local function store_and_read(frozen, definition, handle, opts, query, row, wanted)
+  local again = writing.select_list(core.query(frozen), wanted) -- first: it may raise
+  local _, insert_id = core.execute(handle, query, opts)
+  local key = stored_key(definition, row, insert_id)
+  local record = key and core.fetchOne(handle, again:_keyIs(key), opts)
+  return record or as_given(frozen, definition, row, insert_id, wanted)
 end
 
 local function store_one(frozen, definition, handle, opts, row, wanted)
@@ -66,8 +85,7 @@ local function store_one(frozen, definition, handle, opts, row, wanted)
     query:_returning(wanted)
     return core.fetch(handle, query, opts)[1]
   end
-  local _, insert_id = core.execute(handle, query, opts)
-  return read_back(frozen, definition, handle, opts, row, insert_id, wanted)
+  return store_and_read(frozen, definition, handle, opts, query, row, wanted)
 end
 
 -- After-hooks want the record, also where the caller does not.
@@ -256,14 +274,11 @@ local function with_key_columns(definition, wanted)
   return list, added
 end
 
--- The last row that can share a statement with row `first`.
-local function statement_end(definition, rows, first, count, per_statement, wanted, can_return)
+-- The last row that can share a statement with row `first`, and how it will be found again.
+local function statement_end(definition, rows, first, count, per_statement, wanted)
   local last = math.min(first + per_statement - 1, count)
   if wanted == false then
     return last, nil
-  end
-  if not can_return then
-    return first, false
   end
   local how
   how, last = matching(definition, rows, first, last)
@@ -278,56 +293,149 @@ local function strip(list, added)
   end
 end
 
--- rows[first..] as statements, each run before the next is made. Fills `into`, gives the count.
-local function store_many(frozen, definition, place, rows, count, wanted, into)
-  local handle, opts = place.handle, place.opts
-  local can_return = handle:can("RETURNING_INSERT")
-  local uniform = not handle:can("DEFAULT_IN_VALUES")
-  local per_statement = math.max(1, math.min(ROWS_PER_STATEMENT, BINDS_PER_STATEMENT // #definition.columns))
-  local asked, added
+-- ---- many rows where the database returns none
+
+-- Fewer rows are not worth the two questions that a snapshot takes.
+local ROWS_WORTH_A_SNAPSHOT = 5
+
+-- The greatest number that this transaction sees, now and for as long as it lasts: whatever is
+-- greater later on is its own row. False where a transaction has no such lasting view.
+local function snapshot(run)
+  local place = run.place
+  if run.count < ROWS_WORTH_A_SNAPSHOT or not transaction.has_snapshot(place.trx, place.opts) then
+    return false
+  end
+  local name = run.definition.increment
+  local greatest = core.query(run.frozen):select(name):orderBy(name, "desc")
+  return core.scalar(place.handle, greatest, place.opts) or math.mininteger
+end
+
+local function insert_rows(run, first, last)
+  local query = core.query(run.frozen)
+  last = query:_insert(run.rows, first, last, run.uniform)
+  local affected, insert_id = core.execute(run.place.handle, query, run.place.opts)
+  query:_drop()
+  return last, affected, insert_id
+end
+
+-- The numbers of rows inserted together need not follow each other, and only the first one is
+-- told; so the rows are found as those that the transaction did not see before.
+local function insert_by_snapshot(run, again, first, last)
+  local name = run.definition.increment
+  local _, _, number = insert_rows(run, first, last)
+  again:where(name, ">=", number):orderBy(name):limit(last - first + 2)
+  local stored = core.fetch(run.place.handle, again, run.place.opts)
+  local seen = run.seen
+  if #stored > 0 then
+    run.seen = stored[#stored][name]
+  end
+  return stored, number > seen
+end
+
+local function insert_one_by_one(run, again, first, last)
+  local numbers = {}
+  for index = first, last do
+    local _, _, number = insert_rows(run, index, index)
+    numbers[#numbers + 1] = number
+  end
+  again:_keyIn({ run.definition.increment }, numbers)
+  return core.fetch(run.place.handle, again, run.place.opts), true
+end
+
+local function insert_by_key(run, again, first, last)
+  local definition, keys = run.definition, {}
+  for index = first, last do
+    local row = run.rows[index]
+    if definition.key then
+      keys[#keys + 1] = key_value(definition, row, definition.key)
+    else
+      local key = {}
+      for place, name in ipairs(definition.keys) do
+        key[place] = key_value(definition, row, name)
+      end
+      keys[#keys + 1] = key
+    end
+  end
+  insert_rows(run, first, last)
+  again:_keyIn(definition.keys, keys)
+  return core.fetch(run.place.handle, again, run.place.opts), true
+end
+
+-- Insert rows[first..last] and read them again.
+local function store_and_find(run, how, first, last)
+  local again = writing.select_list(core.query(run.frozen), run.asked)
+  if how == "order" and run.seen == nil then
+    run.seen = snapshot(run)
+  end
+  local insert = how == "key" and insert_by_key or run.seen and insert_by_snapshot or insert_one_by_one
+  local stored, sure = insert(run, again, first, last)
+  if not sure or #stored ~= last - first + 1 then
+    core.raise("DATABASE_ERROR", run.definition.name .. ": the rows just inserted cannot be told from others; "
+      .. "insert them with { returning = false }", { model = run.definition.name })
+  end
+  return stored
+end
+
+-- ---- many rows, all databases
+
+-- One statement, or as few as it takes: gives its last row and the number of rows.
+local function store_chunk(run, first)
+  local place = run.place
+  local last, how = statement_end(run.definition, run.rows, first, run.count, run.per_statement, run.wanted)
+  local stored
+  if run.wanted == false then
+    local affected
+    last, affected = insert_rows(run, first, last)
+    return last, affected
+  elseif how == false then
+    run.into[first] = store_one(run.frozen, run.definition, place.handle, place.opts, run.rows[first], run.wanted)
+    return first, 1
+  elseif run.can_return then
+    local query = core.query(run.frozen)
+    last = query:_insert(run.rows, first, last, run.uniform)
+    query:_returning(run.asked)
+    stored = core.fetch(place.handle, query, place.opts)
+    query:_drop()
+  else
+    stored = store_and_find(run, how, first, last)
+  end
+  match(run.definition, how, run.rows, first, last, stored, run.into)
+  return last, #stored
+end
+
+-- Statement by statement, each run before the next is made. Gives the records and the count.
+local function store_many(frozen, definition, place, rows, count, wanted)
+  local run = {
+    frozen = frozen, definition = definition, place = place, rows = rows, count = count, wanted = wanted, into = {},
+    can_return = place.handle:can("RETURNING_INSERT"), uniform = not place.handle:can("DEFAULT_IN_VALUES"),
+    per_statement = math.max(1, math.min(ROWS_PER_STATEMENT, BINDS_PER_STATEMENT // #definition.columns)),
+  }
+  local added
   if wanted ~= false then
-    asked, added = with_key_columns(definition, wanted)
+    run.asked, added = with_key_columns(definition, wanted)
   end
   local first, affected = 1, 0
   while first <= count do
-    local last, how = statement_end(definition, rows, first, count, per_statement, wanted, can_return)
-    if how == false then
-      into[first] = store_one(frozen, definition, handle, opts, rows[first], wanted)
-      affected = affected + 1
-    else
-      local query = core.query(frozen)
-      last = query:_insert(rows, first, last, uniform)
-      if wanted == false then
-        affected = affected + core.execute(handle, query, opts)
-        query:_drop()
-      else
-        query:_returning(asked)
-        local stored = core.fetch(handle, query, opts)
-        query:_drop()
-        match(definition, how, rows, first, last, stored, into)
-        affected = affected + #stored
-      end
-    end
+    local last, stored = store_chunk(run, first)
+    affected = affected + stored
     first = last + 1
   end
   if added then
-    strip(into, added)
+    strip(run.into, added)
   end
-  return affected
+  return run.into, affected
 end
 
 -- One statement needs no transaction of its own, several do.
 local function store_together(frozen, definition, place, rows, count, wanted)
-  local into = {}
   if count == 1 then
     local stored = store_one(frozen, definition, place.handle, place.opts, rows[1], wanted)
     return { stored }, 1
   end
-  local affected = transaction.atomic(place.ds, place.trx, function(trx)
-    local inner = { handle = place.handle, opts = running.inside(place.opts, trx) }
-    return store_many(frozen, definition, inner, rows, count, wanted, into)
+  return transaction.atomic(place.ds, place.trx, function(trx)
+    local inner = { handle = place.handle, trx = trx, opts = running.inside(place.opts, trx) }
+    return store_many(frozen, definition, inner, rows, count, wanted)
   end)
-  return into, affected
 end
 
 local function copy_rows(frozen, definition, rows, count, given)

@@ -491,7 +491,7 @@ function model.freeze(class)
     class = class,
   }
   local frozen = core.model(spec)
-  state.definition_of[frozen] = definition
+  state.definition_of[frozen], state.meta_of[frozen] = definition, spec.meta
   if class._source then
     state.source_of[frozen] = class._source
   end

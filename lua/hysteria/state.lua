@@ -11,6 +11,7 @@ local state = {
   classes = setmetatable({}, weak_keys), -- class, or its view on a source -> definition
   definition_of = setmetatable({}, weak_keys), -- frozen core model -> definition
   source_of = setmetatable({}, weak_keys), -- frozen core model -> the source it is bound to
+  meta_of = setmetatable({}, weak_keys), -- frozen core model -> what its records' metatables begin as
 }
 
 return state

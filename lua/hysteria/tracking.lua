@@ -15,9 +15,6 @@ end
 
 function tracking.remember(record)
   local shape = getmetatable(record)
-  if not shape then
-    return -- a row that the database could not give back: see inserting.lua
-  end
   local snapshot = {}
   for name in next, shape.columns do
     snapshot[name] = frozen_value(rawget(record, name))

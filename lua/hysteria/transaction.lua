@@ -141,6 +141,14 @@ function transaction.current(source)
   return trx or new(source._root, core_trx)
 end
 
+-- Does everything that it reads show one moment? Asked of the databases that need to know (see
+-- inserting.lua), which all answer this question; a level that was given is not asked for.
+function transaction.has_snapshot(trx, opts)
+  local level = trx._core:isolation()
+    or core.rawQuery(trx._source:_handle(), "SELECT @@transaction_isolation AS level", nil, opts)[1].level
+  return level:gsub("-", " ") == "REPEATABLE READ"
+end
+
 local function finish(trx)
   trx._finished = true
   if innermost[trx._core] == trx then

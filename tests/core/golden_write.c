@@ -307,6 +307,36 @@ static void update_with(hy_query *q)
     hy_query_free(sub);
     hy_query_free(in);
 }
+/* Subqueries that read what the statement changes. */
+static void update_own_value(hy_query *q)
+{
+    hy_query *sub = hy_query_new(golden_get(USER));
+
+    hy_query_select(sub, call(sub, "max", col(sub, "age")), NULL);
+    set(q, "age", hy_expr_query(q, sub));
+    and_(q, cmp(q, "id", HY_OP_EQ, hy_int(3)));
+    hy_query_free(sub);
+}
+static void update_own_in(hy_query *q)
+{
+    hy_query *sub = hy_query_new(golden_get(POST));
+
+    pick(sub, "userId");
+    join(sub, HY_JOIN_INNER, "users", USER);
+    on(sub, both(sub, "users.id", HY_OP_EQ, "posts.userId"));
+    set(q, "age", stored(q, "age", hy_int(1)));
+    and_(q, hy_expr_in_query(q, col(q, "id"), sub, false));
+    hy_query_free(sub);
+}
+static void update_other_in(hy_query *q)
+{
+    hy_query *sub = hy_query_new(golden_get(POST));
+
+    pick(sub, "userId");
+    set(q, "age", stored(q, "age", hy_int(1)));
+    and_(q, hy_expr_in_query(q, col(q, "id"), sub, false));
+    hy_query_free(sub);
+}
 static void update_table(hy_query *q)
 {
     from(q, "tags");
@@ -358,6 +388,21 @@ static void delete_returning(hy_query *q)
 {
     delete_(q);
     hy_query_returning(q, col(q, "*"), NULL);
+}
+static void delete_own_exists(hy_query *q)
+{
+    hy_query *sub = hy_query_new(golden_get(POST)), *other = hy_query_new(golden_get(POST));
+
+    hy_query_alias(sub, "older");
+    pick(sub, "id");
+    and_(sub, cmp(sub, "views", HY_OP_EQ, hy_int(1)));
+    pick(other, "id");
+    and_(other, cmp(other, "views", HY_OP_EQ, hy_int(2)));
+    hy_query_set_operation(sub, HY_UNION, other);
+    hy_query_delete(q);
+    and_(q, hy_expr_exists(q, sub, true));
+    hy_query_free(sub);
+    hy_query_free(other);
 }
 static void delete_join(hy_query *q)
 {
@@ -554,6 +599,21 @@ static const golden cases[] = {
      .mariadb = "UPDATE `users` SET `active` = ? WHERE `id` IN (SELECT * FROM (" BUSY
                 "SELECT `id` FROM `users` WHERE `id` IN (SELECT `user_id` FROM `busy`)) AS `hysteria_keys`)",
      .binds_mysql = "int:5/integer bool:false/boolean", .binds_mariadb = "bool:false/boolean int:5/integer"},
+    {"UPDATE to a value of its own table", USER, update_own_value,
+     "UPDATE `users` SET `age` = (SELECT MAX(`age`) FROM `users`) WHERE `id` = ?", "int:3/bigInteger",
+     .mysql = "UPDATE `users` SET `age` = (SELECT * FROM (SELECT MAX(`age`) FROM `users`) AS `hysteria_rows`)"
+              " WHERE `id` = ?",
+     .mariadb = "UPDATE `users` SET `age` = (SELECT MAX(`age`) FROM `users`) WHERE `id` = ?"},
+    {"UPDATE by a join with its own table", USER, update_own_in,
+     "UPDATE `users` SET `age` = ? WHERE `id` IN (SELECT `posts`.`user_id` FROM `posts` INNER JOIN `users`"
+     " ON `users`.`id` = `posts`.`user_id`)",
+     "int:1/integer",
+     .mysql = "UPDATE `users` SET `age` = ? WHERE `id` IN (SELECT * FROM (SELECT `posts`.`user_id` FROM"
+              " `posts` INNER JOIN `users` ON `users`.`id` = `posts`.`user_id`) AS `hysteria_rows`)",
+     .mariadb = "UPDATE `users` SET `age` = ? WHERE `id` IN (SELECT `posts`.`user_id` FROM `posts` INNER JOIN"
+                " `users` ON `users`.`id` = `posts`.`user_id`)"},
+    {"UPDATE by another table", USER, update_other_in,
+     "UPDATE `users` SET `age` = ? WHERE `id` IN (SELECT `user_id` FROM `posts`)", "int:1/integer"},
     {"UPDATE of a table", NONE, update_table, "UPDATE `tags` SET `label` = ? WHERE `id` = ?",
      "text:x/any int:1/any"},
     {"UPDATE of a table with LIMIT", NONE, update_table_limit,
@@ -594,6 +654,15 @@ static const golden cases[] = {
                     " ON `posts`.`user_id` = `users`.`id` WHERE `posts`.`title` = ?)",
      .mysql = "DELETE `users` FROM `users` INNER JOIN `posts` ON `posts`.`user_id` = `users`.`id` WHERE "
               "`posts`.`title` = ?"},
+    {"DELETE by a union that reads its own table", POST, delete_own_exists,
+     "DELETE FROM `posts` WHERE NOT EXISTS (SELECT `id` FROM `posts` AS `older` WHERE `views` = ? UNION "
+     "SELECT"
+     " `id` FROM `posts` WHERE `views` = ?)",
+     "int:1/integer int:2/integer",
+     .mysql = "DELETE FROM `posts` WHERE NOT EXISTS (SELECT * FROM (SELECT `id` FROM `posts` AS `older` WHERE"
+              " `views` = ? UNION SELECT `id` FROM `posts` WHERE `views` = ?) AS `hysteria_rows`)",
+     .mariadb = "DELETE FROM `posts` WHERE NOT EXISTS (SELECT `id` FROM `posts` AS `older` WHERE `views` = ?"
+                " UNION SELECT `id` FROM `posts` WHERE `views` = ?)"},
     {"DELETE with a LEFT JOIN, composite key", TAG, delete_composite_join,
      "DELETE FROM `user_tags` WHERE (`user_id`, `tag_id`) IN (SELECT `user_tags`.`user_id`, "
      "`user_tags`.`tag_id`"

@@ -341,6 +341,59 @@ static void unique_is_said_once(void **state)
 }
 
 /* Expected digits here and below: FNV-1a (32 bits), computed by another program. */
+/* The columns of a constraint, as "a,b". */
+static const char *columns_of(const hy_model *model, const char *constraint)
+{
+    static char text[128];
+    const hy_column *c;
+
+    *text = '\0';
+    for (size_t i = 0; (c = hy_model_constraint_column(model, constraint, i)) != NULL; i++) {
+        if (i > 0)
+            strcat(text, ",");
+        strcat(text, c->name);
+    }
+    return text;
+}
+
+static void tells_the_columns_of_constraints(void **state)
+{
+    static const char *const pair[] = {"homeTown", "age"};
+    static const char *const roles[] = {"admin", "user"};
+    static const char *const name[] = {"name"};
+    hy_model *model = new_model();
+    hy_column role = column("role", HY_KIND_ENUM, 0);
+
+    (void)state;
+    role.enum_values = roles;
+    role.n_enum_values = 2;
+    add(model, "id", HY_KIND_INTEGER, HY_COLUMN_PRIMARY);
+    add(model, "emailAddress", HY_KIND_STRING, HY_COLUMN_UNIQUE);
+    add(model, "homeTown", HY_KIND_STRING, 0);
+    add(model, "age", HY_KIND_INTEGER, 0);
+    add(model, "name", HY_KIND_STRING, 0);
+    assert_int_equal(hy_model_add_column(model, &role, &err), HY_OK);
+    assert_int_equal(hy_model_add_index(model, NULL, pair, 2, true, &err), HY_OK);
+    assert_int_equal(hy_model_add_index(model, "plain", name, 1, false, &err), HY_OK);
+    assert_int_equal(hy_model_add_check(model, "grown", "age >= 18 AND home_town <> 'name'", &err), HY_OK);
+    assert_int_equal(hy_model_add_check(model, "odd", "1 = 1 AND average > 'age", &err), HY_OK);
+    freeze(model);
+
+    assert_string_equal(columns_of(model, "uq_users_email_address"), "email_address");
+    assert_string_equal(columns_of(model, "UQ_Users_Email_Address"), "email_address");
+    assert_string_equal(columns_of(model, "uq_users_home_town_age"), "home_town,age");
+    assert_string_equal(columns_of(model, "PRIMARY"), "id");
+    assert_string_equal(columns_of(model, "pk_users_id"), "id");
+    assert_string_equal(columns_of(model, "chk_users_role_enum"), "role");
+    assert_string_equal(columns_of(model, "grown"), "home_town,age");
+    assert_string_equal(columns_of(model, "home_town"), "home_town,age"); /* as MySQL names a key itself */
+    assert_string_equal(columns_of(model, "plain"), "");
+    assert_string_equal(columns_of(model, "odd"), "");
+    assert_string_equal(columns_of(model, "name"), "");
+    assert_string_equal(columns_of(model, ""), "");
+    hy_model_unref(model);
+}
+
 static void cuts_long_names(void **state)
 {
     static const char table[] = "a_table_with_a_rather_long_name_indeed_it_is";
@@ -767,6 +820,7 @@ int main(void)
         cmocka_unit_test(no_key_is_fine),
         cmocka_unit_test(makes_default_names),
         cmocka_unit_test(unique_is_said_once),
+        cmocka_unit_test(tells_the_columns_of_constraints),
         cmocka_unit_test(cuts_long_names),
         cmocka_unit_test(cuts_between_characters),
         cmocka_unit_test(equal_slugs_get_a_hash),

@@ -10,7 +10,7 @@ databases.each(function(ds)
   local long_name = "aNameOfMoreThanFortyCharactersWhichLuaDoesNotIntern"
   local Item = model "BulkItem" {
     id = column.increment(),
-    title = column.string(),
+    title = column.text(),
     unitPrice = column.decimal { precision = 10, scale = 2 },
     weight = column.double(),
     sold = column.boolean(),
@@ -24,7 +24,9 @@ databases.each(function(ds)
   local Pair = model "BulkPair" {
     hysteria.primaryKey { "a", "b" }, a = column.integer(), b = column.integer(),
   }
-  local Named = model "BulkNamed" { id = column.string { primaryKey = true }, n = column.integer() }
+  local Named = model "BulkNamed" {
+    id = column.string { primaryKey = true, length = 700 }, n = column.integer(),
+  }
   local all = { Item, Hidden, Pair, Named }
   local items, named = Item:using(ds), Named:using(ds)
   local none = { returning = false }
@@ -219,10 +221,10 @@ databases.each(function(ds)
 
     it("compares text keys as text", function()
       named:insert { id = "7", n = 1 }
-      named:insert { id = ("k"):rep(3000), n = 2 }
+      named:insert { id = ("k"):rep(700), n = 2 }
 
       assert.equal(1, named:findOneByPrimaryKey("7").n)
-      assert.equal(2, named:findOneByPrimaryKey(("k"):rep(3000)).n)
+      assert.equal(2, named:findOneByPrimaryKey(("k"):rep(700)).n)
       assert.is_nil(named:findOneByPrimaryKey("8"))
     end)
 
@@ -269,3 +271,130 @@ databases.each(function(ds)
     end)
   end)
 end)
+
+-- Records must be those of the rows that were given, whoever else numbers rows meanwhile. The bulk
+-- writers take their numbers one by one, which on MySQL falls between those of other statements.
+databases.each(function(ds)
+  local async = hysteria.async
+  local Mark = model "BulkMark" { id = column.increment(), writer = column.integer(), n = column.integer() }
+  local marks = Mark:using(ds)
+
+  before_each(function()
+    ds:dropTables({ Mark }, { ifExists = true })
+    ds:createTables { Mark }
+  end)
+
+  local function rows_of(writer, round, count)
+    local rows = {}
+    for n = 1, count do
+      rows[n] = { writer = writer, n = round * 1000 + n }
+    end
+    return rows
+  end
+
+  -- Rows whose record is not theirs, by what the database holds under the record's number.
+  local function wrong_among(given, records)
+    local stored, wrong = {}, 0
+    for _, row in ipairs(ds:rawQuery("SELECT id, writer, n FROM bulk_marks")) do
+      stored[row.id] = row
+    end
+    for index, row in ipairs(given) do
+      local record = records[index]
+      local truth = record and stored[record.id] or {}
+      if truth.writer ~= row.writer or truth.n ~= row.n or record.n ~= row.n or record.writer ~= row.writer then
+        wrong = wrong + 1
+      end
+    end
+    return wrong
+  end
+
+  -- In the order of their numbers: how often the next list is another writer's, and how many lists have
+  -- foreign numbers between their own.
+  local function mixture(lists, all)
+    local order, changes, torn = {}, 0, 0
+    for index = 1, #lists do
+      order[index] = index
+    end
+    table.sort(order, function(a, b) return all[a][1].id < all[b][1].id end)
+    for place, index in ipairs(order) do
+      local records, before = all[index], order[place - 1]
+      changes = changes + (before and lists[before][1].writer ~= lists[index][1].writer and 1 or 0)
+      torn = torn + (records[#records].id - records[1].id ~= #records - 1 and 1 or 0)
+    end
+    return changes, torn
+  end
+
+  local function eight_writers(given)
+    local lists, all = {}, {}
+    async.run(function()
+      local jobs = {}
+      for writer = 1, 8 do
+        jobs[writer] = function()
+          for round = 1, 5 do
+            local list = rows_of(writer, round, 40)
+            local records = ds:transaction(function()
+              return marks:insertMany(list)
+            end, given)
+            lists[#lists + 1] = list
+            all[#lists] = records
+            marks:insert({ writer = -writer, n = round }, { returning = false })
+          end
+        end
+      end
+      for _ = 1, 2 do
+        jobs[#jobs + 1] = function()
+          for _ = 1, 5 do
+            ds:rawQuery("INSERT INTO bulk_marks (writer, n) SELECT 0, a.n FROM (SELECT 1 AS n UNION ALL SELECT 2"
+              .. " UNION ALL SELECT 3) AS a, (SELECT 1 AS n UNION ALL SELECT 2 UNION ALL SELECT 3) AS b")
+          end
+        end
+      end
+      async.all(jobs)
+    end)
+    assert.equal(40, #lists)
+    local wrong = 0
+    for index, list in ipairs(lists) do
+      assert.equal(40, #all[index])
+      wrong = wrong + wrong_among(list, all[index])
+    end
+    assert.equal(0, wrong)
+    assert.equal(1600, marks:where("writer", ">", 0):getCount())
+    local changes, torn = mixture(lists, all)
+    assert.is_true(changes >= 8 or ds:getDbType() == "sqlite", "the writers came one after the other")
+    databases.report("insertMany on %s: 8 writers, 40 lists of 40 rows, %d changes of writer, %d lists torn, %d wrong",
+      ds:getDbType(), changes, torn, wrong)
+  end
+
+  it("insertMany gives every row its own record among eight writers", function()
+    eight_writers()
+  end)
+
+  it("insertMany does so where transactions see what others commit", function()
+    if ds:getDbType() == "sqlite" then
+      eight_writers { isolationLevel = "SERIALIZABLE" } -- it has no other
+    else
+      eight_writers { isolationLevel = "READ COMMITTED" }
+    end
+  end)
+
+  it("insertMany brings back some columns, a few rows, rows after other rows of its transaction", function()
+    ds:transaction(function()
+      local few = marks:insertMany({ { n = 7 }, { n = 8 } }, { returning = { "n" } })
+      assert.same({ { n = 7 }, { n = 8 } }, { few[1]:toTable(), few[2]:toTable() })
+      marks:insert { id = 5000, n = 1 }
+      local list = rows_of(3, 1, 600)
+      local records = marks:insertMany(list)
+      assert.equal(0, wrong_among(list, records))
+      assert.equal(0, wrong_among(list, marks:insertMany(list)))
+    end)
+  end)
+
+  it("insertMany without records takes a statement for many rows", function()
+    local seen, inserts = databases.watch(ds), 0
+    assert.equal(600, marks:insertMany(rows_of(1, 1, 600), { returning = false }))
+    for _, event in ipairs(seen.stop()) do
+      inserts = inserts + (event.operation == "INSERT" and 1 or 0)
+    end
+    assert.is_true(inserts <= 3, inserts .. " statements")
+  end)
+end, { shared = true, pool = { max = 10 } })

@@ -272,7 +272,7 @@ databases.each(function(ds, database)
     end)
 
     it("let NULL and SQL expressions pass", function()
-      local row = Coded:using(ds):insert { tags = sql.rawStatement("'x' || ',' || 'y'") }
+      local row = Coded:using(ds):insert { tags = sql.rawStatement("replace('x y', ' ', ',')") }
       assert.same({ "x", "y" }, row.tags)
 
       row:update { tags = sql.null }

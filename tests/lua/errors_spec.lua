@@ -70,13 +70,15 @@ databases.each(function(ds, database)
       end
       assert.matches("INSERT INTO", err.sql, 1, true)
       assert.equal(nil, tostring(err):find("a@x", 1, true))
-      assert.is_table(err.errors.email)
-      assert.is_string(err.errors.email[1])
+      assert.same({ "email" }, err.columns)
+      assert.same({ email = { "a unique value exists already" } }, err.errors)
     end)
 
     it("has its own code for every constraint", function()
       assert.equal("NOT_NULL_VIOLATION", error_of(users.insert, users, { age = 1 }).code)
-      assert.equal("CHECK_VIOLATION", error_of(users.insert, users, { email = "b", age = -1 }).code)
+      local err = error_of(users.insert, users, { email = "b", age = -1 })
+      assert.equal("CHECK_VIOLATION", err.code)
+      assert.same({ age = { "a check constraint refuses the value" } }, err.errors)
       assert.equal("FOREIGN_KEY_VIOLATION", error_of(Post.insert, Post:using(ds), { userId = 99 }).code)
     end)
 
@@ -249,7 +251,8 @@ databases.each(function(ds, database)
     local Log = model "ErrLog" { line = column.string() }
 
     it("can be written, but not by key", function()
-      ds:createTables({ Log }, { ifNotExists = true })
+      ds:dropTables({ Log }, { ifExists = true })
+      ds:createTables { Log }
       local logs = Log:using(ds)
       local row = logs:insert { line = "x" }
       assert.equal("x", row.line)

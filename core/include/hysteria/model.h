@@ -155,6 +155,11 @@ HY_API size_t hy_model_n_checks(const hy_model *model);
 HY_API const hy_check *hy_model_check(const hy_model *model, size_t i);
 HY_API size_t hy_model_n_foreign_keys(const hy_model *model);
 HY_API const hy_foreign_key *hy_model_foreign_key(const hy_model *model, size_t i);
+/**
+ * The `i`th column that the primary key, unique index or check of that name (in any case of letters) is
+ * about; NULL: no more, or none such. A check is about the columns that its text names.
+ */
+HY_API const hy_column *hy_model_constraint_column(const hy_model *model, const char *name, size_t i);
 /** A number that no two models of a process share: a reload makes a new one. */
 HY_API uint64_t hy_model_version(const hy_model *model);
 

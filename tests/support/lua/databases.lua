@@ -71,6 +71,20 @@ function databases.each(fn, given)
   end
 end
 
+-- SQL text with names in "quotes" and ? placeholders, as the database of that name writes it.
+function databases.spelled(name, text)
+  if name == "mysql" or name == "mariadb" then
+    return (text:gsub("\"", "`"))
+  elseif name == "postgres" or name == "cockroachdb" then
+    local n = 0
+    return (text:gsub("?", function()
+      n = n + 1
+      return "$" .. n
+    end))
+  end
+  return text
+end
+
 -- it(...) where the database can do `feature`, else a pending spec that says what is missing.
 function databases.it_needs(ds, feature, name, fn)
   if ds:can(feature) then
@@ -96,6 +110,17 @@ function databases.watch(ds)
     return seen
   end
   return seen
+end
+
+-- A figure: on the screen, and as a line of the file that HY_REPORT names.
+function databases.report(...)
+  local line = string.format(...)
+  print(line)
+  local path = os.getenv("HY_REPORT")
+  local file <close> = path and io.open(path, "a") or nil
+  if file then
+    file:write(line, "\n")
+  end
 end
 
 -- The error that fn raises; fails if it raises none.
