@@ -51,8 +51,8 @@ tsan: ## tests of threads under the thread sanitizer
 	$(call test_build,tsan)
 	@$(support)/run_tests.sh -b build-tsan -l thread core
 
-bench: ## time Hysteria against hand-written code
-	$(need) build bench
+bench: ## time Hysteria against hand-written code, on every database
+	$(need) build servers bench
 	$(call configure,release)
 	$(call compile,release)
 	@tests/bench/run.sh build-release

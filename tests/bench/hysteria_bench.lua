@@ -1,17 +1,18 @@
--- Hysteria's side of the benchmark: the scenarios of floor_sqlite.c through models.
+-- Hysteria's side of the benchmark: the scenarios of the floors through models.
 --
---   hysteria_bench.lua seed DATABASE                               makes and fills the database
---   hysteria_bench.lua DATABASE SCENARIO time WARM_UP SECONDS      -> operations, wall and CPU seconds
---   hysteria_bench.lua DATABASE SCENARIO ops N                     -> the same, exactly N (callgrind)
---   hysteria_bench.lua DATABASE SCENARIO check                     -> rows, checksum
---   hysteria_bench.lua DATABASE SCENARIO sql                       -> the statement
---   hysteria_bench.lua DATABASE memory                             -> rows, VmRSS, VmHWM (KiB)
+--   hysteria_bench.lua seed URL                               makes the tables and fills them
+--   hysteria_bench.lua URL SCENARIO time WARM_UP SECONDS      -> operations, wall and CPU seconds
+--   hysteria_bench.lua URL SCENARIO ops N                     -> the same, exactly N (callgrind)
+--   hysteria_bench.lua URL SCENARIO check                     -> rows, checksum
+--   hysteria_bench.lua URL SCENARIO sql                       -> the statement
+--   hysteria_bench.lua URL memory                             -> rows, VmRSS, VmHWM (KiB)
 local core = require("hysteria.core") -- a clock that does not jump
 local hysteria = require("hysteria")
-local sql, model, column = hysteria.sql, hysteria.model, hysteria.column
+local async, sql, model, column = hysteria.async, hysteria.sql, hysteria.model, hysteria.column
 
 local N_USERS, N_BIG, N_NEW = 10000, 100000, 1000
 local PAGE, PAGE_OFFSET, PAGE_AGE = 50, 100, 18
+local N_TASKS, N_CONNECTIONS, N_LOOKUPS = 100, 10, 10
 
 -- Documents are text here, so that both sides do the same; Decoded has them as tables.
 local function members(name, payload)
@@ -65,6 +66,27 @@ end
 local new_rows
 local returning_none = { returning = false }
 
+local function by_id(a, b)
+  return a.id < b.id
+end
+
+-- Tasks beside each other in one thread, each finding some users by key. The list of them if kept.
+local function find_in_tasks(keep)
+  local found, tasks = {}, {}
+  local function find()
+    for _ = 1, N_LOOKUPS do
+      local user = User:findOneByPrimaryKey(next_id())
+      found[keep and #found + 1 or 1] = user
+    end
+  end
+  for index = 1, N_TASKS do
+    tasks[index] = find
+  end
+  async.run(async.all, tasks)
+  table.sort(found, by_id)
+  return found
+end
+
 local function written()
   return NewUser:query():orderBy("id"):many()
 end
@@ -110,9 +132,12 @@ local scenarios = {
       return NewUser:insertMany(new_rows)
     end,
   },
+  async = {
+    run = find_in_tasks,
+  },
 }
 
--- ---- checksums: every field but the key, as floor_sqlite.c has them -------------------------------
+-- ---- checksums: every field but the key, as floor.c has them --------------------------------------
 
 local function sum_text(sum, text)
   for index = 1, #text do
@@ -137,7 +162,7 @@ end
 local function check(scenario)
   local count, sum = 0, 0
   for _ = 1, scenario.checks or 1 do
-    local result = scenario.run()
+    local result = scenario.run(true)
     if scenario.rows_of then
       result = scenario.rows_of()
     elseif result.id then
@@ -191,7 +216,7 @@ end
 local function print_sql(scenario)
   local seen
   sql.addObserver({ onAfterQuery = function(event)
-    if not event.sql:find("^BEGIN") then
+    if not event.sql:find("^BEGIN") and not event.sql:find("^START") then
       seen = seen or event.sql
     end
   end })
@@ -207,15 +232,16 @@ local function memory()
 end
 
 local function seed()
-  sql.createTables { User, BigUser, NewUser }
+  local models = { User, BigUser, NewUser }
+  sql.dropTables(models, { ifExists = true })
+  sql.createTables(models)
   User:insertMany(make_rows(1, N_USERS), returning_none)
   for from = 1, N_BIG, N_USERS do
     BigUser:insertMany(make_rows(from, from + N_USERS - 1), returning_none)
   end
 end
 
-local database = arg[1] == "seed" and arg[2] or arg[1]
-sql.connect { type = "sqlite", database = database }
+sql.connect { url = arg[1] == "seed" and arg[2] or arg[1], pool = { max = N_CONNECTIONS } }
 
 if arg[1] == "seed" then
   seed()

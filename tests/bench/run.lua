@@ -1,57 +1,79 @@
--- Runs every scenario on the floors and on Hysteria in turn, compares the results, prints
--- tables and writes them as JSON. A wrong result or a crash fails; a slow figure is marked.
+-- Runs every scenario of a database on the floors and on Hysteria in turn, compares the results,
+-- prints tables and writes them as JSON. A wrong result or a crash fails; a slow figure is marked.
 --
---   lua5.4 run.lua FLOOR HYSTERIA FOLDER      the two programs; a folder for the database and bench.json
+--   lua5.4 run.lua DATABASE FLOOR WHERE HYSTERIA URL JSON
 --
+-- WHERE and URL name the database to FLOOR and HYSTERIA, which are programs; JSON is the file to write.
 -- HY_SCALE=ci: short. HY_BENCH_CALLGRIND=0 or 1: count instructions or not (default: 1, 0 at ci).
 -- HY_BENCH_ROUNDS, HY_BENCH_SECONDS: rounds and the seconds of one measurement.
+-- HY_BENCH_ONLY: scenarios of Hysteria to look at, and no others.
 local here = arg[0]:match("^(.*)/") or "."
-local floor, hysteria, folder = arg[1], arg[2], arg[3]
+local database, floor, where, hysteria, url, json_file = table.unpack(arg)
 local short = os.getenv("HY_SCALE") == "ci"
 local rounds = tonumber(os.getenv("HY_BENCH_ROUNDS")) or (short and 4 or 12)
 local seconds = tonumber(os.getenv("HY_BENCH_SECONDS")) or (short and 0.1 or 0.3)
 local count_instructions = (os.getenv("HY_BENCH_CALLGRIND") or (short and "0" or "1")) ~= "0"
-local database = folder .. "/bench.db"
+local wanted = os.getenv("HY_BENCH_ONLY")
 
 -- Every side is a program with its first arguments; the scenario's name follows.
 local programs = {
-  c = ("'%s' c '%s'"):format(floor, database),
-  lua = ("'%s' lua '%s'"):format(floor, database),
-  hysteria = ("'%s' '%s/hysteria_bench.lua' '%s'"):format(hysteria, here, database),
+  c = ("'%s' c '%s'"):format(floor, where),
+  lua = ("'%s' lua '%s'"):format(floor, where),
+  hysteria = ("'%s' '%s/hysteria_bench.lua' '%s'"):format(hysteria, here, url),
 }
 
+local SQLITE = { sqlite = true }
+local SERVERS = { postgres = true, mariadb = true, mysql = true }
+local ARRAYS = { postgres = true, mariadb = true }
+local RETURNS = { sqlite = true, postgres = true, mariadb = true }
+local NO_RETURNING = { mysql = true }
+
 -- floors: what the ratio is taken of (the fastest of `against`); ours: rows of the table.
+-- on: the databases of a group or floor, where it is not all; target: of SQLite and of servers.
 -- per: operations are divided by it; counts: the two numbers of operations callgrind runs.
+-- clock: what the ratio is one of, CPU if not said.
 local groups = {
   {
     floors = { { "c", "lookup" }, { "lua", "lookup" } }, counts = { 300, 1300 }, unit = "lookup",
-    against = { c = true, lua = true }, target = 2.0,
+    against = { c = true, lua = true }, target = { 2.0, 1.3 },
     ours = { { "find", "findOneByPrimaryKey(id)" }, { "one", "query():where(\"id\", id):one()" } },
   },
   {
     floors = { { "c", "rows" }, { "lua", "rows" } }, counts = { 1, 3 }, per = 10000, unit = "row",
-    against = { lua = true }, target = 1.2,
+    against = { lua = true }, target = { 1.2, 1.2 },
     ours = { { "rows", "10,000 rows: query():many()" } },
   },
   {
-    floors = { { "c", "insert" }, { "c", "insert100" }, { "lua", "insert100" } }, counts = { 1, 5 }, per = 1000,
-    unit = "row", against = { c = true }, target = 2.0, writes = true,
+    floors = {
+      { "c", "insert" }, { "c", "insert100", on = SQLITE }, { "c", "insert_arrays", on = ARRAYS },
+      { "lua", "insert100", on = SQLITE }, { "lua", "insert", on = SERVERS },
+      { "lua", "insert_arrays", on = ARRAYS },
+    },
+    counts = { 1, 5 }, per = 1000, unit = "row", against = { c = true }, target = { 2.0, 2.0 }, writes = true,
     ours = { { "insert", "insertMany 1,000, returning = false" } },
   },
   {
-    floors = { { "c", "insert_returning" }, { "lua", "insert_returning" } }, counts = { 1, 5 }, per = 1000,
-    unit = "row", against = { lua = true }, writes = true,
+    floors = {
+      { "c", "insert_returning", on = RETURNS }, { "lua", "insert_returning", on = RETURNS },
+      { "c", "insert_and_read", on = NO_RETURNING }, { "lua", "insert_and_read", on = NO_RETURNING },
+    },
+    counts = { 1, 3 }, per = 1000, unit = "row", against = { lua = true }, writes = true,
     ours = { { "insert_returning", "insertMany 1,000, records back" } },
   },
   {
     floors = { { "c", "page" }, { "lua", "page" } }, counts = { 20, 100 }, unit = "page",
-    against = { lua = true },
+    against = { lua = true }, target = { nil, 1.3 },
     ours = { { "page", "page of 50: filter, order, limit" } },
   },
   {
-    floors = { { "c", "json" }, { "lua", "json" } }, counts = { 1, 3 }, per = 10000, unit = "row",
+    on = SQLITE, floors = { { "c", "json" }, { "lua", "json" } }, counts = { 1, 3 }, per = 10000, unit = "row",
     against = { lua = true },
     ours = { { "json", "10,000 rows, JSON decoded" } },
+  },
+  {
+    on = SERVERS, floors = { { "c", "async" } }, counts = { 1, 3 }, per = 1000, unit = "lookup",
+    against = { c = true }, target = { nil, 2.5 }, clock = "wall",
+    ours = { { "async", "1,000 lookups, 100 tasks, 10 connections" } },
   },
 }
 
@@ -77,18 +99,36 @@ local function empty_table(group)
   end
 end
 
+local function is_here(entry)
+  return not entry.on or entry.on[database]
+end
+
+-- The groups of this database, without those that nobody asked for.
+local function list_groups()
+  local list = {}
+  for _, group in ipairs(groups) do
+    if is_here(group) and (not wanted or wanted:find(group.ours[1][1], 1, true)) then
+      group.target = group.target and group.target[database == "sqlite" and 1 or 2]
+      list[#list + 1] = group
+    end
+  end
+  return list
+end
+
 -- The sides of a group: { program, scenario } of every floor and of ours.
 local function sides_of(group)
   local sides = {}
   for _, side in ipairs(group.floors) do
-    sides[#sides + 1] = { program = side[1], scenario = side[2], is_floor = true }
+    if is_here(side) then
+      sides[#sides + 1] = { program = side[1], scenario = side[2], is_floor = true }
+    end
   end
   for _, side in ipairs(group.ours) do
     sides[#sides + 1] = { program = "hysteria", scenario = side[1], title = side[2] }
   end
   for _, side in ipairs(sides) do
     side.command = programs[side.program] .. " " .. side.scenario
-    side.cpu, side.wall, side.ratio = {}, {}, {}
+    side.cpu, side.wall, side.ratio, side.of = {}, {}, {}, { c = {}, lua = {} }
   end
   return sides
 end
@@ -97,7 +137,7 @@ end
 
 -- One statement, however many rows it inserts, whatever its spaces.
 local function normal(text)
-  text = text:gsub("%s+", " "):gsub("(%(%?[?, ]*%))[(), ?]*%)", "%1")
+  text = text:gsub("%s+", " "):gsub("%$%d+", "?"):gsub("(%(%?[?, ]*%))[(), ?]*%)", "%1")
   return (text:gsub("^ ", ""):gsub(" $", ""))
 end
 
@@ -113,7 +153,7 @@ local function check(group)
     empty_table(group)
     local statement = normal(run(side.command .. " sql"))
     text = text or statement
-    if statement ~= text then
+    if statement ~= text and not side.is_floor then
       io.write(("note: %s runs other SQL than its floor:\n  %s\n  %s\n"):format(side.scenario, statement, text))
     end
   end
@@ -132,17 +172,21 @@ end
 
 -- Every side once; the order is turned round every other time. Ratios are of one round.
 local function run_round(group, index)
-  local sides, fastest = group.sides, math.huge
+  local sides, fastest, clock = group.sides, {}, group.clock or "cpu"
   for position = 1, #sides do
     local side = sides[index % 2 == 1 and position or #sides + 1 - position]
     empty_table(group)
     side.wall[index], side.cpu[index] = measure(side)
-    if side.is_floor and group.against[side.program] then
-      fastest = math.min(fastest, side.cpu[index])
+    if side.is_floor then
+      fastest[side.program] = math.min(fastest[side.program] or math.huge, side[clock][index])
     end
   end
   for _, side in ipairs(sides) do
-    side.ratio[index] = side.cpu[index] / fastest
+    side.ratio[index] = 0
+    for program, value in pairs(fastest) do
+      side.of[program][index] = side[clock][index] / value
+      side.ratio[index] = math.max(side.ratio[index], group.against[program] and side.of[program][index] or 0)
+    end
   end
 end
 
@@ -193,7 +237,9 @@ end
 -- ---- tables ---------------------------------------------------------------------------------------
 
 local function time_text(value)
-  if value >= 1e-3 then
+  if not value then
+    return "-"
+  elseif value >= 1e-3 then
     return ("%.2f ms"):format(value * 1e3)
   end
   return ("%.2f us"):format(value * 1e6)
@@ -211,59 +257,64 @@ local function best(group, program, value)
   return least
 end
 
-local function verdict(ratio, target)
-  if not target then
-    return "-"
+-- Of which floor the target is.
+local function judge(group)
+  return group.against.c and group.against.lua and "the faster" or group.against.c and "c" or "lua"
+end
+
+local function verdict(group, ratio)
+  if not group.target then
+    return ""
   end
-  return ("%.1fx %s"):format(target, ratio <= target and "met" or "MISSED")
+  return ("%-5s %.1f of %s"):format(ratio <= group.target and "met" or "MISSED", group.target, judge(group))
 end
 
-local function names(group)
-  return group.against.c and group.against.lua and "fastest" or group.against.c and "c" or "lua"
+local function ratio_text(value)
+  return value and ("%.2f"):format(value) or "-"
 end
 
-local function print_times(kind)
-  print(("\n%-40s%12s%12s%12s   %s"):format(kind == "cpu" and "CPU per operation" or "wall time per operation",
-    "floor c", "floor lua", "hysteria", kind == "cpu" and "ratio (to floor)   target" or ""))
+-- A line of each of our scenarios: cells(group, side) gives what follows the title.
+local function print_table(title, heads, cells)
+  print(("\n%-42s%11s%11s%11s%8s%8s  %s"):format(title, "floor c", "floor lua", "hysteria", table.unpack(heads)))
   for _, group in ipairs(groups) do
     for _, side in ipairs(group.sides) do
       if not side.is_floor then
-        local function value(of)
-          return median(of[kind])
-        end
-        local ratio = median(side.ratio)
-        print(("%-40s%12s%12s%12s   %s"):format(side.title, time_text(best(group, "c", value)),
-          time_text(best(group, "lua", value)), time_text(value(side)), kind == "cpu"
-          and ("%.2f (%s)%s%s"):format(ratio, names(group), (" "):rep(13 - #names(group)), verdict(ratio, group.target))
-          or ""))
+        print((("%-42s%11s%11s%11s%8s%8s  %s"):format(side.title, cells(group, side)):gsub(" +$", "")))
       end
     end
   end
+end
+
+local function print_times(kind, title)
+  print_table(title, { "of c", "of lua", "target" }, function(group, side)
+    local function value(of)
+      return median(of[kind])
+    end
+    local c, lua, judged = "", "", ""
+    if kind == (group.clock or "cpu") then
+      c, lua = ratio_text(#side.of.c > 0 and median(side.of.c)), ratio_text(#side.of.lua > 0 and median(side.of.lua))
+      judged = verdict(group, median(side.ratio))
+    end
+    return time_text(best(group, "c", value)), time_text(best(group, "lua", value)), time_text(value(side)), c, lua,
+      judged
+  end)
 end
 
 local function print_instructions()
-  print(("\n%-40s%12s%12s%12s   %s"):format("instructions (callgrind)", "floor c", "floor lua", "hysteria",
-    "ratio (to floor)   per"))
-  for _, group in ipairs(groups) do
-    for _, side in ipairs(group.sides) do
-      if not side.is_floor then
-        local function value(of)
-          return of.instructions
-        end
-        local c, lua = best(group, "c", value), best(group, "lua", value)
-        local base = math.min(group.against.c and c or math.huge, group.against.lua and lua or math.huge)
-        side.instruction_ratio = side.instructions / base
-        print(("%-40s%12.0f%12.0f%12.0f   %.2f (%s)%s%s"):format(side.title, c, lua, side.instructions,
-          side.instruction_ratio, names(group), (" "):rep(13 - #names(group)), group.unit))
-      end
+  print_table("instructions (callgrind)", { "of c", "of lua", "per" }, function(group, side)
+    local function value(of)
+      return of.instructions
     end
-  end
+    local c, lua = best(group, "c", value), best(group, "lua", value)
+    return ("%.0f"):format(c), lua and ("%.0f"):format(lua) or "-", ("%.0f"):format(side.instructions),
+      ratio_text(side.instructions / c), ratio_text(lua and side.instructions / lua), group.unit
+  end)
 end
 
 local function print_memory(held)
-  print(("\n%-40s%12s%12s%12s   %s"):format("100,000 records held (MiB)", "floor c", "floor lua", "hysteria", "target"))
-  print(("%-40s%12.1f%12.1f%12.1f"):format("resident", held.c.rss, held.lua.rss, held.hysteria.rss))
-  print(("%-40s%12.1f%12.1f%12.1f   %d %s"):format("peak", held.c.peak, held.lua.peak, held.hysteria.peak,
+  print(("\n%-42s%11s%11s%11s  %s"):format("100,000 records held (MiB)", "floor c", "floor lua", "hysteria", "target"))
+  print(("%-42s%11.1f%11.1f%11.1f"):format("resident", held.c.rss, held.lua.rss, held.hysteria.rss))
+  print(("%-42s%11.1f%11.1f%11.1f  %d %s"):format("peak", held.c.peak, held.lua.peak, held.hysteria.peak,
     MEMORY_TARGET, held.hysteria.peak <= MEMORY_TARGET and "met" or "MISSED"))
 end
 
@@ -284,17 +335,16 @@ local function write_json(held)
     sizes[#sizes + 1] = ("    {\"side\": \"%s\", \"resident_mib\": %.1f, \"peak_mib\": %.1f}"):format(name,
       held[name].rss, held[name].peak)
   end
-  local file <close> = assert(io.open(folder .. "/bench.json", "w"))
-  file:write(("{\n  \"rounds\": %d,\n  \"seconds\": %g,\n  \"scenarios\": [\n%s\n  ],\n  \"memory\": [\n%s\n  ]\n}\n")
-    :format(rounds, seconds, table.concat(lines, ",\n"), table.concat(sizes, ",\n")))
+  local file <close> = assert(io.open(json_file, "w"))
+  file:write(("{\n  \"database\": \"%s\",\n"
+    .. "  \"rounds\": %d,\n  \"seconds\": %g,\n  \"scenarios\": [\n%s\n  ],\n  \"memory\": [\n%s\n  ]\n}\n")
+    :format(database, rounds, seconds, table.concat(lines, ",\n"), table.concat(sizes, ",\n")))
 end
 
 -- ---- all of it ------------------------------------------------------------------------------------
 
-for _, suffix in ipairs { "", "-wal", "-shm" } do
-  os.remove(database .. suffix)
-end
-run(("'%s' '%s/hysteria_bench.lua' seed '%s'"):format(hysteria, here, database))
+groups = list_groups()
+run(("'%s' '%s/hysteria_bench.lua' seed '%s'"):format(hysteria, here, url))
 for _, group in ipairs(groups) do
   group.sides = sides_of(group)
   check(group)
@@ -305,8 +355,8 @@ for index = 1, rounds do
   end
 end
 print(("%d rounds of %g s, sides in turn, median of the ratios of one round"):format(rounds, seconds))
-print_times("cpu")
-print_times("wall")
+print_times("cpu", "CPU per operation")
+print_times("wall", "wall time per operation")
 if count_instructions and has_valgrind() then
   for _, group in ipairs(groups) do
     count(group)

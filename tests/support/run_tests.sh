@@ -54,23 +54,8 @@ run_lua()
 }
 
 # PostgreSQL and MariaDB come with Debian: without them the run is not worth its name.
-servers_of_mine=()
-stop_servers()
-{
-    [ ${#servers_of_mine[@]} -eq 0 ] || "$here/servers.sh" stop "${servers_of_mine[@]}"
-}
-trap stop_servers EXIT
-if [ "${HY_TEST_SERVERS:-all}" != none ]; then
-    for service in postgres mariadb mysql; do
-        url=HY_TEST_${service^^}_URL
-        [ -n "${!url:-}" ] || "$here/servers.sh" status "$service" >/dev/null || servers_of_mine+=("$service")
-    done
-    [ ${#servers_of_mine[@]} -eq 0 ] || "$here/servers.sh" start "${servers_of_mine[@]}"
-    given=$(env | sed -n "s/^\(HY_TEST_[A-Z]*_URL\)=\(.*\)/export \1='\2'/p")
-    eval "$("$here/servers.sh" env)"
-    eval "$given"
-    export HY_TEST_REQUIRE=${HY_TEST_REQUIRE-postgres,mariadb}
-fi
+. tests/support/use_servers.sh
+[ "${HY_TEST_SERVERS:-all}" = none ] || export HY_TEST_REQUIRE=${HY_TEST_REQUIRE-postgres,mariadb}
 
 tallies=()
 for part in "${parts[@]}"; do
