@@ -593,7 +593,8 @@ static hy_status step_execute(hy_cursor *cursor, hy_wait *wait, hy_error *err)
     c->deadline = cursor->deadline;
     cursor->state = HY__CURSOR_EXECUTING;
     cursor->executed = true;
-    cursor->commits = cursor->sql.writes && c->driver->transaction_status(c) == HY_TRANSACTION_IDLE;
+    cursor->commits = cursor->sql.writes && cursor->sql.kind != HY_STATEMENT_SELECT &&
+                      c->driver->transaction_status(c) == HY_TRANSACTION_IDLE;
     hy_status status = c->driver->execute(c, cursor->statement->statement, cursor->sql.binds,
                                           cursor->sql.n_binds, wait, err);
     return after_execute(cursor, status, wait, err);

@@ -55,9 +55,10 @@ static void check_alone(crowd *c, int index, hy_connection *mine)
 
 static void count_failure(crowd *c, hy_status status)
 {
-    atomic_int *counter = status == HY_ECONNECTION_LOST ? &c->lost
-                          : status == HY_EPOOL_TIMEOUT  ? &c->timeouts
-                                                        : &c->other;
+    atomic_int *counter = status == HY_ECONNECTION_LOST   ? &c->lost
+                          : status == HY_EOUTCOME_UNKNOWN ? &c->lost /* a lone BEGIN */
+                          : status == HY_EPOOL_TIMEOUT    ? &c->timeouts
+                                                          : &c->other;
     atomic_fetch_add(counter, 1);
 }
 
@@ -366,7 +367,7 @@ static void ask_and_wait(race *r, hy_source *source, int64_t ms, uint64_t dice)
         ;
     if (status == HY_OK && dice % 16 == 0) {
         hy_run_options options = {.lease = lease, .timeout = 1 + (int64_t)(dice % 2)};
-        status = hy_source_execute_raw(source, "SLOW", NULL, 0, &options, NULL, NULL);
+        status = hy_source_execute_raw(source, "SELECT SLOW", NULL, 0, &options, NULL, NULL);
     }
     if (status == HY_OK)
         linger(dice % 5);
@@ -404,7 +405,7 @@ static void nobody_is_forgotten(void **state)
 
     (void)state;
     fake_reset(0);
-    fake_reply *slow = fake_add_reply("SLOW");
+    fake_reply *slow = fake_add_reply("SELECT SLOW");
     slow->again = 100; /* longer than it may take */
     slow->again_ns = MS / 2;
     r.driver = fake_driver();

@@ -205,17 +205,26 @@ databases.each(function(ds)
   end)
 
   it("keeps transactions of different tasks apart", function()
+    local stored, counted = false, false
+    local function await(what)
+      while not what() do
+        async.sleep(1)
+      end
+    end
     async.run(function()
       async.all {
         function()
           ds:transaction(function()
             coins():insert { owner = 1, cents = 1 }
-            async.sleep(20)
+            stored = true
+            await(function() return counted end)
           end)
         end,
         function()
-          async.sleep(10)
-          assert.equal(0, coins():count()) -- not committed yet
+          await(function() return stored end)
+          local seen = coins():count()
+          counted = true
+          assert.equal(0, seen) -- not committed yet
         end,
       }
     end)
