@@ -33,7 +33,8 @@ typedef enum hyl_type {
     HYL_TRANSACTION,
     HYL_CURSOR,
     HYL_STATE,
-    HYL_JSON, /* a JSON tree while it is being read or written */
+    HYL_JSON,        /* a JSON tree while it is being read */
+    HYL_JSON_WRITER, /* JSON text while it is being written */
     HYL_TYPE_COUNT
 } hyl_type;
 

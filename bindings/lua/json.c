@@ -1,14 +1,15 @@
 /*
- * json.c - JSON documents as Lua tables, through jansson.
+ * json.c - JSON documents as Lua tables, read by jansson, written here.
  *
  * Arrays carry a private metatable, so that an empty one stays an array; an empty object
  * likewise. null inside a document is core.jsonNull. Integers are 64-bit; what does not fit
- * is an error, never a rounded number. The tree sits in a userdata with __gc while Lua
- * values are made from it.
+ * is an error, never a rounded number. Keys are written sorted. The tree and the text sit in
+ * userdata with __gc while they are made or read.
  */
 #include "binding.h"
 
 #include "base/buf.h"
+#include "base/number.h"
 #include "base/text.h"
 
 #include <jansson.h>
@@ -77,26 +78,98 @@ static void watch_memory(void)
 
 /* ---- writing ----------------------------------------------------------------------------- */
 
-static json_t *build(lua_State *L, int index, int depth);
+/* Text under way; it grows outside of Lua, so a userdata frees it when something raises. */
+typedef struct writer {
+    lua_State *L;
+    hy_buf text;
+} writer;
 
-static void out_of_memory(lua_State *L)
+static int writer_gc(lua_State *L)
 {
-    hyl_fail(L, HY_EOUT_OF_MEMORY, "out of memory");
+    writer *w = lua_touserdata(L, 1);
+    hy_buf_clear(&w->text);
+    return hyl_retire(L);
 }
 
-/* The tree is reachable from the box while it grows, so a raise leaks nothing: children are
-   attached before they are filled. */
-static void fill(lua_State *L, json_t *node, int index, int depth);
+static void put(writer *w, int index, int depth);
 
-static void add(lua_State *L, json_t *parent, const char *key, size_t key_size, int value, int depth)
+static void put_string(writer *w, const char *text, size_t size)
 {
-    json_t *child = build(L, value, depth);
-    int failed = json_is_array(parent) ? json_array_append_new(parent, child)
-                                       : json_object_setn_new_nocheck(parent, key, key_size, child);
-    if (child == NULL || failed)
-        out_of_memory(L);
-    if (json_is_array(child) || json_is_object(child))
-        fill(L, child, value, depth + 1);
+    static const char digits[] = "0123456789ABCDEF", letters[] = "btn?fr"; /* from 8 on; 11 has none */
+    size_t done = 0;
+
+    hy_buf_putc(&w->text, '"');
+    for (size_t i = 0; i < size; i++) {
+        unsigned char c = (unsigned char)text[i];
+        if (c >= ' ' && c != '"' && c != '\\')
+            continue;
+        hy_buf_append(&w->text, text + done, i - done);
+        done = i + 1;
+        hy_buf_putc(&w->text, '\\');
+        if (c >= ' ') {
+            hy_buf_putc(&w->text, (char)c);
+        } else if (c >= '\b' && c <= '\r' && c != '\v') {
+            hy_buf_putc(&w->text, letters[c - '\b']);
+        } else {
+            hy_buf_puts(&w->text, "u00");
+            hy_buf_putc(&w->text, digits[c >> 4]);
+            hy_buf_putc(&w->text, digits[c & 15]);
+        }
+    }
+    hy_buf_append(&w->text, text + done, size - done);
+    hy_buf_putc(&w->text, '"');
+}
+
+static void put_text(writer *w, int index)
+{
+    size_t size;
+    const char *text = lua_tolstring(w->L, index, &size);
+    hy_text_fault fault = hy_text_check(text, size);
+
+    if (fault != HY_TEXT_FINE)
+        hyl_fail(w->L, HY_EDATA_INVALID,
+                 fault == HY_TEXT_NUL ? "JSON: text with a NUL byte" : "JSON: text is no UTF-8");
+    put_string(w, text, size);
+}
+
+/* "1e+17" as 100000000000000000.0; there are always zeros to add. */
+static void put_large(writer *w, const char *text, const char *exponent, const char *end)
+{
+    bool behind = false;
+    int64_t zeros = 0;
+
+    (void)hy_parse_int(exponent + 1, (size_t)(end - exponent - 1), &zeros);
+    for (; text < exponent; text++) {
+        if (*text == '.')
+            behind = true;
+        else
+            hy_buf_putc(&w->text, *text);
+        zeros -= behind && *text != '.';
+    }
+    for (; zeros > 0; zeros--)
+        hy_buf_putc(&w->text, '0');
+    hy_buf_puts(&w->text, ".0");
+}
+
+/*
+ * A float always has a point or a negative exponent: PostgreSQL's jsonb writes 1e17 out, and only
+ * the point keeps that from being read as an integer, or as one that is too large.
+ */
+static void put_float(writer *w, double number)
+{
+    char text[HY_NUMBER_TEXT_SIZE];
+
+    if (!isfinite(number))
+        hyl_fail(w->L, HY_EDATA_INVALID, "JSON has no inf and no nan");
+    size_t size = hy_format_double(number, text);
+    const char *exponent = memchr(text, 'e', size);
+    if (exponent != NULL && exponent[1] == '+') {
+        put_large(w, text, exponent, text + size);
+        return;
+    }
+    hy_buf_append(&w->text, text, size);
+    if (exponent == NULL && memchr(text, '.', size) == NULL)
+        hy_buf_puts(&w->text, ".0");
 }
 
 static bool is_sequence(lua_State *L, int index)
@@ -106,128 +179,140 @@ static bool is_sequence(lua_State *L, int index)
     return !has_meta(L, index, &object_key) && lua_rawlen(L, index) > 0;
 }
 
-static void fill_array(lua_State *L, json_t *node, int index, int depth)
+static size_t count_entries(lua_State *L, int index)
 {
-    size_t n = lua_rawlen(L, index), count = 0;
+    size_t count = 0;
     for (lua_pushnil(L); lua_next(L, index); lua_pop(L, 1))
         count++;
-    if (count != n)
-        hyl_fail(L, HY_EINVALID_ARGUMENT, "JSON: a list with holes or keys; use sql.jsonNull or sql.object");
-    for (size_t i = 1; i <= n; i++) {
-        lua_rawgeti(L, index, (lua_Integer)i);
-        add(L, node, NULL, 0, lua_gettop(L), depth);
-        lua_pop(L, 1);
-    }
+    return count;
 }
 
-static void fill_object(lua_State *L, json_t *node, int index, int depth)
+static void put_array(writer *w, int index, int depth)
 {
-    for (lua_pushnil(L); lua_next(L, index); lua_pop(L, 1)) {
-        size_t size;
+    lua_State *L = w->L;
+    size_t n = lua_rawlen(L, index);
+
+    if (count_entries(L, index) != n)
+        hyl_fail(L, HY_EINVALID_ARGUMENT, "JSON: a list with holes or keys; use sql.jsonNull or sql.object");
+    hy_buf_putc(&w->text, '[');
+    for (size_t i = 1; i <= n; i++) {
+        if (i > 1)
+            hy_buf_putc(&w->text, ',');
+        lua_rawgeti(L, index, (lua_Integer)i);
+        put(w, lua_gettop(L), depth + 1);
+        lua_pop(L, 1);
+    }
+    hy_buf_putc(&w->text, ']');
+}
+
+/* A key of an object; its bytes belong to the table. */
+typedef struct json_key {
+    const char *text;
+    size_t size;
+} json_key;
+
+static int compare_keys(const void *left, const void *right)
+{
+    const json_key *a = left, *b = right;
+    int order = memcmp(a->text, b->text, a->size < b->size ? a->size : b->size);
+    return order != 0 ? order : (a->size > b->size) - (a->size < b->size);
+}
+
+/* Push the sorted keys, a userdata. */
+static json_key *push_keys(lua_State *L, int index, size_t n)
+{
+    json_key *keys = lua_newuserdatauv(L, (n + 1) * sizeof *keys, 0);
+    size_t i = 0;
+
+    for (lua_pushnil(L); lua_next(L, index); lua_pop(L, 1), i++) {
         if (lua_type(L, -2) != LUA_TSTRING)
             hyl_fail(L, HY_EINVALID_ARGUMENT, "JSON: an object's keys are text, got a %s",
                      luaL_typename(L, -2));
-        const char *key = lua_tolstring(L, -2, &size);
-        if (hy_text_check(key, size) != HY_TEXT_FINE)
+        keys[i].text = lua_tolstring(L, -2, &keys[i].size);
+        if (hy_text_check(keys[i].text, keys[i].size) != HY_TEXT_FINE)
             hyl_fail(L, HY_EDATA_INVALID, "JSON: a key is no UTF-8 text");
-        add(L, node, key, size, lua_gettop(L), depth);
     }
+    qsort(keys, n, sizeof *keys, compare_keys);
+    return keys;
 }
 
-static void fill(lua_State *L, json_t *node, int index, int depth)
+static void put_object(writer *w, int index, int depth)
 {
-    luaL_checkstack(L, 8, "JSON: nested too deeply");
-    if (json_is_array(node))
-        fill_array(L, node, index, depth);
+    lua_State *L = w->L;
+    size_t n = count_entries(L, index);
+    const json_key *keys = push_keys(L, index, n);
+
+    hy_buf_putc(&w->text, '{');
+    for (size_t i = 0; i < n; i++) {
+        if (i > 0)
+            hy_buf_putc(&w->text, ',');
+        put_string(w, keys[i].text, keys[i].size);
+        hy_buf_putc(&w->text, ':');
+        lua_pushlstring(L, keys[i].text, keys[i].size);
+        lua_rawget(L, index);
+        put(w, lua_gettop(L), depth + 1);
+        lua_pop(L, 1);
+    }
+    hy_buf_putc(&w->text, '}');
+    lua_pop(L, 1);
+}
+
+static void put_table(writer *w, int index, int depth)
+{
+    luaL_checkstack(w->L, 12, "JSON: nested too deeply");
+    if (!hyl_json_tagged(w->L, index))
+        hyl_check_plain(w->L, index, "JSON");
+    if (is_sequence(w->L, index))
+        put_array(w, index, depth);
     else
-        fill_object(L, node, index, depth);
+        put_object(w, index, depth);
 }
 
-static json_t *build_number(lua_State *L, int index)
+static void put(writer *w, int index, int depth)
 {
-    if (lua_isinteger(L, index))
-        return json_integer(lua_tointeger(L, index));
-    double number = lua_tonumber(L, index);
-    if (!isfinite(number))
-        hyl_fail(L, HY_EDATA_INVALID, "JSON has no inf and no nan");
-    return json_real(number);
-}
+    lua_State *L = w->L;
+    hyl_type type = hyl_typeof(L, index);
 
-static json_t *build_text(lua_State *L, int index)
-{
-    size_t size;
-    const char *text = lua_tolstring(L, index, &size);
-    hy_text_fault fault = hy_text_check(text, size);
-    if (fault != HY_TEXT_FINE)
-        hyl_fail(L, HY_EDATA_INVALID,
-                 fault == HY_TEXT_NUL ? "JSON: text with a NUL byte" : "JSON: text is no UTF-8");
-    return json_stringn_nocheck(text, size);
-}
-
-/* A scalar whole, a table as an empty node that `fill` fills. */
-static json_t *build(lua_State *L, int index, int depth)
-{
     if (depth > MAX_DEPTH)
         hyl_fail(L, HY_ELIMIT_EXCEEDED, "JSON: nested deeper than %d, or a cycle", MAX_DEPTH);
-    hyl_type type = hyl_typeof(L, index);
-    if (type == HYL_JSON_NULL || type == HYL_NULL)
-        return json_null();
+    if (type == HYL_JSON_NULL || type == HYL_NULL) {
+        hy_buf_puts(&w->text, "null");
+        return;
+    }
     switch (lua_type(L, index)) {
     case LUA_TBOOLEAN:
-        return json_boolean(lua_toboolean(L, index));
+        hy_buf_puts(&w->text, lua_toboolean(L, index) ? "true" : "false");
+        return;
     case LUA_TNUMBER:
-        return build_number(L, index);
+        if (lua_isinteger(L, index))
+            hy_buf_put_int(&w->text, lua_tointeger(L, index));
+        else
+            put_float(w, lua_tonumber(L, index));
+        return;
     case LUA_TSTRING:
-        return build_text(L, index);
+        put_text(w, index);
+        return;
     case LUA_TTABLE:
-        if (!hyl_json_tagged(L, index))
-            hyl_check_plain(L, index, "JSON");
-        return is_sequence(L, index) ? json_array() : json_object();
+        put_table(w, index, depth);
+        return;
     default:
         hyl_fail(L, HY_EINVALID_ARGUMENT, "JSON: a %s has no JSON form%s",
                  type != HYL_NONE ? hyl_type_name(type) : luaL_typename(L, index),
                  type == HYL_DECIMAL ? "; use tostring(d) or d:toNumber()" : "");
-        return NULL;
     }
-}
-
-static int append(const char *data, size_t size, void *ctx)
-{
-    hy_buf *b = ctx;
-    hy_buf_append(b, data, size);
-    return b->failed ? -1 : 0;
-}
-
-static int push_buffer(lua_State *L)
-{
-    const hy_buf *b = lua_touserdata(L, 1);
-    lua_pushlstring(L, hy_buf_text(b), b->size);
-    return 1;
 }
 
 void hyl_json_encode(lua_State *L, int index)
 {
     index = lua_absindex(L, index);
     hyl_need_stack(L, 10);
-    tree *t = hyl_new(L, HYL_JSON, sizeof *t, 0);
-    t->root = build(L, index, 0);
-    if (t->root == NULL)
-        out_of_memory(L);
-    if (json_is_array(t->root) || json_is_object(t->root))
-        fill(L, t->root, index, 1);
-    lua_pushcfunction(L, push_buffer);
-    hy_buf buf;
-    hy_buf_init(&buf);
-    int failed = json_dump_callback(t->root, append, &buf, JSON_ENCODE_ANY | JSON_COMPACT | JSON_SORT_KEYS);
-    lua_pushlightuserdata(L, &buf);
-    int status = failed ? LUA_ERRMEM : lua_pcall(L, 1, 1, 0);
-    hy_buf_clear(&buf);
-    if (failed)
-        out_of_memory(L);
-    if (status != LUA_OK)
-        lua_error(L);
-    json_decref(t->root);
-    t->root = NULL;
+    writer *w = hyl_new(L, HYL_JSON_WRITER, sizeof *w, 0);
+    w->L = L;
+    put(w, index, 0);
+    if (w->text.failed)
+        hyl_fail(L, HY_EOUT_OF_MEMORY, "out of memory");
+    lua_pushlstring(L, hy_buf_text(&w->text), w->text.size);
+    hy_buf_clear(&w->text);
     lua_replace(L, -2);
 }
 
@@ -395,6 +480,7 @@ void hyl_json_open(lua_State *L)
 {
     static const luaL_Reg null_meta[] = {{"__tostring", json_null_tostring}, {NULL, NULL}};
     static const luaL_Reg tree_meta[] = {{"__gc", tree_gc}, {NULL, NULL}};
+    static const luaL_Reg writer_meta[] = {{"__gc", writer_gc}, {NULL, NULL}};
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     static const luaL_Reg functions[] = {{"jsonEncode", core_encode},
                                          {"jsonDecode", core_decode},
@@ -404,7 +490,8 @@ void hyl_json_open(lua_State *L)
     (void)pthread_once(&once, watch_memory);
     hyl_type_new(L, HYL_JSON_NULL, "hysteria.jsonNull", NULL, null_meta);
     hyl_type_new(L, HYL_JSON, "hysteria.json", NULL, tree_meta);
-    lua_pop(L, 2);
+    hyl_type_new(L, HYL_JSON_WRITER, "hysteria.jsonWriter", NULL, writer_meta);
+    lua_pop(L, 3);
     new_tag(L, &array_key, "hysteria.array");
     new_tag(L, &object_key, "hysteria.object");
     luaL_setfuncs(L, functions, 0);
