@@ -104,6 +104,9 @@ static void column_default(lua_State *L, hy_column *column, char text[HY_DECIMAL
     else if (!lua_isnil(L, -1) && !hyl_to_value(L, -1, &column->default_value))
         hyl_fail(L, HY_EINVALID_MODEL, "column '%s': a default is a value or sql.rawStatement",
                  column->property);
+    bool is_json = column->kind == HY_KIND_JSON || column->kind == HY_KIND_JSONB;
+    if (is_json && column->default_value.type == HY_TEXT)
+        column->default_value.type = HY_JSON;
     lua_pop(L, 1);
 }
 

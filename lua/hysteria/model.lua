@@ -409,19 +409,24 @@ end
 
 -- ---- the frozen core model --------------------------------------------------------------------
 
-local function column_spec(made)
-  local default = made.default
+-- What the database fills in: documents as JSON text, everything else as it is.
+local function database_default(made)
+  local default, kind = made.default, core.kind(made.default)
   if type(default) == "function" then
-    default = nil
-  elseif type(default) == "table" then
-    default = core.jsonEncode(default)
+    return nil
+  elseif default ~= nil and (made.kind == "json" or made.kind == "jsonb") and kind ~= "raw" and kind ~= "null" then
+    return core.jsonEncode(default)
   end
+  return default
+end
+
+local function column_spec(made)
   return {
     property = made.property, name = made.name, kind = made.kind, primary = made.primaryKey,
     notNull = made.nullable == false or made.primaryKey or false, unique = made.unique,
     increment = made.increment, hidden = made.hidden, generated = made.generated, sensitive = made.sensitive,
     unsigned = made.unsigned, timezone = made.timezone, length = made.length, precision = made.precision,
-    scale = made.scale, typeSql = made.type_sql, values = made.values, default = default,
+    scale = made.scale, typeSql = made.type_sql, values = made.values, default = database_default(made),
     comment = made.comment, as = made.as,
   }
 end
