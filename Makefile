@@ -10,7 +10,7 @@ configure = @cmake --preset $(1) --log-level=WARNING $(CMAKE_FLAGS) >/dev/null
 compile = @cmake --build --preset $(1) -j $(JOBS)
 
 .DEFAULT_GOAL := build
-.PHONY: build demo test test-core test-lua asan tsan bench soak lint format install clean help
+.PHONY: build demo test test-core test-lua asan tsan bench tables soak lint format install clean help
 
 build: ## build the libraries, the Lua module and build/bin/hysteria-lua
 	$(need) build
@@ -56,6 +56,10 @@ bench: ## time Hysteria against hand-written code, on every database
 	$(call configure,release)
 	$(call compile,release)
 	@tests/bench/run.sh build-release
+
+tables: ## write what tests measured into the tables of docs/
+	$(call test_build,dev)
+	@HY_WRITE_DOCS=1 $(support)/run_tests.sh -s tests/lua/values_spec.lua lua
 
 soak: ## every test at full size; writes tests/soak-report.txt
 	$(call test_build,dev)
