@@ -518,6 +518,17 @@ static int model_foreign_key_sql(lua_State *L)
     return finish_list(L, &list, hy_ddl_add_foreign_keys(m, dialect, collect, &list, &err), &err);
 }
 
+static int model_drop_foreign_key_sql(lua_State *L)
+{
+    const hy_model *m = self(L);
+    const hy_dialect *dialect = check_dialect(L, 2);
+    bool if_exists = option(L, 3, "ifExists", false);
+    hyl_need_stack(L, 8);
+    sql_list list = {0};
+    hy_error err;
+    return finish_list(L, &list, hy_ddl_drop_foreign_keys(m, dialect, if_exists, collect, &list, &err), &err);
+}
+
 static int model_drop_sql(lua_State *L)
 {
     const hy_model *m = self(L);
@@ -570,6 +581,7 @@ void hyl_model_open(lua_State *L)
         {"createSql", model_create_sql},
         {"dropSql", model_drop_sql},
         {"foreignKeySql", model_foreign_key_sql},
+        {"dropForeignKeySql", model_drop_foreign_key_sql},
         {NULL, NULL},
     };
     static const luaL_Reg meta[] = {{"__gc", model_gc}, {NULL, NULL}};

@@ -530,6 +530,16 @@ static hy_status fail_execute(hy__mysql *c, hy_error *err)
     return fail_statement(c, err);
 }
 
+/*
+ * The columns of this run. The library keeps the names of the prepare, but a column may have been
+ * renamed since; where the server sent nothing new, the old ones hold.
+ */
+static const MYSQL_FIELD *fields_of_run(const hy__mysql *c, const hy__mysql_statement *s, size_t n)
+{
+    return c->my->fields != NULL && c->my->field_count == n ? c->my->fields
+                                                            : mariadb_stmt_fetch_fields(s->stmt);
+}
+
 static hy_status after_execute(hy__mysql *c, hy_error *err)
 {
     hy__mysql_statement *s = c->statement;
@@ -546,7 +556,7 @@ static hy_status after_execute(hy__mysql *c, hy_error *err)
     }
     c->stream = s;
     s->rows = HY__MYSQL_STREAMED;
-    hy_status status = read_columns(s, mariadb_stmt_fetch_fields(s->stmt), n, err);
+    hy_status status = read_columns(s, fields_of_run(c, s, n), n, err);
     return status == HY_OK ? fetch(c) : status;
 }
 

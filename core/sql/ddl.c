@@ -519,19 +519,44 @@ hy_status hy_ddl_create_table(const hy_model *model, const hy_dialect *dialect, 
     return end(&w);
 }
 
+/* Begin statements that change the foreign keys of a table that is there. */
+static void begin_foreign_keys(writer *w, const hy_model *model, const hy_dialect *dialect, hy_ddl_emit emit,
+                               void *ctx, hy_error *err)
+{
+    if (begin(w, model, dialect, emit, ctx, err))
+        return;
+    if (hy_model_n_foreign_keys(model) > 0 && !has(w, HY_DDL_ADD_CONSTRAINT))
+        w->status = hy_fail_unsupported(err, "changing the foreign keys of a table", w->ddl->name);
+}
+
 hy_status hy_ddl_add_foreign_keys(const hy_model *model, const hy_dialect *dialect, hy_ddl_emit emit,
                                   void *ctx, hy_error *err)
 {
     writer w;
 
-    begin(&w, model, dialect, emit, ctx, err);
-    if (!w.status && hy_model_n_foreign_keys(model) > 0 && !has(&w, HY_DDL_ADD_CONSTRAINT))
-        w.status = hy_fail_unsupported(err, "adding a foreign key to a table", w.ddl->name);
+    begin_foreign_keys(&w, model, dialect, emit, ctx, err);
     for (size_t i = 0; !w.status && i < hy_model_n_foreign_keys(model); i++) {
         put(&w, "ALTER TABLE ");
         put_table(&w);
         put(&w, " ADD ");
         put_foreign_key(&w, hy_model_foreign_key(model, i));
+        send(&w);
+    }
+    return end(&w);
+}
+
+hy_status hy_ddl_drop_foreign_keys(const hy_model *model, const hy_dialect *dialect, bool if_exists,
+                                   hy_ddl_emit emit, void *ctx, hy_error *err)
+{
+    writer w;
+
+    begin_foreign_keys(&w, model, dialect, emit, ctx, err);
+    if_exists = if_exists && !w.status && has(&w, HY_DDL_ALTER_IF_EXISTS);
+    for (size_t i = 0; !w.status && i < hy_model_n_foreign_keys(model); i++) {
+        put(&w, if_exists ? "ALTER TABLE IF EXISTS " : "ALTER TABLE ");
+        put_table(&w);
+        put(&w, if_exists ? " DROP CONSTRAINT IF EXISTS " : " DROP CONSTRAINT ");
+        put_name(&w, hy_model_foreign_key(model, i)->name);
         send(&w);
     }
     return end(&w);

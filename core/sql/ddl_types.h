@@ -24,7 +24,8 @@ enum {
     HY_DDL_SAY_DEFAULT = 1 << 11,    /* a NOT NULL TIMESTAMP without default would update itself */
     HY_DDL_GENERATED_FREE = 1 << 12, /* a generated column takes no NOT NULL */
     HY_DDL_INDEX_SCHEMA = 1 << 13,   /* the schema stands before the index, not before its table */
-    HY_DDL_TARGET_PLAIN = 1 << 14    /* REFERENCES takes no schema */
+    HY_DDL_TARGET_PLAIN = 1 << 14,   /* REFERENCES takes no schema */
+    HY_DDL_ALTER_IF_EXISTS = 1 << 15 /* ALTER TABLE IF EXISTS ... DROP CONSTRAINT IF EXISTS */
 };
 
 /*

@@ -313,6 +313,25 @@ static void foreign_keys_can_come_later(void **state)
     hy_model_unref(model);
 }
 
+static void foreign_keys_can_go_first(void **state)
+{
+    hy_model *model = new_link();
+    script s = {.size = 0};
+
+    (void)state;
+    assert_int_equal(hy_ddl_drop_foreign_keys(model, dialect(POSTGRES), true, collect, &s, &err), HY_OK);
+    assert_int_equal(hy_ddl_drop_foreign_keys(model, dialect(MARIADB), false, collect, &s, &err), HY_OK);
+    assert_int_equal(hy_ddl_drop_foreign_keys(model, dialect(MYSQL), true, collect, &s, &err), HY_OK);
+    assert_string_equal(s.text, "ALTER TABLE IF EXISTS \"app\".\"links\" DROP CONSTRAINT IF EXISTS \"fk\";\n"
+                                "ALTER TABLE `app`.`links` DROP CONSTRAINT `fk`;\n"
+                                "ALTER TABLE `app`.`links` DROP CONSTRAINT `fk`;\n");
+    s = (script){.size = 0};
+    assert_fails(HY_EUNSUPPORTED, err,
+                 hy_ddl_drop_foreign_keys(model, dialect(SQLITE), true, collect, &s, &err));
+    assert_int_equal(s.n, 0);
+    hy_model_unref(model);
+}
+
 static void drops_tables(void **state)
 {
     hy_model *model = new_link();
@@ -806,6 +825,7 @@ int main(void)
         cmocka_unit_test(creates_tables),
         cmocka_unit_test(creates_tables_if_needed),
         cmocka_unit_test(foreign_keys_can_come_later),
+        cmocka_unit_test(foreign_keys_can_go_first),
         cmocka_unit_test(drops_tables),
         cmocka_unit_test(spells_types),
         cmocka_unit_test(spells_defaults),

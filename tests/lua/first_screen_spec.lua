@@ -2,57 +2,110 @@
 local hysteria = require("hysteria")
 local databases = require("tests.support.lua.databases")
 
-describe("the first screen", function()
-  local sql, model, column = hysteria.sql, hysteria.model, hysteria.column
-  local User, Post
+databases.each(function(_, _, config)
+  describe("the first screen", function()
+    local sql, model, column = hysteria.sql, hysteria.model, hysteria.column
+    local User, Post
 
-  before_each(function()
-    User = model "User" {
-      hysteria.timestamps(),
-      hysteria.softDelete("deletedAt"),
-      hysteria.index { "age" },
-      hysteria.check("age >= 0"),
-      hysteria.beforeInsert(function(user) user.email = user.email:lower() end),
+    before_each(function()
+      User = model "User" {
+        hysteria.timestamps(),
+        hysteria.softDelete("deletedAt"),
+        hysteria.index { "age" },
+        hysteria.check("age >= 0"),
+        hysteria.beforeInsert(function(user) user.email = user.email:lower() end),
 
-      id       = column.increment(),
-      email    = column.string { length = 190, nullable = false, unique = true },
-      age      = column.integer(),
-      settings = column.json(),
-      posts    = hysteria.hasMany("Post", { foreignKey = "authorId" }),
-    }
+        id       = column.increment(),
+        email    = column.string { length = 190, nullable = false, unique = true },
+        age      = column.integer(),
+        settings = column.json(),
+        posts    = hysteria.hasMany("Post", { foreignKey = "authorId" }),
+      }
 
-    Post = model "Post" {
-      id       = column.increment(),
-      authorId = column.integer { nullable = false },
-      title    = column.string(),
-      author   = hysteria.belongsTo("User", { foreignKey = "authorId", onDelete = "cascade" }),
-    }
+      Post = model "Post" {
+        id       = column.increment(),
+        authorId = column.integer { nullable = false },
+        title    = column.string(),
+        author   = hysteria.belongsTo("User", { foreignKey = "authorId", onDelete = "cascade" }),
+      }
 
-    sql.connect { type = "sqlite", database = ":memory:" }
-    sql.createTables { User, Post }
+      sql.connect(config())
+      sql.dropTables({ User, Post }, { ifExists = true })
+      sql.createTables { User, Post }
+    end)
+
+    after_each(function()
+      sql.disconnect()
+    end)
+
+    it("inserts, loads and prints", function()
+      local ada = User:insert { email = "ADA@X.ORG", age = 36 }
+      Post:insertMany { { authorId = ada.id, title = "Notes" }, { authorId = ada.id, title = "More" } }
+
+      local lines = {}
+      for _, user in ipairs(User:query():where("age", ">", 18):orderBy("email"):load("posts"):many()) do
+        lines[#lines + 1] = user.email .. " " .. #user.posts
+      end
+
+      assert.same({ "ada@x.org 2" }, lines)
+    end)
+
+    it("makes tables that keep what it says", function()
+      User:insert { email = "a@x", age = 1 }
+
+      assert.equal("UNIQUE_VIOLATION", databases.error_of(User.insert, User, { email = "A@X", age = 1 }).code)
+      assert.equal("NOT_NULL_VIOLATION", databases.error_of(Post.insert, Post, { title = "t" }).code)
+      assert.equal("CHECK_VIOLATION", databases.error_of(User.insert, User, { email = "b@x", age = -1 }).code)
+      assert.equal("FOREIGN_KEY_VIOLATION", databases.error_of(Post.insert, Post, { authorId = 7 }).code)
+    end)
+
+    it("deletes the posts with their author", function()
+      local ada = User:insert { email = "a@x", age = 1 }
+      Post:insert { authorId = ada.id, title = "t" }
+
+      ada:delete()
+
+      assert.equal(0, sql.rawQuery("SELECT count(*) AS n FROM posts")[1].n)
+    end)
+
+    it("needs two statements for parents and their relation", function()
+      local ada = User:insert { email = "a@x", age = 20 }
+      for index = 1, 5 do
+        User:insert { email = index .. "@x", age = 20 + index }
+        Post:insert { authorId = ada.id, title = "t" .. index }
+      end
+      local seen = databases.watch(sql.getInstance())
+
+      User:query():load("posts"):many()
+
+      assert.equal(2, #seen.stop())
+    end)
   end)
+end)
 
-  after_each(function()
-    sql.disconnect()
-  end)
-
-  it("inserts, loads and prints", function()
-    local ada = User:insert { email = "ADA@X.ORG", age = 36 }
-    Post:insertMany { { authorId = ada.id, title = "Notes" }, { authorId = ada.id, title = "More" } }
-
-    local lines = {}
-    for _, user in ipairs(User:query():where("age", ">", 18):orderBy("email"):load("posts"):many()) do
-      lines[#lines + 1] = user.email .. " " .. #user.posts
-    end
-
-    assert.same({ "ada@x.org 2" }, lines)
-  end)
+describe("the first screen on SQLite, as its schema shows it,", function()
+  local sql, column = hysteria.sql, hysteria.column
 
   it("makes the tables that it says", function()
+    local User = hysteria.model "User" {
+      hysteria.index { "age" },
+      hysteria.check("age >= 0"),
+      id = column.increment(),
+      email = column.string { length = 190, nullable = false, unique = true },
+      age = column.integer(),
+    }
+    local Post = hysteria.model "Post" {
+      id = column.increment(),
+      authorId = column.integer { nullable = false },
+      author = hysteria.belongsTo("User", { foreignKey = "authorId", onDelete = "cascade" }),
+    }
+    local ds = sql.connectToSecondarySource { type = "sqlite" }
+    ds:createTables { User, Post }
     local text = {}
-    for _, row in ipairs(sql.rawQuery("SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL ORDER BY name")) do
+    for _, row in ipairs(ds:rawQuery("SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL ORDER BY name")) do
       text[#text + 1] = row.sql
     end
+    ds:close()
     local all = table.concat(text, "\n")
 
     assert.matches("CREATE TABLE \"users\"", all, 1, true)
@@ -60,27 +113,5 @@ describe("the first screen", function()
     assert.matches("age >= 0", all, 1, true)
     assert.matches("CREATE INDEX \"idx_users_age\" ON \"users\"", all, 1, true)
     assert.matches("ON DELETE CASCADE", all, 1, true)
-  end)
-
-  it("deletes the posts with their author", function()
-    local ada = User:insert { email = "a@x", age = 1 }
-    Post:insert { authorId = ada.id, title = "t" }
-
-    ada:delete()
-
-    assert.equal(0, sql.rawQuery("SELECT count(*) AS n FROM posts")[1].n)
-  end)
-
-  it("needs two statements for parents and their relation", function()
-    local ada = User:insert { email = "a@x", age = 20 }
-    for index = 1, 5 do
-      User:insert { email = index .. "@x", age = 20 + index }
-      Post:insert { authorId = ada.id, title = "t" .. index }
-    end
-    local seen = databases.watch(sql.getInstance())
-
-    User:query():load("posts"):many()
-
-    assert.equal(2, #seen.stop())
   end)
 end)

@@ -1,6 +1,7 @@
 -- A nil where a value is expected raises, names what is nil, and nothing runs: every verb, every
 -- position. In Lua a nil is a typo more often than a value; NULL is sql.null.
 local hysteria = require("hysteria")
+local databases = require("tests.support.lua.databases")
 
 local sql, model, column = hysteria.sql, hysteria.model, hysteria.column
 
@@ -203,139 +204,140 @@ local HYSTERIA = {
   { "belongsTo", { "NilPost" }, { "model" } },
 }
 
-describe("a nil argument", function()
-  local ds, People, statements, tried = nil, nil, 0, 0
+databases.each(function(ds)
+  describe("a nil argument", function()
+    local People, statements, tried = nil, 0, 0
 
-  setup(function()
-    ds = sql.connectToSecondarySource { type = "sqlite", database = ":memory:" }
-    ds:createTables { Person, Post }
-    People = Person:using(ds)
-    People:insert { name = "ada", age = 36 }
-    ds:addObserver {
-      onBeforeQuery = function()
-        statements = statements + 1
-      end,
-    }
-  end)
-
-  teardown(function()
-    print(("nil safety: %d calls, each with one nil"):format(tried))
-    ds:close()
-  end)
-
-  -- The call with a nil at that place raises one of our errors which says what is nil.
-  local function expect(label, fn, self, case, place)
-    local arguments = table.move(case[2], 1, #case[2], 1, {})
-    arguments[place] = nil
-    statements, tried = 0, tried + 1
-    local ok, err
-    if self ~= nil then
-      ok, err = pcall(fn, self, table.unpack(arguments, 1, #case[2]))
-    else
-      ok, err = pcall(fn, table.unpack(arguments, 1, #case[2]))
-    end
-
-    assert.is_false(ok, label .. " took a nil")
-    assert.is_true(hysteria.isError(err), label .. ": " .. tostring(err))
-    local wanted = case[3][place]
-    if wanted == "MISSING_WHERE" then
-      assert.equal("MISSING_WHERE", err.code, label)
-    else
-      assert.is_true(err.code == "NIL_VALUE" or err.code == "INVALID_ARGUMENT", label .. ": " .. tostring(err))
-      assert.is_truthy(err.message:find(wanted, 1, true), ("%s: \"%s\" does not name %s"):format(
-        label, err.message, wanted))
-    end
-    assert.is_truthy(err.where and err.where:find("nil_safety_spec.lua", 1, true), label .. ": where is "
-      .. tostring(err.where))
-    assert.equal(0, statements, label .. " ran a statement")
-  end
-
-  local function each(cases, what, object)
-    for _, case in ipairs(cases) do
-      for place = 1, #case[2] do
-        if case[3][place] then
-          local label = ("%s%s, argument %d of %d"):format(what, case[1], place, #case[2])
-          it("is refused by " .. label, function()
-            local self, methods = object()
-            expect(label, (methods or self)[case[1]], self, case, place)
-          end)
-        end
-      end
-    end
-  end
-
-  each(QUERY, "query:", function()
-    return People:query()
-  end)
-  each(CLASS, "Model:", function()
-    return People
-  end)
-  each(RECORD, "record:", function()
-    return People:first()
-  end)
-  each(SOURCE, "ds:", function()
-    return ds
-  end)
-  each(VALUES, "sql.", function()
-    return nil, sql
-  end)
-  each(OPERATORS, "sql.op.", function()
-    return nil, sql.op
-  end)
-  each(HYSTERIA, "hysteria.", function()
-    return nil, hysteria
-  end)
-
-  it("leaves the builder as it was", function()
-    for _, case in ipairs(QUERY) do
-      local query = People:query():where("id", ">", 0):orderBy("id"):limit(3)
-      local before = query:toQuery()
-      for place = 1, #case[2] do
-        local arguments = table.move(case[2], 1, #case[2], 1, {})
-        arguments[place] = nil
-        if case[3][place] then
-          pcall(query[case[1]], query, table.unpack(arguments, 1, #case[2]))
-          assert.equal(before, query:toQuery(), case[1])
-        end
-      end
-    end
-  end)
-
-  it("is refused in a where without an entry", function()
-    local given = {}
-    for _, call in ipairs({
-      function() People:query():where({ name = given.name }) end,
-      function() People:query():where({ name = given.name }):delete() end,
-      function() People:find({ where = { name = given.name } }) end,
-      function() People:update({ age = 1 }, { where = { name = given.name } }) end,
-      function() People:query():where(sql.any {}) end,
-      function() People:query():where(sql.func("lower", nil), "a") end,
-    }) do
-      statements = 0
-      local ok, err = pcall(call)
-      assert.is_false(ok)
-      assert.equal("NIL_VALUE", err.code)
-      assert.equal(0, statements)
-    end
-  end)
-
-  it("is refused where sql.given asks for its keys", function()
-    local ok, err = pcall(function()
-      People:query():where(sql.given { "name", "age" }, { name = "ada", age = nil })
+    setup(function()
+      ds:dropTables({ Person, Post }, { ifExists = true })
+      ds:createTables { Person, Post }
+      People = Person:using(ds)
+      People:insert { name = "ada", age = 36 }
+      ds:addObserver {
+        onBeforeQuery = function()
+          statements = statements + 1
+        end,
+      }
     end)
 
-    assert.is_false(ok)
-    assert.equal("NIL_VALUE", err.code)
-    assert.is_truthy(err.message:find("age", 1, true))
-  end)
+    teardown(function()
+      databases.report("nil safety on %s: %d calls, each with one nil", ds:getDbType(), tried)
+    end)
 
-  it("is refused inside a list of values", function()
-    for _, list in ipairs({ { 1, nil, 3 }, { nil, 2 }, { [1] = 1, [3] = 3 } }) do
-      local ok, err = pcall(function()
-        return People:query():whereIn("id", list)
-      end)
-      assert.is_false(ok)
-      assert.is_true(err.code == "NIL_VALUE" or err.code == "INVALID_ARGUMENT", tostring(err))
+    -- The call with a nil at that place raises one of our errors which says what is nil.
+    local function expect(label, fn, self, case, place)
+      local arguments = table.move(case[2], 1, #case[2], 1, {})
+      arguments[place] = nil
+      statements, tried = 0, tried + 1
+      local ok, err
+      if self ~= nil then
+        ok, err = pcall(fn, self, table.unpack(arguments, 1, #case[2]))
+      else
+        ok, err = pcall(fn, table.unpack(arguments, 1, #case[2]))
+      end
+
+      assert.is_false(ok, label .. " took a nil")
+      assert.is_true(hysteria.isError(err), label .. ": " .. tostring(err))
+      local wanted = case[3][place]
+      if wanted == "MISSING_WHERE" then
+        assert.equal("MISSING_WHERE", err.code, label)
+      else
+        assert.is_true(err.code == "NIL_VALUE" or err.code == "INVALID_ARGUMENT", label .. ": " .. tostring(err))
+        assert.is_truthy(err.message:find(wanted, 1, true), ("%s: \"%s\" does not name %s"):format(
+          label, err.message, wanted))
+      end
+      assert.is_truthy(err.where and err.where:find("nil_safety_spec.lua", 1, true), label .. ": where is "
+        .. tostring(err.where))
+      assert.equal(0, statements, label .. " ran a statement")
     end
+
+    local function each(cases, what, object)
+      for _, case in ipairs(cases) do
+        for place = 1, #case[2] do
+          if case[3][place] then
+            local label = ("%s%s, argument %d of %d"):format(what, case[1], place, #case[2])
+            it("is refused by " .. label, function()
+              local self, methods = object()
+              expect(label, (methods or self)[case[1]], self, case, place)
+            end)
+          end
+        end
+      end
+    end
+
+    each(QUERY, "query:", function()
+      return People:query()
+    end)
+    each(CLASS, "Model:", function()
+      return People
+    end)
+    each(RECORD, "record:", function()
+      return People:first()
+    end)
+    each(SOURCE, "ds:", function()
+      return ds
+    end)
+    each(VALUES, "sql.", function()
+      return nil, sql
+    end)
+    each(OPERATORS, "sql.op.", function()
+      return nil, sql.op
+    end)
+    each(HYSTERIA, "hysteria.", function()
+      return nil, hysteria
+    end)
+
+    it("leaves the builder as it was", function()
+      for _, case in ipairs(QUERY) do
+        local query = People:query():where("id", ">", 0):orderBy("id"):limit(3)
+        local before = query:toQuery()
+        for place = 1, #case[2] do
+          local arguments = table.move(case[2], 1, #case[2], 1, {})
+          arguments[place] = nil
+          if case[3][place] then
+            pcall(query[case[1]], query, table.unpack(arguments, 1, #case[2]))
+            assert.equal(before, query:toQuery(), case[1])
+          end
+        end
+      end
+    end)
+
+    it("is refused in a where without an entry", function()
+      local given = {}
+      for _, call in ipairs({
+        function() People:query():where({ name = given.name }) end,
+        function() People:query():where({ name = given.name }):delete() end,
+        function() People:find({ where = { name = given.name } }) end,
+        function() People:update({ age = 1 }, { where = { name = given.name } }) end,
+        function() People:query():where(sql.any {}) end,
+        function() People:query():where(sql.func("lower", nil), "a") end,
+      }) do
+        statements = 0
+        local ok, err = pcall(call)
+        assert.is_false(ok)
+        assert.equal("NIL_VALUE", err.code)
+        assert.equal(0, statements)
+      end
+    end)
+
+    it("is refused where sql.given asks for its keys", function()
+      local ok, err = pcall(function()
+        People:query():where(sql.given { "name", "age" }, { name = "ada", age = nil })
+      end)
+
+      assert.is_false(ok)
+      assert.equal("NIL_VALUE", err.code)
+      assert.is_truthy(err.message:find("age", 1, true))
+    end)
+
+    it("is refused inside a list of values", function()
+      for _, list in ipairs({ { 1, nil, 3 }, { nil, 2 }, { [1] = 1, [3] = 3 } }) do
+        local ok, err = pcall(function()
+          return People:query():whereIn("id", list)
+        end)
+        assert.is_false(ok)
+        assert.is_true(err.code == "NIL_VALUE" or err.code == "INVALID_ARGUMENT", tostring(err))
+      end
+    end)
   end)
 end)

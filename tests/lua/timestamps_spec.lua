@@ -1,5 +1,5 @@
--- Timestamps as a database without such a type may hold them: what is canonical comes through
--- untouched, what is a moment is made canonical, what is none is an error.
+-- Timestamps: what is canonical comes through untouched, what is a moment is made canonical, what
+-- is none is an error; also as a database without such a type may hold them.
 local hysteria = require("hysteria")
 local databases = require("tests.support.lua.databases")
 
@@ -27,12 +27,47 @@ local NONE = {
   "", "yesterday", ("9"):rep(19), ("9"):rep(26),
 }
 
-databases.each(function(ds, name)
-  if name ~= "sqlite" then
-    return -- others keep moments, not text
-  end
-  local Moment = model "StoredMoment" { id = column.increment(), at = column.timestamp() }
+local Moment = model "StoredMoment" { id = column.increment(), at = column.datetime() }
+
+databases.each(function(ds)
   local moments = Moment:using(ds)
+
+  before_each(function()
+    ds:dropTables({ Moment }, { ifExists = true })
+    ds:createTables({ Moment })
+  end)
+
+  it("gives back what is canonical as it is, by every way of reading", function()
+    for _, text in ipairs(SAME) do
+      local row = moments:insert { at = text }
+      assert.equal(text, row.at)
+      assert.equal(text, moments:findOneByPrimaryKey(row.id).at)
+      assert.same({ text }, moments:where("at", text):pluck("at"))
+    end
+  end)
+
+  it("makes other forms canonical when they are written", function()
+    for text, expected in pairs(MADE_CANONICAL) do
+      assert.equal(expected, moments:insert({ at = text }).at)
+    end
+  end)
+
+  it("refuses to write what is no moment", function()
+    for _, text in ipairs(NONE) do
+      local err = error_of(moments.insert, moments, { at = text })
+      assert.equal("DATA_INVALID", err.code, text)
+    end
+    assert.equal(0, moments:count())
+  end)
+end)
+
+describe("timestamps that SQLite holds as text", function()
+  local ds = hysteria.sql.connectToSecondarySource { type = "sqlite" }
+  local moments = Moment:using(ds)
+
+  teardown(function()
+    ds:close()
+  end)
 
   before_each(function()
     ds:dropTables({ Moment }, { ifExists = true })
@@ -45,27 +80,27 @@ databases.each(function(ds, name)
     return moments:query():one().at
   end
 
-  it("hands canonical text over", function()
+  it("are handed over where they are canonical", function()
     for _, text in ipairs(SAME) do
       assert.equal(text, read(text))
       assert.same({ text }, moments:query():pluck("at"))
     end
   end)
 
-  it("makes other forms canonical", function()
+  it("are made canonical where they have another form", function()
     for text, expected in pairs(MADE_CANONICAL) do
       assert.equal(expected, read(text))
     end
   end)
 
-  it("refuses what is no moment", function()
+  it("are errors where they are no moments", function()
     for _, text in ipairs(NONE) do
       local err = error_of(read, text)
       assert.equal("DATA_INVALID", err.code, text)
     end
   end)
 
-  it("stores the same text for every way to write a moment", function()
+  it("are the same text for every way to write a moment", function()
     for _, text in ipairs(SAME) do
       moments:insert { at = text }
       assert.same({ { at = text } }, ds:rawQuery("SELECT at FROM stored_moments ORDER BY id DESC LIMIT 1"))

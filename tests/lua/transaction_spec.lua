@@ -5,315 +5,461 @@ local databases = require("tests.support.lua.databases")
 local column, model, sql = hysteria.column, hysteria.model, hysteria.sql
 local error_of = databases.error_of
 
-local path = os.tmpname()
+-- Several connections, so that what another one sees can be asked for.
+databases.each(function(ds, database, config)
+  describe("transactions", function()
+    local Entry = model "TrxEntry" { id = column.increment(), text = column.string { unique = true } }
+    local entries = Entry:using(ds)
 
--- A file, so that what another connection sees can be asked for.
-describe("transactions", function()
-  local ds, Entry, entries
-
-  setup(function()
-    Entry = model "TrxEntry" { id = column.increment(), text = column.string { unique = true } }
-    ds = sql.connectToSecondarySource { type = "sqlite", database = path }
-    ds:createTables { Entry }
-    entries = Entry:using(ds)
-  end)
-
-  teardown(function()
-    ds:close()
-    for _, suffix in ipairs { "", "-wal", "-shm" } do
-      os.remove(path .. suffix)
-    end
-  end)
-
-  before_each(function()
-    entries:truncate()
-  end)
-
-  -- What a connection outside of every transaction sees.
-  local function seen()
-    local list = {}
-    for index, row in ipairs(ds:rawQuery("SELECT text FROM trx_entries ORDER BY id", nil, { trx = false })) do
-      list[index] = row.text
-    end
-    return table.concat(list, " ")
-  end
-
-  describe("with a callback", function()
-    it("commit what fn does and give what it gives", function()
-      local a, b, c = ds:transaction(function(trx)
-        assert.is_true(trx.isActive)
-        entries:insert { text = "a" }
-        assert.equal("", seen())
-        return 1, nil, 3
-      end)
-      assert.same({ 1, nil, 3 }, { a, b, c })
-      assert.equal("a", seen())
+    setup(function()
+      ds:dropTables({ Entry }, { ifExists = true })
+      ds:createTables { Entry }
     end)
 
-    it("roll back and pass the error on as it is", function()
-      local mine = setmetatable({}, { __tostring = function() return "mine" end })
-      local err = error_of(ds.transaction, ds, function()
-        entries:insert { text = "a" }
-        error(mine)
-      end)
-      assert.equal(mine, err)
-      assert.equal("", seen())
+    before_each(function()
+      entries:truncate()
     end)
 
-    it("join every call of the source, in coroutines that fn resumes too", function()
-      ds:transaction(function()
-        entries:insert { text = "a" }
-        ds:query("trx_entries"):insert { text = "b" }
-        ds:rawQuery("INSERT INTO trx_entries (text) VALUES ('c')")
-        coroutine.wrap(function()
-          entries:insert { text = "d" }
-        end)()
-        assert.equal(4, entries:count())
-        assert.equal("", seen())
-      end)
-      assert.equal("a b c d", seen())
-    end)
-
-    it("decide who joins when the statement runs", function()
-      local q = entries:where("text", "a")
-      ds:transaction(function()
-        entries:insert { text = "a" }
-        assert.is_true(q:exists())
-        assert.is_false(q:exists { trx = false })
-        error_of(error)
-      end)
-    end)
-
-    it("can be left for a call, for a block, and altogether", function()
-      ds:transaction(function()
-        entries:insert { text = "a" }
-        assert.equal(0, entries:count { trx = false })
-        assert.equal(0, ds:outside(function() return entries:count() end))
-        assert.equal(1, entries:count())
-      end)
-      ds:transaction(function(trx)
-        assert.equal(1, entries:count())
-        trx.sql:getModelManager(Entry):insert { text = "b" }
-        assert.equal(1, entries:count())
-        assert.equal(2, trx.sql:getModelManager(Entry):count())
-        assert.equal(2, entries:count { trx = trx })
-      end, { ambient = false })
-      assert.equal("a b", seen())
-    end)
-
-    it("do not reach a coroutine that runs on its own", function()
-      local other = coroutine.create(function()
-        coroutine.yield()
-        return entries:count()
-      end)
-      coroutine.resume(other)
-      local inside = coroutine.create(function()
-        ds:transaction(function()
-          entries:insert { text = "a" }
-          coroutine.yield()
-        end)
-      end)
-      coroutine.resume(inside)
-      assert.equal(0, select(2, coroutine.resume(other)))
-      coroutine.resume(inside)
-      assert.equal("a", seen())
-    end)
-
-    it("roll back when their coroutine is closed", function()
-      local inside = coroutine.create(function()
-        ds:transaction(function()
-          entries:insert { text = "a" }
-          coroutine.yield()
-        end)
-      end)
-      coroutine.resume(inside)
-      assert.is_true(coroutine.close(inside))
-      assert.equal("", seen())
-      entries:insert { text = "b" }
-      assert.equal("b", seen())
-    end)
-
-    it("leave nothing behind", function()
-      error_of(ds.transaction, ds, function() error("x") end)
-      entries:insert { text = "a" }
-      assert.equal("a", seen())
-      local stats = ds:getPool():stats()
-      assert.equal(0, stats.leased)
-    end)
-
-    it("may be finished inside", function()
-      ds:transaction(function(trx)
-        entries:insert { text = "a" }
-        trx:rollback()
-        assert.is_false(trx.isActive)
-        return "fine"
-      end)
-      assert.equal("", seen())
-    end)
-
-    it("go on after an error that was caught", function()
-      ds:transaction(function()
-        entries:insert { text = "a" }
-        assert.equal("UNIQUE_VIOLATION", error_of(entries.insert, entries, { text = "a" }).code)
-        entries:insert { text = "b" }
-      end)
-      assert.equal("a b", seen())
-    end)
-  end)
-
-  describe("by hand", function()
-    it("are joined only by name", function()
-      local trx = ds:startTransaction()
-      trx.sql:query("trx_entries"):insert { text = "a" }
-      entries:insert({ text = "b" }, { trx = trx })
-      Entry:query({ connection = ds, trx = trx }):insert { text = "c" }
-      trx.sql:rawQuery("INSERT INTO trx_entries (text) VALUES ('d')")
-      assert.equal(4, trx.sql:query("trx_entries"):getCount())
-      assert.equal(0, entries:count())
-      assert.is_true(trx:commit())
-      assert.equal("a b c d", seen())
-    end)
-
-    it("end once; asking again is no error unless wanted", function()
-      local trx = ds:transaction()
-      assert.is_true(trx:rollback())
-      assert.is_false(trx:commit())
-      assert.is_false(trx:rollback())
-      assert.equal("TRANSACTION_NOT_ACTIVE",
-        error_of(trx.commit, trx, { throwErrorOnInactiveTransaction = true }).code)
-    end)
-
-    it("refuse statements afterwards", function()
-      local trx = ds:transaction()
-      trx:commit()
-      assert.equal("TRANSACTION_NOT_ACTIVE", error_of(entries.count, entries, { trx = trx }).code)
-      assert.equal("TRANSACTION_NOT_ACTIVE", error_of(function() trx.sql:query("trx_entries"):many() end).code)
-      assert.equal("TRANSACTION_NOT_ACTIVE", error_of(function() trx.sql:rawQuery("SELECT 1") end).code)
-    end)
-
-    it("roll back when their variable is closed", function()
-      do
-        local trx <close> = ds:transaction()
-        entries:insert({ text = "a" }, { trx = trx })
+    -- What a connection outside of every transaction sees.
+    local function seen()
+      local list = {}
+      for index, row in ipairs(ds:rawQuery("SELECT text FROM trx_entries ORDER BY id", nil, { trx = false })) do
+        list[index] = row.text
       end
-      assert.equal("", seen())
-    end)
+      return table.concat(list, " ")
+    end
 
-    it("belong to one source", function()
-      local other = sql.connectToSecondarySource { type = "sqlite" }
-      local trx = other:transaction()
-      assert.equal("INVALID_ARGUMENT", error_of(entries.count, entries, { trx = trx }).code)
-      assert.equal("INVALID_ARGUMENT", error_of(entries.count, entries, { trx = {} }).code)
-      trx:rollback()
-      other:close()
-    end)
-  end)
-
-  describe("nested", function()
-    it("undo only themselves", function()
-      ds:transaction(function()
-        entries:insert { text = "a" }
-        error_of(ds.transaction, ds, function()
-          entries:insert { text = "b" }
-          error("inner")
-        end)
-        ds:transaction(function() entries:insert { text = "c" } end)
-      end)
-      assert.equal("a c", seen())
-    end)
-
-    it("are lost with the outer one", function()
-      error_of(ds.transaction, ds, function()
-        ds:transaction(function() entries:insert { text = "a" } end)
-        error("outer")
-      end)
-      assert.equal("", seen())
-    end)
-
-    it("work by hand, to any depth, and end in order", function()
-      local outer = ds:transaction()
-      local one = outer:nestedTransaction()
-      local two = one:savepoint()
-      entries:insert({ text = "a" }, { trx = two })
-      two:commit()
-      assert.is_true(one.isActive)
-      one:rollback()
-      assert.is_true(outer.isActive)
-      local three = outer:savepoint()
-      entries:insert({ text = "b" }, { trx = three })
-      outer:commit()
-      assert.is_false(three.isActive)
-      assert.is_false(three:commit())
-      assert.equal("b", seen())
-    end)
-
-    it("take a callback and give its values", function()
-      local value = ds:transaction(function(trx)
-        return trx:savepoint(function(inner)
-          assert.not_equal(trx, inner)
+    describe("with a callback", function()
+      it("commit what fn does and give what it gives", function()
+        local a, b, c = ds:transaction(function(trx)
+          assert.is_true(trx.isActive)
           entries:insert { text = "a" }
-          return 7
+          assert.equal("", seen())
+          return 1, nil, 3
+        end)
+        assert.same({ 1, nil, 3 }, { a, b, c })
+        assert.equal("a", seen())
+      end)
+
+      it("roll back and pass the error on as it is", function()
+        local mine = setmetatable({}, { __tostring = function() return "mine" end })
+        local err = error_of(ds.transaction, ds, function()
+          entries:insert { text = "a" }
+          error(mine)
+        end)
+        assert.equal(mine, err)
+        assert.equal("", seen())
+      end)
+
+      it("join every call of the source, in coroutines that fn resumes too", function()
+        ds:transaction(function()
+          entries:insert { text = "a" }
+          ds:query("trx_entries"):insert { text = "b" }
+          ds:rawQuery("INSERT INTO trx_entries (text) VALUES ('c')")
+          coroutine.wrap(function()
+            entries:insert { text = "d" }
+          end)()
+          assert.equal(4, entries:count())
+          assert.equal("", seen())
+        end)
+        assert.equal("a b c d", seen())
+      end)
+
+      it("decide who joins when the statement runs", function()
+        local q = entries:where("text", "a")
+        ds:transaction(function()
+          entries:insert { text = "a" }
+          assert.is_true(q:exists())
+          assert.is_false(q:exists { trx = false })
+          error_of(error)
         end)
       end)
-      assert.equal(7, value)
-      assert.equal("a", seen())
-    end)
 
-    it("refuse what belongs to the outermost", function()
-      ds:transaction(function()
-        assert.equal("INVALID_ARGUMENT", error_of(ds.transaction, ds, print, { isolationLevel = "SERIALIZABLE" }).code)
-        assert.equal("INVALID_ARGUMENT", error_of(ds.transaction, ds, print, { retry = 3 }).code)
+      it("can be left for a call, for a block, and altogether", function()
+        ds:transaction(function()
+          entries:insert { text = "a" }
+          assert.equal(0, entries:count { trx = false })
+          assert.equal(0, ds:outside(function() return entries:count() end))
+          assert.equal(1, entries:count())
+        end)
+        ds:transaction(function(trx)
+          assert.equal(1, entries:count())
+          trx.sql:getModelManager(Entry):insert { text = "b" }
+          assert.equal(1, entries:count())
+          assert.equal(2, trx.sql:getModelManager(Entry):count())
+          assert.equal(2, entries:count { trx = trx })
+        end, { ambient = false })
+        assert.equal("a b", seen())
+      end)
+
+      it("do not reach a coroutine that runs on its own", function()
+        local other = coroutine.create(function()
+          coroutine.yield()
+          return entries:count()
+        end)
+        coroutine.resume(other)
+        local inside = coroutine.create(function()
+          ds:transaction(function()
+            entries:insert { text = "a" }
+            coroutine.yield()
+          end)
+        end)
+        coroutine.resume(inside)
+        assert.equal(0, select(2, coroutine.resume(other)))
+        coroutine.resume(inside)
+        assert.equal("a", seen())
+      end)
+
+      it("roll back when their coroutine is closed", function()
+        local inside = coroutine.create(function()
+          ds:transaction(function()
+            entries:insert { text = "a" }
+            coroutine.yield()
+          end)
+        end)
+        coroutine.resume(inside)
+        assert.is_true(coroutine.close(inside))
+        assert.equal("", seen())
+        entries:insert { text = "b" }
+        assert.equal("b", seen())
+      end)
+
+      it("leave nothing behind", function()
+        error_of(ds.transaction, ds, function() error("x") end)
+        entries:insert { text = "a" }
+        assert.equal("a", seen())
+        local stats = ds:getPool():stats()
+        assert.equal(0, stats.leased)
+      end)
+
+      it("may be finished inside", function()
+        ds:transaction(function(trx)
+          entries:insert { text = "a" }
+          trx:rollback()
+          assert.is_false(trx.isActive)
+          return "fine"
+        end)
+        assert.equal("", seen())
+      end)
+
+      it("go on after an error that was caught in one inside", function()
+        ds:transaction(function()
+          entries:insert { text = "a" }
+          assert.equal("UNIQUE_VIOLATION", error_of(ds.transaction, ds, function()
+            entries:insert { text = "a" }
+          end).code)
+          entries:insert { text = "b" }
+        end)
+        assert.equal("a b", seen())
+      end)
+
+      -- PostgreSQL takes nothing more after any error; what must never happen is that half is stored.
+      it("go on after an error that was caught, or store nothing", function()
+        local ok, err = pcall(ds.transaction, ds, function()
+          entries:insert { text = "a" }
+          assert.equal("UNIQUE_VIOLATION", error_of(entries.insert, entries, { text = "a" }).code)
+          entries:insert { text = "b" }
+        end)
+        if database == "postgres" then
+          assert.equal("TRANSACTION_ABORTED", err.code)
+          assert.equal("", seen())
+        else
+          assert.is_true(ok)
+          assert.equal("a b", seen())
+        end
       end)
     end)
-  end)
 
-  describe("options", function()
-    it("are checked", function()
-      assert.equal("UNKNOWN_OPTION", error_of(ds.transaction, ds, print, { isolationlevel = "X" }).code)
-      local err = error_of(ds.transaction, ds, print, { isolationLevel = "SERIALISABLE" })
-      assert.equal("INVALID_ARGUMENT", err.code)
-      assert.matches("SERIALIZABLE", err.message, 1, true)
-      assert.equal("UNSUPPORTED", error_of(ds.transaction, ds, print, { isolationLevel = "READ COMMITTED" }).code)
-    end)
+    describe("by hand", function()
+      it("are joined only by name", function()
+        local trx = ds:startTransaction()
+        trx.sql:query("trx_entries"):insert { text = "a" }
+        entries:insert({ text = "b" }, { trx = trx })
+        Entry:query({ connection = ds, trx = trx }):insert { text = "c" }
+        trx.sql:rawQuery("INSERT INTO trx_entries (text) VALUES ('d')")
+        assert.equal(4, trx.sql:query("trx_entries"):getCount())
+        assert.equal(0, entries:count())
+        assert.is_true(trx:commit())
+        assert.equal("a b c d", seen())
+      end)
 
-    it("read only means so", function()
-      local err = error_of(ds.transaction, ds, function() entries:insert { text = "a" } end, { readOnly = true })
-      assert.equal("READ_ONLY", err.code)
-      assert.equal(0, ds:transaction(function() return entries:count() end, { readOnly = true }))
-    end)
+      it("end once; asking again is no error unless wanted", function()
+        local trx = ds:transaction()
+        assert.is_true(trx:rollback())
+        assert.is_false(trx:commit())
+        assert.is_false(trx:rollback())
+        assert.equal("TRANSACTION_NOT_ACTIVE",
+          error_of(trx.commit, trx, { throwErrorOnInactiveTransaction = true }).code)
+      end)
 
-    it("retry runs the callback again, as often as told", function()
-      local core = require("hysteria.core")
-      local runs = 0
-      local result = ds:transaction(function()
-        runs = runs + 1
-        entries:insert { text = "run" .. runs }
-        if runs < 3 then
-          core.raise("DEADLOCK", "made up")
+      it("refuse statements afterwards", function()
+        local trx = ds:transaction()
+        trx:commit()
+        assert.equal("TRANSACTION_NOT_ACTIVE", error_of(entries.count, entries, { trx = trx }).code)
+        assert.equal("TRANSACTION_NOT_ACTIVE", error_of(function() trx.sql:query("trx_entries"):many() end).code)
+        assert.equal("TRANSACTION_NOT_ACTIVE", error_of(function() trx.sql:rawQuery("SELECT 1") end).code)
+      end)
+
+      it("roll back when their variable is closed", function()
+        do
+          local trx <close> = ds:transaction()
+          entries:insert({ text = "a" }, { trx = trx })
         end
-        return runs
-      end, { retry = 5 })
-      assert.equal(3, result)
-      assert.equal("run3", seen())
+        assert.equal("", seen())
+      end)
 
-      runs = 0
-      local err = error_of(ds.transaction, ds, function()
-        runs = runs + 1
-        core.raise("SERIALIZATION_FAILURE", "made up")
-      end, { retry = 2 })
-      assert.equal("SERIALIZATION_FAILURE", err.code)
-      assert.equal(3, runs)
+      it("belong to one source", function()
+        local other = sql.connectToSecondarySource { type = "sqlite" }
+        local trx = other:transaction()
+        assert.equal("INVALID_ARGUMENT", error_of(entries.count, entries, { trx = trx }).code)
+        assert.equal("INVALID_ARGUMENT", error_of(entries.count, entries, { trx = {} }).code)
+        trx:rollback()
+        other:close()
+      end)
+    end)
 
-      runs = 0
-      error_of(ds.transaction, ds, function()
-        runs = runs + 1
-        error("other")
-      end, { retry = 2 })
-      assert.equal(1, runs)
+    describe("nested", function()
+      it("undo only themselves", function()
+        ds:transaction(function()
+          entries:insert { text = "a" }
+          error_of(ds.transaction, ds, function()
+            entries:insert { text = "b" }
+            error("inner")
+          end)
+          ds:transaction(function() entries:insert { text = "c" } end)
+        end)
+        assert.equal("a c", seen())
+      end)
+
+      it("are lost with the outer one", function()
+        error_of(ds.transaction, ds, function()
+          ds:transaction(function() entries:insert { text = "a" } end)
+          error("outer")
+        end)
+        assert.equal("", seen())
+      end)
+
+      it("work by hand, to any depth, and end in order", function()
+        local outer = ds:transaction()
+        local one = outer:nestedTransaction()
+        local two = one:savepoint()
+        entries:insert({ text = "a" }, { trx = two })
+        two:commit()
+        assert.is_true(one.isActive)
+        one:rollback()
+        assert.is_true(outer.isActive)
+        local three = outer:savepoint()
+        entries:insert({ text = "b" }, { trx = three })
+        outer:commit()
+        assert.is_false(three.isActive)
+        assert.is_false(three:commit())
+        assert.equal("b", seen())
+      end)
+
+      it("take a callback and give its values", function()
+        local value = ds:transaction(function(trx)
+          return trx:savepoint(function(inner)
+            assert.not_equal(trx, inner)
+            entries:insert { text = "a" }
+            return 7
+          end)
+        end)
+        assert.equal(7, value)
+        assert.equal("a", seen())
+      end)
+
+      it("refuse what belongs to the outermost", function()
+        ds:transaction(function()
+          for _, given in ipairs { { isolationLevel = "SERIALIZABLE" }, { retry = 3 } } do
+            assert.equal("INVALID_ARGUMENT", error_of(ds.transaction, ds, print, given).code)
+          end
+        end)
+      end)
+    end)
+
+    describe("options", function()
+      it("are checked", function()
+        assert.equal("UNKNOWN_OPTION", error_of(ds.transaction, ds, print, { isolationlevel = "X" }).code)
+        local err = error_of(ds.transaction, ds, print, { isolationLevel = "SERIALISABLE" })
+        assert.equal("INVALID_ARGUMENT", err.code)
+        assert.matches("SERIALIZABLE", err.message, 1, true)
+      end)
+
+      it("set the isolation level, for one transaction", function()
+        local function level_inside(level)
+          return ds:transaction(function()
+            entries:count()
+            ds:outside(function()
+              entries:insert { text = level }
+            end)
+            return entries:count()
+          end, { isolationLevel = level })
+        end
+        if database == "sqlite" then
+          assert.equal("UNSUPPORTED", error_of(level_inside, "READ COMMITTED").code)
+          local given = { isolationLevel = "SERIALIZABLE" }
+        assert.equal(0, ds:transaction(function() return entries:count() end, given))
+        else
+          assert.equal(1, level_inside("READ COMMITTED")) -- sees what others commit
+          assert.equal(1, level_inside("REPEATABLE READ")) -- does not
+          assert.equal(2, entries:count())
+        end
+      end)
+
+      it("read only means so", function()
+        local err = error_of(ds.transaction, ds, function() entries:insert { text = "a" } end, { readOnly = true })
+        assert.equal("READ_ONLY", err.code)
+        assert.equal(0, ds:transaction(function() return entries:count() end, { readOnly = true }))
+      end)
+
+      it("retry runs the callback again, as often as told", function()
+        local core = require("hysteria.core")
+        local runs = 0
+        local result = ds:transaction(function()
+          runs = runs + 1
+          entries:insert { text = "run" .. runs }
+          if runs < 3 then
+            core.raise("DEADLOCK", "made up")
+          end
+          return runs
+        end, { retry = 5 })
+        assert.equal(3, result)
+        assert.equal("run3", seen())
+
+        runs = 0
+        local err = error_of(ds.transaction, ds, function()
+          runs = runs + 1
+          core.raise("SERIALIZATION_FAILURE", "made up")
+        end, { retry = 2 })
+        assert.equal("SERIALIZATION_FAILURE", err.code)
+        assert.equal(3, runs)
+
+        runs = 0
+        error_of(ds.transaction, ds, function()
+          runs = runs + 1
+          error("other")
+        end, { retry = 2 })
+        assert.equal(1, runs)
+      end)
+    end)
+
+    describe("afterCommit", function()
+      it("does not make what was committed run again", function()
+        local core = require("hysteria.core")
+        local runs = 0
+        local err = error_of(ds.transaction, ds, function(trx)
+          runs = runs + 1
+          trx:afterCommit(function() core.raise("DEADLOCK", "made up") end)
+        end, { retry = 2 })
+        assert.equal("DEADLOCK", err.code)
+        assert.equal(1, runs)
+      end)
+
+      it("runs once the outermost has committed, in order", function()
+        local log = {}
+        ds:transaction(function(trx)
+          trx:afterCommit(function() log[#log + 1] = "outer " .. seen() end)
+          ds:transaction(function(inner)
+            inner:afterCommit(function() log[#log + 1] = "inner" end)
+            entries:insert { text = "a" }
+          end)
+          error_of(ds.transaction, ds, function(inner)
+            inner:afterCommit(function() log[#log + 1] = "lost" end)
+            error("x")
+          end)
+          assert.same({}, log)
+        end)
+        assert.same({ "outer a", "inner" }, log)
+      end)
+
+      it("does not run after a rollback", function()
+        local ran = false
+        error_of(ds.transaction, ds, function(trx)
+          trx:afterCommit(function() ran = true end)
+          error("x")
+        end)
+        assert.is_false(ran)
+      end)
+
+      it("runs all of them and then raises the first error", function()
+        local ran = false
+        local err = error_of(ds.transaction, ds, function(trx)
+          entries:insert { text = "a" }
+          trx:afterCommit(function() error({ first = true }) end)
+          trx:afterCommit(function() ran = true end)
+        end)
+        assert.is_true(err.first)
+        assert.is_true(ran)
+        assert.equal("a", seen())
+      end)
+    end)
+
+    describe("for a whole test", function()
+      after_each(function()
+        ds:rollbackGlobalTransaction()
+      end)
+
+      it("catch everything and undo it", function()
+        ds:startGlobalTransaction()
+        assert.is_true(ds:isInGlobalTransaction())
+        entries:insert { text = "a" }
+        ds:transaction(function() entries:insert { text = "b" } end)
+        error_of(ds.transaction, ds, function()
+          entries:insert { text = "c" }
+          error("x")
+        end)
+        assert.equal(2, entries:count())
+        ds:rollbackGlobalTransaction()
+        assert.is_false(ds:isInGlobalTransaction())
+        assert.equal("", seen())
+      end)
+
+      it("can be kept", function()
+        ds:startGlobalTransaction()
+        entries:insert { text = "a" }
+        ds:commitGlobalTransaction()
+        assert.equal("a", seen())
+      end)
+
+      it("are one at a time", function()
+        assert.equal("GLOBAL_TRANSACTION_NOT_STARTED", error_of(ds.commitGlobalTransaction, ds).code)
+        ds:startGlobalTransaction()
+        assert.equal("GLOBAL_TRANSACTION_ALREADY_STARTED", error_of(ds.startGlobalTransaction, ds).code)
+      end)
+    end)
+
+    it("atomic makes a function of them", function()
+      local add = ds:atomic(function(a, b, c)
+        entries:insert { text = a }
+        if b == nil then
+          error("no b")
+        end
+        return a, b, c
+      end)
+      assert.same({ "x", 1 }, { add("x", 1, nil) })
+      error_of(add, "y")
+      assert.equal("x", seen())
+    end)
+
+    it("are told to observers", function()
+      local events = {}
+      local watched = sql.connectToSecondarySource(config())
+      watched:addObserver { onTransaction = function(event) events[#events + 1] = event.event end }
+      watched:transaction(function()
+        watched:transaction(function() end)
+        pcall(watched.transaction, watched, function() error("x") end)
+      end)
+      watched:transaction():rollback()
+      assert.same({ "begin", "savepoint", "release", "savepoint", "rollbackTo", "commit", "begin", "rollback" }, events)
+      watched:close()
     end)
   end)
+end, { shared = true })
 
-  it("retry a BEGIN that a busy database refuses", function()
+describe("transactions on a busy SQLite file", function()
+  it("retry a BEGIN that it refuses", function()
+    local path = os.tmpname()
+    local ds = sql.connectToSecondarySource { type = "sqlite", database = path }
     local other = sql.connectToSecondarySource { type = "sqlite", database = path }
     local core = require("hysteria.core")
     local holder, tries = other:transaction(), 0
@@ -327,119 +473,12 @@ describe("transactions", function()
     local err = error_of(ds.transaction, ds, function() end, { retry = 1, timeout = 20 })
     holder:rollback()
     other:close()
+    ds:close()
+    for _, suffix in ipairs { "", "-wal", "-shm" } do
+      os.remove(path .. suffix)
+    end
     assert.is_true(core.isError(err))
     assert.equal("LOCK_TIMEOUT", err.code)
     assert.equal(2, tries)
-  end)
-
-  describe("afterCommit", function()
-    it("does not make what was committed run again", function()
-      local core = require("hysteria.core")
-      local runs = 0
-      local err = error_of(ds.transaction, ds, function(trx)
-        runs = runs + 1
-        trx:afterCommit(function() core.raise("DEADLOCK", "made up") end)
-      end, { retry = 2 })
-      assert.equal("DEADLOCK", err.code)
-      assert.equal(1, runs)
-    end)
-
-    it("runs once the outermost has committed, in order", function()
-      local log = {}
-      ds:transaction(function(trx)
-        trx:afterCommit(function() log[#log + 1] = "outer " .. seen() end)
-        ds:transaction(function(inner)
-          inner:afterCommit(function() log[#log + 1] = "inner" end)
-          entries:insert { text = "a" }
-        end)
-        error_of(ds.transaction, ds, function(inner)
-          inner:afterCommit(function() log[#log + 1] = "lost" end)
-          error("x")
-        end)
-        assert.same({}, log)
-      end)
-      assert.same({ "outer a", "inner" }, log)
-    end)
-
-    it("does not run after a rollback", function()
-      local ran = false
-      error_of(ds.transaction, ds, function(trx)
-        trx:afterCommit(function() ran = true end)
-        error("x")
-      end)
-      assert.is_false(ran)
-    end)
-
-    it("runs all of them and then raises the first error", function()
-      local ran = false
-      local err = error_of(ds.transaction, ds, function(trx)
-        entries:insert { text = "a" }
-        trx:afterCommit(function() error({ first = true }) end)
-        trx:afterCommit(function() ran = true end)
-      end)
-      assert.is_true(err.first)
-      assert.is_true(ran)
-      assert.equal("a", seen())
-    end)
-  end)
-
-  describe("for a whole test", function()
-    after_each(function()
-      ds:rollbackGlobalTransaction()
-    end)
-
-    it("catch everything and undo it", function()
-      ds:startGlobalTransaction()
-      assert.is_true(ds:isInGlobalTransaction())
-      entries:insert { text = "a" }
-      ds:transaction(function() entries:insert { text = "b" } end)
-      error_of(ds.transaction, ds, function()
-        entries:insert { text = "c" }
-        error("x")
-      end)
-      assert.equal(2, entries:count())
-      ds:rollbackGlobalTransaction()
-      assert.is_false(ds:isInGlobalTransaction())
-      assert.equal("", seen())
-    end)
-
-    it("can be kept", function()
-      ds:startGlobalTransaction()
-      entries:insert { text = "a" }
-      ds:commitGlobalTransaction()
-      assert.equal("a", seen())
-    end)
-
-    it("are one at a time", function()
-      assert.equal("GLOBAL_TRANSACTION_NOT_STARTED", error_of(ds.commitGlobalTransaction, ds).code)
-      ds:startGlobalTransaction()
-      assert.equal("GLOBAL_TRANSACTION_ALREADY_STARTED", error_of(ds.startGlobalTransaction, ds).code)
-    end)
-  end)
-
-  it("atomic makes a function of them", function()
-    local add = ds:atomic(function(a, b, c)
-      entries:insert { text = a }
-      if b == nil then
-        error("no b")
-      end
-      return a, b, c
-    end)
-    assert.same({ "x", 1 }, { add("x", 1, nil) })
-    error_of(add, "y")
-    assert.equal("x", seen())
-  end)
-
-  it("are told to observers", function()
-    local events = {}
-    local watched = sql.connectToSecondarySource { type = "sqlite" }
-    watched:addObserver { onTransaction = function(event) events[#events + 1] = event.event end }
-    watched:transaction(function()
-      watched:transaction(function() end)
-      pcall(watched.transaction, watched, function() error("x") end)
-    end)
-    watched:transaction():rollback()
-    assert.same({ "begin", "savepoint", "release", "savepoint", "rollbackTo", "commit", "begin", "rollback" }, events)
-    watched:close()
   end)
 end)

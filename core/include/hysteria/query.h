@@ -412,13 +412,16 @@ HY_API hy_status hy_compile_raw(hy_compiler *compiler, const char *text, size_t 
  * CREATE TABLE (with inline keys, checks and foreign keys) and CREATE INDEX statements for a
  * frozen model, in order, each through `emit`. Stops at the first status that is not HY_OK.
  * `foreign_keys` false leaves them out; hy_ddl_add_foreign_keys() emits them as ALTER TABLE
- * (HY_EUNSUPPORTED on SQLite if there are any). HY_EINVALID_MODEL for a column without a type.
+ * (HY_EUNSUPPORTED on SQLite if there are any), and hy_ddl_drop_foreign_keys() takes them off
+ * again; MySQL cannot say `if_exists` there. HY_EINVALID_MODEL for a column without a type.
  */
 typedef hy_status (*hy_ddl_emit)(void *ctx, const char *sql, size_t size, hy_error *err);
 HY_API hy_status hy_ddl_create_table(const hy_model *model, const hy_dialect *dialect, bool if_not_exists,
                                      bool foreign_keys, hy_ddl_emit emit, void *ctx, hy_error *err);
 HY_API hy_status hy_ddl_add_foreign_keys(const hy_model *model, const hy_dialect *dialect, hy_ddl_emit emit,
                                          void *ctx, hy_error *err);
+HY_API hy_status hy_ddl_drop_foreign_keys(const hy_model *model, const hy_dialect *dialect, bool if_exists,
+                                          hy_ddl_emit emit, void *ctx, hy_error *err);
 HY_API hy_status hy_ddl_drop_table(const hy_model *model, const hy_dialect *dialect, bool if_exists,
                                    hy_ddl_emit emit, void *ctx, hy_error *err);
 

@@ -53,8 +53,9 @@ local function settings(database, given)
   return config
 end
 
--- fn(ds, name) declares specs on an open source, which is closed after them. `given` may say
--- { shared = true, pool = { max = 4 } }.
+-- fn(ds, name, config) declares specs on an open source, which is closed after them. config { ... }
+-- gives the settings for one more source of the same database, with these added: another
+-- ":memory:" for SQLite unless shared. `given` may say { shared = true, pool = { max = 4 } }.
 function databases.each(fn, given)
   for _, database in ipairs(databases.found()) do
     busted.describe("on " .. database.name, function()
@@ -66,7 +67,15 @@ function databases.each(fn, given)
           os.remove(file .. suffix)
         end
       end)
-      fn(ds, database.name)
+      fn(ds, database.name, function(more)
+        local copy = {}
+        for _, source in ipairs { config, more or {} } do
+          for name, value in next, source do
+            copy[name] = value
+          end
+        end
+        return copy
+      end)
     end)
   end
 end
