@@ -163,6 +163,24 @@ HY_API const hy_column *hy_model_constraint_column(const hy_model *model, const 
 /** A number that no two models of a process share: a reload makes a new one. */
 HY_API uint64_t hy_model_version(const hy_model *model);
 
+/* ---- what threads have in common ------------------------------------------------------- */
+
+/** Models by name. Any thread may use it; it keeps what was published until its own end. */
+typedef struct hy_registry hy_registry;
+
+/** With one reference, the caller's. NULL: out of memory. */
+HY_API hy_registry *hy_registry_new(void);
+HY_API hy_registry *hy_registry_ref(hy_registry *registry);
+HY_API void hy_registry_unref(hy_registry *registry);
+/**
+ * Make a frozen model the one of its name. `*out`, with a reference for the caller, is `model`
+ * itself, or the one published before, which must be its equal in all but the version:
+ * HY_EMODEL_ALREADY_DEFINED.
+ */
+HY_API hy_status hy_registry_publish(hy_registry *registry, hy_model *model, hy_model **out, hy_error *err);
+/** With a reference for the caller; NULL: there is none of that name. */
+HY_API hy_model *hy_registry_find(hy_registry *registry, const char *name);
+
 /**
  * hy_value_encode() for one column of a model, which also holds the value against the column's
  * length, precision and scale, enum values and sign: what it could only store changed is refused
