@@ -14,6 +14,7 @@ install(DIRECTORY core/include/hysteria DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}
 install(FILES LICENSE DESTINATION "${CMAKE_INSTALL_DOCDIR}")
 
 if(HY_WITH_LUA)
+    install(FILES bindings/lua/include/hysteria/lua.h DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}/hysteria")
     install(TARGETS hysteria-lua hysteria-runner EXPORT HysteriaTargets)
     install(TARGETS hysteria_core LIBRARY DESTINATION "${HY_LUACDIR}/hysteria")
     foreach(file IN LISTS HY_LUA_FILES)

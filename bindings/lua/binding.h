@@ -12,6 +12,7 @@
 #include <lua.h>
 
 #include <hysteria/hysteria.h>
+#include <hysteria/lua.h>
 
 /* Our userdata. The number sits in each metatable under a key that Lua cannot make. */
 typedef enum hyl_type {
@@ -47,6 +48,7 @@ enum { HYL_PLAN_SLOTS = 256, HYL_PREFIXES = 8 };
 /* What one Lua state keeps: one compiler, the row plans, the paths that are our own. */
 typedef struct hyl_state {
     hy_compiler *compiler;
+    hy_registry *registry;                 /* of several states; NULL: this one is alone */
     const hyl_plan *plans[HYL_PLAN_SLOTS]; /* direct-mapped by text hash; user value 1 holds them */
     char *prefixes[HYL_PREFIXES];
     int n_prefixes;
@@ -143,8 +145,9 @@ typedef enum hyl_as { HYL_AS_DEFAULT, HYL_AS_STRING, HYL_AS_EPOCH, HYL_AS_TABLE,
 /* User values: 1 class, 2 template of record metatables, 3 a spare query (see run.c) or nil. */
 enum { HYL_MODEL_CLASS = 1, HYL_MODEL_SPARE = 3, HYL_MODEL_VALUES = 3 };
 typedef struct hyl_model {
-    hy_model *model;
-    uint8_t as[]; /* hyl_as per column */
+    hy_model *model;  /* may be that of other states too */
+    uint64_t version; /* of this userdata: what the plans go by */
+    uint8_t as[];     /* hyl_as per column */
 } hyl_model;
 
 /** The column that the key at index names in a row to be written, or an error. */
@@ -245,8 +248,9 @@ enum {
 };
 typedef struct hyl_source {
     hy_source *source;
-    int n_free;    /* cursors in user value 4 */
-    int n_ambient; /* entries in user value 1 */
+    bool is_shared; /* the host's, and maybe other states' */
+    int n_free;     /* cursors in user value 4 */
+    int n_ambient;  /* entries in user value 1 */
     bool in_observer;
 } hyl_source;
 
@@ -295,7 +299,7 @@ void hyl_transaction_open(lua_State *L);
 
 /** The module table of hysteria.core. */
 HY_API int hyl_open_core(lua_State *L);
-/** Make require() find hysteria.core and the embedded Lua modules in this state. */
-HY_API void hyl_preload(lua_State *L);
+/** Have it opened in this state, whoever asks first. */
+void hyl_need_core(lua_State *L);
 
 #endif

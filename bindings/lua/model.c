@@ -229,6 +229,20 @@ static void set_keys(lua_State *L, hyl_model *m)
     lua_pop(L, 1);
 }
 
+/* What records come from is the model of all states that share a registry. */
+static void publish(lua_State *L, hyl_model *m)
+{
+    hy_registry *registry = hyl_state_get(L)->registry;
+    hy_model *shared;
+    hy_error err;
+    if (registry == NULL)
+        return;
+    if (hy_registry_publish(registry, m->model, &shared, &err) != HY_OK)
+        hyl_raise(L, &err);
+    hy_model_unref(m->model);
+    m->model = shared;
+}
+
 /* core.model(spec) */
 static int core_model(lua_State *L)
 {
@@ -257,7 +271,9 @@ static int core_model(lua_State *L)
     hy_error err;
     if (hy_model_freeze(m->model, &err) != HY_OK)
         return hyl_raise(L, &err);
-    lua_getfield(L, 1, "class");
+    m->version = hy_model_version(m->model);
+    if (lua_getfield(L, 1, "class") != LUA_TNIL)
+        publish(L, m);
     lua_setiuservalue(L, 3, 1);
     lua_getfield(L, 1, "meta");
     lua_setiuservalue(L, 3, 2);
@@ -294,7 +310,7 @@ static int model_table(lua_State *L)
 
 static int model_version(lua_State *L)
 {
-    lua_pushinteger(L, (lua_Integer)hy_model_version(self(L)));
+    lua_pushinteger(L, (lua_Integer)((hyl_model *)hyl_check(L, 1, HYL_MODEL))->version);
     return 1;
 }
 

@@ -133,7 +133,13 @@ static int load_embedded(lua_State *L)
     return 1;
 }
 
-void hyl_preload(lua_State *L)
+void hyl_need_core(lua_State *L)
+{
+    luaL_requiref(L, "hysteria.core", hyl_open_core, 0);
+    lua_pop(L, 1);
+}
+
+void hy_lua_preload(lua_State *L)
 {
     luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_PRELOAD_TABLE);
     lua_pushcfunction(L, hyl_open_core);

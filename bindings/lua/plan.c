@@ -339,7 +339,7 @@ static hyl_plan *push_plan(lua_State *L, const hy_sql *sql, const hy_result_colu
     hyl_plan *plan = lua_newuserdatauv(L, size, 1);
     char *at = (char *)&plan->columns[n];
     *plan = (hyl_plan){.hash = sql->hash,
-                       .model_version = m != NULL ? hy_model_version(m->model) : 0,
+                       .model_version = m != NULL ? m->version : 0,
                        .text = memcpy(at, sql->text, sql->size),
                        .text_size = sql->size,
                        .n = (int)n};
@@ -397,7 +397,7 @@ const hyl_plan *hyl_plan_push(lua_State *L, const hy_sql *sql, const hy_result_c
                               int model_index)
 {
     const hyl_model *m = model_index != 0 ? lua_touserdata(L, model_index) : NULL;
-    uint64_t version = m != NULL ? hy_model_version(m->model) : 0;
+    uint64_t version = m != NULL ? m->version : 0;
     int slot = (int)((sql->hash ^ (version * UINT64_C(0x9E3779B97F4A7C15)) >> 32) % HYL_PLAN_SLOTS);
     hyl_need_stack(L, 12);
     hyl_state *state = hyl_push_state_value(L);

@@ -251,6 +251,27 @@ static void push_weak_list(lua_State *L)
     lua_setmetatable(L, -2);
 }
 
+/* Push one that is nobody's source yet. */
+static hyl_source *push_new(lua_State *L)
+{
+    hyl_source *s = hyl_new(L, HYL_SOURCE, sizeof *s, HYL_SOURCE_VALUES);
+    int at = lua_gettop(L);
+    push_weak_list(L);
+    lua_setiuservalue(L, at, HYL_SOURCE_AMBIENT);
+    lua_newtable(L);
+    lua_setiuservalue(L, at, HYL_SOURCE_CURSORS);
+    return s;
+}
+
+void hy_lua_push_source(lua_State *L, hy_source *source)
+{
+    hyl_need_core(L);
+    hyl_need_stack(L, 6);
+    hyl_source *s = push_new(L);
+    s->is_shared = true;
+    s->source = hy_source_ref(source);
+}
+
 /* core.connect(config) */
 static int core_connect(lua_State *L)
 {
@@ -277,12 +298,7 @@ static int core_connect(lua_State *L)
     read_pool(L, &config.pool);
     read_ssl(L, &config.connect);
     read_driver_options(L, &config.connect);
-    hyl_source *s = hyl_new(L, HYL_SOURCE, sizeof *s, HYL_SOURCE_VALUES);
-    int at = lua_gettop(L);
-    push_weak_list(L);
-    lua_setiuservalue(L, at, HYL_SOURCE_AMBIENT);
-    lua_newtable(L);
-    lua_setiuservalue(L, at, HYL_SOURCE_CURSORS);
+    hyl_source *s = push_new(L);
     hy_error err;
     if (hy_source_open(&config, &s->source, &err) != HY_OK)
         return hyl_raise(L, &err);
@@ -294,17 +310,27 @@ static int source_gc(lua_State *L)
     hyl_source *s = lua_touserdata(L, 1);
     if (s->source == NULL)
         return hyl_retire(L);
-    hy_source_set_observer(s->source, NULL, NULL);
+    if (!s->is_shared)
+        hy_source_set_observer(s->source, NULL, NULL);
     hyl_events_forget(s);
     hy_source_unref(s->source);
     s->source = NULL;
     return hyl_retire(L);
 }
 
+/* One that is shared is its host's to close. */
 static int source_close(lua_State *L)
 {
-    hy_source_close(hyl_check_source(L, 1)->source);
+    const hyl_source *s = hyl_check_source(L, 1);
+    if (!s->is_shared)
+        hy_source_close(s->source);
     return 0;
+}
+
+static int source_is_shared(lua_State *L)
+{
+    lua_pushboolean(L, hyl_check_source(L, 1)->is_shared);
+    return 1;
 }
 
 static int source_is_open(lua_State *L)
@@ -383,6 +409,9 @@ static int source_max_binds(lua_State *L)
 static int source_observe(lua_State *L)
 {
     hyl_source *s = hyl_check_source(L, 1);
+    if (s->is_shared)
+        return hyl_fail(L, HY_EUNSUPPORTED,
+                        "a data source that several threads share is observed by its host only");
     lua_settop(L, 2);
     bool on = !lua_isnil(L, 2);
     if (on)
@@ -410,11 +439,17 @@ static int source_ping(lua_State *L)
 void hyl_source_open(lua_State *L)
 {
     static const luaL_Reg methods[] = {
-        {"close", source_close},        {"isOpen", source_is_open},
-        {"type", source_type},          {"name", source_name},
-        {"stats", source_stats},        {"can", source_can},
-        {"observe", source_observe},    {"ping", source_ping},
-        {"maxBinds", source_max_binds}, {NULL, NULL},
+        {"close", source_close},
+        {"isOpen", source_is_open},
+        {"type", source_type},
+        {"name", source_name},
+        {"stats", source_stats},
+        {"can", source_can},
+        {"observe", source_observe},
+        {"ping", source_ping},
+        {"maxBinds", source_max_binds},
+        {"isShared", source_is_shared},
+        {NULL, NULL},
     };
     static const luaL_Reg meta[] = {{"__gc", source_gc}, {"__close", source_close}, {NULL, NULL}};
     static const luaL_Reg functions[] = {

@@ -137,6 +137,8 @@ static int state_gc(lua_State *L)
     hyl_state *state = lua_touserdata(L, 1);
     hy_compiler_free(state->compiler);
     state->compiler = NULL;
+    hy_registry_unref(state->registry);
+    state->registry = NULL;
     for (int i = 0; i < state->n_prefixes; i++)
         hy_free(state->prefixes[i]);
     state->n_prefixes = 0;
@@ -159,4 +161,13 @@ void hyl_state_open(lua_State *L)
         hy_fail_oom(&err);
         hyl_raise(L, &err);
     }
+}
+
+void hy_lua_set_registry(lua_State *L, hy_registry *registry)
+{
+    hyl_need_core(L);
+    hyl_state *state = hyl_state_get(L);
+    hy_registry *before = state->registry;
+    state->registry = registry != NULL ? hy_registry_ref(registry) : NULL;
+    hy_registry_unref(before);
 }

@@ -181,7 +181,7 @@ static int protected_main(lua_State *L)
     arguments *a = lua_touserdata(L, 1);
     luaL_checkversion(L);
     luaL_openlibs(L);
-    hyl_preload(L);
+    hy_lua_preload(L);
     set_arg(L, a->argc, a->argv, a->script < a->argc ? a->script : 0);
     set_global(L, "hysteria", NULL, "hysteria");
     set_global(L, "hysteria", "sql", "sql");

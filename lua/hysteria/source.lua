@@ -114,12 +114,14 @@ local function embed_models(self, models)
   end
 end
 
--- A connected source. What fails leaves nothing open.
+-- A connected source. What fails leaves nothing open. The host of several states may give one that
+-- they share in place of a configuration.
 function source.open(given)
-  local resolved = config.resolve(given)
+  local shared = core.kind(given) == "source" and given
+  local resolved = shared and { type = shared:type() } or config.resolve(given)
   local self = setmetatable({
     _config = resolved,
-    _core = core.connect(config.for_core(resolved)),
+    _core = shared or core.connect(config.for_core(resolved)),
     _trx = false,
     _global = false,
     _observers = false,
@@ -177,6 +179,9 @@ end
 -- A source of its own with the same configuration.
 function verbs:clone()
   source.need(self, "clone")
+  if self:_handle():isShared() then
+    core.raise("UNSUPPORTED", "a data source that several threads share is not cloned: connect to it again")
+  end
   local copy = {}
   for key, value in next, self._config do
     copy[key] = value

@@ -31,7 +31,7 @@
 #include <lualib.h>
 #include <sqlite3.h>
 
-void hyl_preload(lua_State *L);
+void hy_lua_preload(lua_State *L);
 
 #if defined(__SANITIZE_ADDRESS__)
 enum { OFTEN = 50 }; /* a fork of a sanitized process takes its time */
@@ -225,7 +225,7 @@ static int open_script(lua_State *L)
 
     snprintf(file, sizeof file, "@tests/oom/%s.lua", run.scenario->name);
     luaL_openlibs(L);
-    hyl_preload(L);
+    hy_lua_preload(L);
     lua_pushcfunction(L, script_step);
     lua_setglobal(L, "step");
     lua_pushstring(L, run.database);
