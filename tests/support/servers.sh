@@ -11,8 +11,8 @@
 #   stop    ends them and deletes their data (not the unpacked MySQL, which took a download)
 #   kill    SIGKILL for them and the processes they made: a crash
 #   status  one line a server; exit status 1 if one of them is down
-#   env     HY_TEST_<NAME>_URL of those that run, to be evaluated by a shell, and the authority
-#           HY_TEST_TLS_CA that signed their certificate
+#   env     HY_TEST_<NAME>_URL of those that run, to be evaluated by a shell, the authority
+#           HY_TEST_TLS_CA that signed their certificate, and where the unpacked MySQL is
 #
 # PostgreSQL and MariaDB are Debian's (tests/support/packages.sh servers). Debian 12 has no
 # MySQL: sid's package is unpacked below the private directory, or $HY_SERVERS_CACHE, and run
@@ -114,8 +114,9 @@ give_key()
 
 # ---- processes and ports --------------------------------------------------------------------
 
-# A killed process may stay a zombie for a while, which kill -0 calls alive.
-alive() { grep -qE '^State:[[:space:]]+[^ZX]' "/proc/$1/status" 2>/dev/null; }
+# A killed process may stay a zombie for a while, which kill -0 calls alive. While one of its
+# threads still ends, its sockets are open.
+alive() { grep -sqE '^State:[[:space:]]+[^ZX]' "/proc/$1/task/"*/status; }
 
 # The process id of a service if it lives and is ours: its command line names our folder.
 pid_of()
@@ -492,7 +493,7 @@ environment()
             echo "# $service is skipped: $why"
         fi
     done
-    [ -z "$ca" ] || echo "export HY_TEST_TLS_CA='$ca'"
+    [ -z "$ca" ] || printf "export HY_TEST_TLS_CA='%s'\nexport HY_SERVERS_CACHE='%s'\n" "$ca" "$cache"
 }
 
 command=${1:-help}
