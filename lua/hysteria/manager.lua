@@ -93,8 +93,7 @@ function manager.hook(class, name, fn)
   model.need(class, "hook")
   hooks.need(name, "hook")
   options.need_type(fn, "function", "fn", "hook")
-  hooks.add(class._definition, name, fn)
-  model.refresh(class._definition)
+  model.add_hook(class._definition, name, fn)
   return class
 end
 

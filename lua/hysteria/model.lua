@@ -403,7 +403,7 @@ local function new_definition(name, file)
     name = name, file = file, naming = { model = "camel", database = "snake" },
     columns = {}, properties = {}, by_property = {}, by_database = {}, keys = {},
     relations = {}, relation_names = {}, hooks = {}, scopes = {}, scope_names = {}, default_scopes = {},
-    indexes = {}, checks = {},
+    indexes = {}, checks = {}, guests = {},
   }
 end
 
@@ -595,9 +595,27 @@ local function file_of_caller()
   return (core.caller() or "?"):gsub(":%d+$", "")
 end
 
+-- A hook given to a class. One that another file gives stays when the model's own file runs again.
+function model.add_hook(definition, name, fn)
+  hooks.add(definition, name, fn)
+  if file_of_caller() ~= definition.file then
+    table.insert(definition.guests, { name = name, fn = fn })
+  end
+  model.refresh(definition)
+end
+
+local function keep_guests(guests, fresh)
+  fresh.guests = guests
+  for _, guest in ipairs(guests) do
+    hooks.add(fresh, guest.name, guest.fn)
+  end
+  model.refresh(fresh)
+end
+
 -- The same file run again replaces its own model: the class keeps its identity.
 local function redefine(class, fresh)
   local definition = class._definition
+  keep_guests(definition.guests, fresh)
   local kept = { class = true, class_mt = true, methods = true, views = true }
   for key in next, definition do
     if not kept[key] then
@@ -642,11 +660,13 @@ function model.model(name, literal)
   if not name:find("^%a[%w_]*$") then
     core.raise("INVALID_MODEL", ("`%s` is no usable name for a model"):format(name))
   end
+  -- Here, not below: in `return model "Name" { ... }` only this call still sees its file.
+  local file = file_of_caller()
   if literal ~= nil then
-    return define(name, literal, file_of_caller())
+    return define(name, literal, file)
   end
   return function(given)
-    return define(name, given, file_of_caller())
+    return define(name, given, file)
   end
 end
 
