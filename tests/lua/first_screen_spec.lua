@@ -35,6 +35,7 @@ databases.each(function(_, _, config)
     end)
 
     after_each(function()
+      sql.dropTables({ User, Post }, { ifExists = true }) -- others have a table of users too
       sql.disconnect()
     end)
 

@@ -2,7 +2,7 @@
 local hysteria = require("hysteria")
 local databases = require("tests.support.lua.databases")
 
-local column, model, sql = hysteria.column, hysteria.model, hysteria.sql
+local column, model = hysteria.column, hysteria.model
 local error_of = databases.error_of
 
 local function columns_of(class)
@@ -220,65 +220,56 @@ describe("a class", function()
   end)
 end)
 
-describe("in dev mode", function()
-  local ds
+databases.each(function(ds)
+  describe("in dev mode", function()
+    after_each(function()
+      hysteria.dev(false)
+    end)
 
-  after_each(function()
-    hysteria.dev(false)
-    ds:close()
+    it("reading a relation that was not loaded raises", function()
+      local Parent = model "DevParent" { id = column.increment(), kids = hysteria.hasMany("DevKid"),
+        kid = hysteria.hasOne("DevKid") }
+      local Kid = model "DevKid" { id = column.increment(), devParentId = column.integer() }
+      ds:dropTables({ Parent, Kid }, { ifExists = true })
+      ds:createTables { Parent, Kid }
+      local row = Parent:using(ds):insert {}
+      assert.is_nil(row.kids)
+
+      hysteria.dev()
+      local strict = Parent:using(ds):findOneByPrimaryKey(row.id)
+
+      assert.equal("RELATION_NOT_LOADED", error_of(function() return strict.kids end).code)
+      strict:load("kids"):load("kid")
+      assert.same({}, strict.kids)
+      assert.is_nil(strict.kid)
+      assert.is_nil(strict.anything)
+    end)
   end)
 
-  it("reading a relation that was not loaded raises", function()
-    local Parent = model "DevParent" { id = column.increment(), kids = hysteria.hasMany("DevKid"),
-      kid = hysteria.hasOne("DevKid") }
-    local Kid = model "DevKid" { id = column.increment(), devParentId = column.integer() }
-    ds = sql.connectToSecondarySource { type = "sqlite" }
-    ds:createTables { Parent, Kid }
-    local row = Parent:using(ds):insert {}
-    assert.is_nil(row.kids)
+  describe("the stock models", function()
+    it("make a user", function()
+      local User = require("hysteria.models.user")
+      ds:dropTables({ User }, { ifExists = true })
+      ds:createTables { User }
 
-    hysteria.dev()
-    local strict = Parent:using(ds):findOneByPrimaryKey(row.id)
+      local user = User:using(ds):insert { email = "a@x" }
 
-    assert.equal("RELATION_NOT_LOADED", error_of(function() return strict.kids end).code)
-    strict:load("kids"):load("kid")
-    assert.same({}, strict.kids)
-    assert.is_nil(strict.kid)
-    assert.is_nil(strict.anything)
-  end)
-end)
+      assert.equal(1, user.id)
+      assert.equal(19, #user.createdAt:sub(1, 19))
+    end)
 
-describe("the stock models", function()
-  local ds
-
-  setup(function()
-    ds = sql.connectToSecondarySource { type = "sqlite" }
-  end)
-
-  teardown(function()
-    ds:close()
-  end)
-
-  it("make a user", function()
-    local User = require("hysteria.models.user")
-    ds:createTables { User }
-
-    local user = User:using(ds):insert { email = "a@x" }
-
-    assert.equal(1, user.id)
-    assert.equal(19, #user.createdAt:sub(1, 19))
-  end)
-
-  it("make keys of three kinds and soft deletion", function()
-    for name, pattern in pairs { uuid = "^%x+%-%x+%-4", ulid = "^%w+$", increment = "^1$" } do
-      local Stock = model("Stock_" .. name, {
-        require("hysteria.models." .. name), require("hysteria.models.soft_deletable"), note = column.string(),
-      })
-      ds:createTables { Stock }
-      local row = Stock:using(ds):insert { note = "x" }
-      assert.matches(pattern, tostring(row.id))
-      row:softDelete()
-      assert.equal(0, Stock:using(ds):count())
-    end
+    it("make keys of three kinds and soft deletion", function()
+      for name, pattern in pairs { uuid = "^%x+%-%x+%-4", ulid = "^%w+$", increment = "^1$" } do
+        local Stock = model("Stock_" .. name, {
+          require("hysteria.models." .. name), require("hysteria.models.soft_deletable"), note = column.string(),
+        })
+        ds:dropTables({ Stock }, { ifExists = true })
+        ds:createTables { Stock }
+        local row = Stock:using(ds):insert { note = "x" }
+        assert.matches(pattern, tostring(row.id))
+        row:softDelete()
+        assert.equal(0, Stock:using(ds):count())
+      end
+    end)
   end)
 end)
