@@ -14,69 +14,11 @@
 #include <base/number.h>
 #include <base/text.h>
 
-enum { POSTGRES, COCKROACHDB, MYSQL, MARIADB, SQLITE, DIALECTS };
-
-static hy_model *models[GOLDEN_MODEL_COUNT];
 static hy_compiler *compiler;
 static sqlite3 *db;
 static unsigned n_texts, n_parsed;
 
-/* ---- models and tables -------------------------------------------------------------------- */
-
-#define COLUMN(property_, kind_, flags_)                                                              \
-    {                                                                                                 \
-        .property = property_, .kind = HY_KIND_##kind_, .flags = flags_, .precision = -1, .scale = -1 \
-    }
-
-static const hy_column user_columns[] = {
-    COLUMN("id", BIGINT, HY_COLUMN_PRIMARY | HY_COLUMN_INCREMENT),
-    COLUMN("firstName", STRING, 0),
-    COLUMN("age", INTEGER, 0),
-    COLUMN("active", BOOLEAN, 0),
-    COLUMN("balance", DECIMAL, 0),
-    COLUMN("score", DOUBLE, 0),
-    COLUMN("createdAt", TIMESTAMP, 0),
-    COLUMN("password", STRING, HY_COLUMN_HIDDEN),
-};
-static const hy_column post_columns[] = {
-    COLUMN("id", BIGINT, HY_COLUMN_PRIMARY),
-    COLUMN("userId", BIGINT, 0),
-    COLUMN("title", STRING, 0),
-    COLUMN("views", INTEGER, 0),
-};
-static const hy_column tag_columns[] = {
-    COLUMN("userId", BIGINT, HY_COLUMN_PRIMARY),
-    COLUMN("tagId", BIGINT, HY_COLUMN_PRIMARY),
-    COLUMN("weight", INTEGER, 0),
-};
-static const hy_column log_columns[] = {
-    COLUMN("id", BIGINT, HY_COLUMN_PRIMARY),
-    COLUMN("userId", BIGINT, 0),
-};
-static const hy_column odd_columns[] = {
-    {.property = "id", .name = "i\"d", .kind = HY_KIND_BIGINT, .flags = HY_COLUMN_PRIMARY},
-    {.property = "tick", .name = "a`b", .kind = HY_KIND_STRING},
-    {.property = "plain", .name = "order", .kind = HY_KIND_STRING},
-    {.property = "euro", .name = "\u20ac \\", .kind = HY_KIND_STRING},
-};
-static const hy_column plain_columns[] = {
-    COLUMN("name", STRING, 0),
-    COLUMN("size", INTEGER, 0),
-    COLUMN("doubled", INTEGER, HY_COLUMN_GENERATED),
-};
-
-static const struct {
-    const char *name, *schema, *table;
-    const hy_column *columns;
-    size_t n;
-} model_list[GOLDEN_MODEL_COUNT] = {
-    [USER] = {"User", NULL, "users", user_columns, 8},
-    [POST] = {"Post", NULL, "posts", post_columns, 4},
-    [TAG] = {"UserTag", NULL, "user_tags", tag_columns, 3},
-    [LOG] = {"Log", "app", "logs", log_columns, 2},
-    [ODD] = {"Odd", NULL, "we\"ird.`table", odd_columns, 4},
-    [PLAIN] = {"Plain", NULL, "plains", plain_columns, 3},
-};
+/* ---- tables ------------------------------------------------------------------------------- */
 
 static const char sqlite_schema[] =
     "CREATE TABLE users (id INTEGER PRIMARY KEY, first_name TEXT UNIQUE, age INTEGER, active INTEGER, "
@@ -90,26 +32,6 @@ static const char sqlite_schema[] =
     "CREATE TABLE \"we\"\"ird.`table\" (\"i\"\"d\" INTEGER PRIMARY KEY, \"a`b\" TEXT, \"order\" TEXT, "
     "\"\u20ac \\\" TEXT);"
     "CREATE TABLE plains (name TEXT, size INTEGER, doubled INTEGER AS (size * 2));";
-
-const hy_model *golden_get(golden_model model)
-{
-    return models[model];
-}
-
-static void make_model(golden_model which)
-{
-    hy_error err;
-    hy_model *m = hy_model_new(model_list[which].name, model_list[which].schema, model_list[which].table,
-                               HY_NAMING_SNAKE);
-
-    assert_non_null(m);
-    for (size_t i = 0; i < model_list[which].n; i++)
-        if (hy_model_add_column(m, &model_list[which].columns[i], &err) != HY_OK)
-            fail_msg("%s: %s", model_list[which].name, err.message);
-    if (hy_model_freeze(m, &err) != HY_OK)
-        fail_msg("%s: %s", model_list[which].name, err.message);
-    models[which] = m;
-}
 
 static void no_function(sqlite3_context *ctx, int n, sqlite3_value **args)
 {
@@ -132,8 +54,7 @@ static int set_up(void **state)
     char *message = NULL;
 
     (void)state;
-    for (golden_model m = USER; m < GOLDEN_MODEL_COUNT; m++)
-        make_model(m);
+    golden_make_models();
     compiler = hy_compiler_new();
     assert_non_null(compiler);
     assert_int_equal(SQLITE_OK, sqlite3_open(":memory:", &db));
@@ -153,8 +74,7 @@ static int tear_down(void **state)
     (void)state;
     hy_compiler_free(compiler);
     sqlite3_close(db);
-    for (golden_model m = USER; m < GOLDEN_MODEL_COUNT; m++)
-        hy_model_unref(models[m]);
+    golden_free_models();
     printf("golden: %u texts compared, %u of them parsed by SQLite %s\n", n_texts, n_parsed,
            sqlite3_libversion());
     return 0;
@@ -224,19 +144,6 @@ static void print_columns(hy_buf *out, const hy_sql *sql)
 }
 
 /* ---- what is expected --------------------------------------------------------------------- */
-
-static const char *pick_text(const golden *g, size_t dialect)
-{
-    const char *own[DIALECTS] = {g->postgres, g->cockroachdb, g->mysql, g->mariadb, g->sqlite};
-
-    if (own[dialect] != NULL)
-        return own[dialect];
-    if (dialect == COCKROACHDB && g->postgres != NULL)
-        return g->postgres;
-    if (dialect == MARIADB && g->mysql != NULL)
-        return g->mysql;
-    return g->sql;
-}
 
 static const char *pick_binds(const golden *g, size_t dialect)
 {
@@ -336,12 +243,8 @@ static unsigned check_text(const golden *g, size_t dialect, const char *text, co
 static unsigned check_query(const golden *g, size_t dialect, const hy_query *q)
 {
     const hy_dialect *d = hy_dialect_at(dialect);
-    const char *text = pick_text(g, dialect);
-    hy_compile_options options = {
-        .features = g->newest ? hy_dialect_features(d, 990000) : 0,
-        .limit = g->limit,
-        .inline_values = g->inline_values,
-    };
+    const char *text = golden_text(g, dialect);
+    hy_compile_options options = golden_options(g, d);
     hy_error err;
     hy_sql sql;
 
@@ -361,7 +264,7 @@ static unsigned check_query(const golden *g, size_t dialect, const hy_query *q)
 /* The query itself, then a copy of it after the original is gone. */
 static unsigned check_case(const golden *g)
 {
-    hy_query *q = hy_query_new(models[g->model]), *copy = hy_query_new(models[g->model]);
+    hy_query *q = hy_query_new(golden_get(g->model)), *copy = hy_query_new(golden_get(g->model));
     unsigned bad = 0;
     hy_error err;
 

@@ -41,8 +41,18 @@ typedef struct golden_group {
 extern const golden_group golden_select, golden_where, golden_join, golden_group_order, golden_set,
     golden_write;
 
-/** The shared models, made by the harness. */
+/* ---- golden_models.c ---------------------------------------------------------------------- */
+
+/* As hy_dialect_at() numbers them. */
+enum { POSTGRES, COCKROACHDB, MYSQL, MARIADB, SQLITE, DIALECTS };
+
+/** The shared models; NONE has none. */
 const hy_model *golden_get(golden_model model);
+void golden_make_models(void);
+void golden_free_models(void);
+/** What the case says about a dialect, in the notation above; NULL: nothing. */
+const char *golden_text(const golden *g, size_t dialect);
+hy_compile_options golden_options(const golden *g, const hy_dialect *dialect);
 
 /* ---- short words for builders ------------------------------------------------------------- */
 

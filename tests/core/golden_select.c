@@ -174,11 +174,11 @@ static void now(hy_query *q)
 }
 static void other_function(hy_query *q)
 {
-    hy_query_select(q, call(q, "Hex", col(q, "age")), NULL);
+    hy_query_select(q, call(q, "Sign", col(q, "age")), NULL);
 }
 static void schema_function(hy_query *q)
 {
-    and_(q, hy_expr_compare(q, HY_OP_EQ, call(q, "total_changes", NULL), val(q, hy_int(0))));
+    and_(q, hy_expr_compare(q, HY_OP_EQ, call(q, "pi", NULL), val(q, hy_int(0))));
 }
 static void raw_item(hy_query *q)
 {
@@ -387,9 +387,9 @@ static const golden cases[] = {
     {"NOW", USER, now, "SELECT `id` FROM `users` WHERE `created_at` < NOW()",
      .mysql = "SELECT `id` FROM `users` WHERE `created_at` < NOW(6)",
      .sqlite = "SELECT `id` FROM `users` WHERE `created_at` < strftime('%Y-%m-%d %H:%M:%f', 'now')"},
-    {"unlisted function", USER, other_function, "SELECT Hex(`age`) FROM `users`", .columns = "hex:any"},
+    {"unlisted function", USER, other_function, "SELECT Sign(`age`) FROM `users`", .columns = "sign:any"},
     {"unlisted function without arguments", LOG, schema_function,
-     "SELECT `id`, `user_id` FROM `app`.`logs` WHERE total_changes() = ?", "int:0/any"},
+     "SELECT `id`, `user_id` FROM `app`.`logs` WHERE pi() = ?", "int:0/any"},
     {"raw item: the driver names the fields", USER, raw_item,
      "SELECT `first_name` AS `firstName`, age + 1 AS next FROM `users`", .columns = ""},
     {"raw item with alias", USER, raw_item_with_alias, "SELECT `first_name`, age + ? AS `next` FROM `users`",
