@@ -123,6 +123,12 @@ static bool mysql_is_alive(hy_connection *conn)
     return poll(&fd, 1, 0) == 0;
 }
 
+static bool mysql_is_idle(hy_connection *conn)
+{
+    hy__mysql *c = hy__mysql_of(conn);
+    return is_ours(c) && hy__mysql_is_drained(c);
+}
+
 static hy_transaction_status mysql_transaction_status(hy_connection *conn)
 {
     hy__mysql *c = hy__mysql_of(conn);
@@ -878,9 +884,9 @@ static int64_t mysql_inserted(hy_connection *conn)
     .package = "libmariadb3", .connection_size = sizeof(hy__mysql),                                          \
     .statement_size = sizeof(hy__mysql_statement), .is_private = mysql_is_private, .connect = mysql_connect, \
     .advance = mysql_advance, .close = mysql_disconnect, .is_alive = mysql_is_alive,                         \
-    .transaction_status = mysql_transaction_status, .reset = mysql_reset, .cancel = mysql_cancel,            \
-    .prepare = mysql_prepare, .execute = mysql_execute, .row = mysql_take_row, .next = mysql_next,           \
-    .finish = mysql_finish, .affected = mysql_affected, .insert_id = mysql_inserted,                         \
+    .is_idle = mysql_is_idle, .transaction_status = mysql_transaction_status, .reset = mysql_reset,          \
+    .cancel = mysql_cancel, .prepare = mysql_prepare, .execute = mysql_execute, .row = mysql_take_row,       \
+    .next = mysql_next, .finish = mysql_finish, .affected = mysql_affected, .insert_id = mysql_inserted,     \
     .statement_close = mysql_statement_close
 
 enum { COMMON_FLAGS = HY_DRIVER_INTERLEAVES | HY_DRIVER_SET_TRANSACTION | HY_DRIVER_RESET_ROLLS_BACK };

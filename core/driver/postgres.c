@@ -23,7 +23,7 @@
 
 #include "postgres_driver.h"
 
-enum { MOST_PARAMS = 65535, NAME_SIZE = 32, MOST_DRAINED = 100 };
+enum { MOST_PARAMS = 65535, MOST_DRAINED = 100 };
 
 static hy__postgres *as_postgres(hy_connection *c)
 {
@@ -328,6 +328,11 @@ static bool postgres_is_alive(hy_connection *conn)
     return seen == 0 || (seen == POLLIN && c->pending == HY__POSTGRES_RESET);
 }
 
+static bool postgres_is_idle(hy_connection *conn)
+{
+    return as_postgres(conn)->pending == HY__POSTGRES_IDLE;
+}
+
 static hy_transaction_status postgres_transaction_status(hy_connection *conn)
 {
     hy__postgres *c = as_postgres(conn);
@@ -396,9 +401,9 @@ static void postgres_cancel(hy_connection *conn)
 
 /* ---- preparing -------------------------------------------------------------------------- */
 
-static void write_name(char name[NAME_SIZE], uint64_t number)
+static void write_name(char name[HY__POSTGRES_NAME], uint64_t number)
 {
-    (void)snprintf(name, NAME_SIZE, "hy_%llu", (unsigned long long)number);
+    (void)snprintf(name, HY__POSTGRES_NAME, "hy_%llu", (unsigned long long)number);
 }
 
 /*
@@ -407,7 +412,7 @@ static void write_name(char name[NAME_SIZE], uint64_t number)
  */
 static bool send_closing(hy__postgres *c)
 {
-    char sql[NAME_SIZE + sizeof "DEALLOCATE "], name[NAME_SIZE];
+    char sql[HY__POSTGRES_NAME + sizeof "DEALLOCATE "], name[HY__POSTGRES_NAME];
     bool fine = true;
 
     if (c->n_closing == 0 || PQtransactionStatus(c->pg) != PQTRANS_IDLE)
@@ -438,18 +443,15 @@ static bool send_command(hy__postgres *c, const char *sql)
  */
 static bool send_prepare(hy__postgres *c, hy__postgres_statement *s)
 {
-    char name[NAME_SIZE] = "";
     const Oid *types = c->params;
     bool fine = PQenterPipelineMode(c->pg) == 1 && send_closing(c);
 
-    if (!c->unnamed)
-        write_name(name, s->number);
     c->describe_at = c->n_closed + 1;
     if (c->guarded)
         fine = fine &&
                send_command(c, c->insisted ? "ROLLBACK TO SAVEPOINT hy_prepare" : "SAVEPOINT hy_prepare");
-    fine = fine && PQsendPrepare(c->pg, name, s->sql, (int)c->n_types, types) == 1 &&
-           PQsendDescribePrepared(c->pg, name) == 1;
+    fine = fine && PQsendPrepare(c->pg, s->name, s->sql, (int)c->n_types, types) == 1 &&
+           PQsendDescribePrepared(c->pg, s->name) == 1;
     size_t describe_at = c->describe_at;
     if (c->guarded)
         fine = fine && send_command(c, "RELEASE SAVEPOINT hy_prepare");
@@ -531,6 +533,8 @@ static hy_status postgres_prepare(hy_connection *conn, hy_statement *statement, 
     if (status != HY_OK)
         return status;
     s->number = c->unnamed ? 0 : ++c->last_number;
+    if (s->number != 0)
+        write_name(s->name, s->number);
     c->statement = s;
     c->guarded = unsure && PQtransactionStatus(c->pg) == PQTRANS_INTRANS;
     c->insisted = !unsure;
@@ -748,8 +752,6 @@ static hy_status refuse_stale(hy__postgres_statement *s, hy_error *err)
 static int send_execute(hy__postgres *c, const hy__postgres_statement *s, const hy__postgres_params *p,
                         size_t n)
 {
-    char name[NAME_SIZE];
-
     if (s->number == 0) {
         Oid *types = NULL; /* the ones that were found out, so that they stay */
         if (n > 0 && (types = hy_arena_alloc(&c->scratch, n * sizeof *types)) == NULL)
@@ -758,8 +760,7 @@ static int send_execute(hy__postgres *c, const hy__postgres_statement *s, const 
             types[i] = PQparamtype(s->described, (int)i);
         return PQsendQueryParams(c->pg, s->sql, (int)n, types, p->values, p->sizes, p->formats, s->binary);
     }
-    write_name(name, s->number);
-    return PQsendQueryPrepared(c->pg, name, (int)n, p->values, p->sizes, p->formats, s->binary);
+    return PQsendQueryPrepared(c->pg, s->name, (int)n, p->values, p->sizes, p->formats, s->binary);
 }
 
 /* What the statement that is about to run does to the session and to other statements. */
@@ -991,6 +992,7 @@ const hy_driver hy__postgres_driver = {
     .advance = postgres_advance,
     .close = postgres_close,
     .is_alive = postgres_is_alive,
+    .is_idle = postgres_is_idle,
     .transaction_status = postgres_transaction_status,
     .reset = postgres_reset,
     .cancel = postgres_cancel,

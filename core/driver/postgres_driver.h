@@ -85,18 +85,21 @@ typedef struct hy__postgres_column {
     hy__postgres_decoder decode;
 } hy__postgres_column;
 
+enum { HY__POSTGRES_NAME = 32 };
+
 typedef struct hy__postgres_statement {
     hy_statement head;
     PGresult *described; /* names and types of columns and parameters; NULL: not asked */
     void *block;         /* columns, kinds, names: n_columns of each */
     hy__postgres_column *columns;
-    char *sql;               /* NULL once the server has it by name */
-    uint64_t number;         /* its name there is hy_<number>; 0: it has none */
-    uint64_t epoch, changes; /* the connection's when it was prepared */
-    bool binary;             /* results come so */
-    unsigned traits;         /* of its text */
-    bool assumes_utc;        /* has timestamps as parameters */
-    bool broken;             /* the server does not take it any more: prepare again */
+    char *sql;                    /* NULL once the server has it by name */
+    uint64_t number;              /* its name there is hy_<number>; 0: it has none */
+    char name[HY__POSTGRES_NAME]; /* that name */
+    uint64_t epoch, changes;      /* the connection's when it was prepared */
+    bool binary;                  /* results come so */
+    unsigned traits;              /* of its text */
+    bool assumes_utc;             /* has timestamps as parameters */
+    bool broken;                  /* the server does not take it any more: prepare again */
 } hy__postgres_statement;
 
 /* What `advance` goes on with after HY_AGAIN. */

@@ -6,6 +6,7 @@
  * (infinite dates, years outside 1 to 9999, NaN as a decimal) is refused, never guessed. A
  * float4 is widened exactly: 0.1 reads back as the nearest single. Messages name types only.
  */
+#include <endian.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -30,14 +31,26 @@ static hy_status refuse_size(const hy__postgres_type *type, hy_error *err)
     return hy__postgres_refuse_value(type, "the server sent it in an unknown form", err);
 }
 
-/* Big-endian, sign from the first byte. */
+/* Big-endian, sign from the first byte; 1, 2, 4 or 8 of them. */
 int64_t hy__postgres_int(const char *data, size_t size)
 {
-    uint64_t n = size > 0 && ((unsigned char)data[0] & 0x80) != 0 ? UINT64_MAX : 0;
+    uint64_t wide;
+    uint32_t word;
+    uint16_t half;
 
-    for (size_t i = 0; i < size; i++)
-        n = n << 8 | (unsigned char)data[i];
-    return (int64_t)n;
+    switch (size) {
+    case sizeof wide:
+        memcpy(&wide, data, sizeof wide);
+        return (int64_t)be64toh(wide);
+    case sizeof word:
+        memcpy(&word, data, sizeof word);
+        return (int32_t)be32toh(word);
+    case sizeof half:
+        memcpy(&half, data, sizeof half);
+        return (int16_t)be16toh(half);
+    default:
+        return (signed char)data[0];
+    }
 }
 
 /* ---- booleans and numbers --------------------------------------------------------------- */

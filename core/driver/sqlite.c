@@ -686,6 +686,7 @@ const hy_driver hy__sqlite_driver = {
     .advance = sqlite_advance,
     .close = sqlite_close,
     .is_alive = sqlite_is_alive,
+    .is_idle = sqlite_is_alive, /* nothing of it is ever on its way */
     .transaction_status = sqlite_transaction_status,
     .reset = sqlite_reset,
     .cancel = sqlite_cancel,

@@ -265,7 +265,8 @@ static hy__return clean_up(hy_lease *lease)
     if (lease->how != HY__RETURN_CLEAN)
         return lease->how;
     hy_transaction_status now = c->driver->transaction_status(c);
-    if (now == HY_TRANSACTION_UNKNOWN || !c->driver->is_alive(c))
+    /* Whether it lives is looked at when somebody borrows it next. */
+    if (now == HY_TRANSACTION_UNKNOWN || !c->driver->is_idle(c))
         return HY__RETURN_DISCARD;
     if (now != HY_TRANSACTION_IDLE && (c->driver->flags & HY_DRIVER_RESET_ROLLS_BACK) != 0)
         lease->dirty = true;

@@ -410,6 +410,7 @@ const hy_driver *fake_driver(void)
         .advance = fake_advance,
         .close = fake_close,
         .is_alive = fake_is_alive,
+        .is_idle = fake_is_alive,
         .transaction_status = fake_transaction_status,
         .reset = fake_reset_session,
         .cancel = fake_cancel,

@@ -107,6 +107,8 @@ struct hy_driver {
     void (*close)(hy_connection *c);
     /* Cheap: looks at the socket, sends nothing. */
     bool (*is_alive)(hy_connection *c);
+    /* At check-in, sends nothing: is nothing of earlier statements on its way any more? */
+    bool (*is_idle)(hy_connection *c);
     /* After any error and at check-in: the server's truth. */
     hy_transaction_status (*transaction_status)(hy_connection *c);
     /* Make the session as new (no transaction is open, unless it rolls back). May be HY_AGAIN. */
