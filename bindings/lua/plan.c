@@ -118,6 +118,11 @@ static bool is_canonical(const char *text, size_t size)
 
 static hy_status push_timestamp(lua_State *L, const hy_value *v, const hyl_plan_column *column, hy_error *err)
 {
+    char text[HY_TIMESTAMP_TEXT_SIZE];
+    if (v->type == HY_TIMESTAMP && hy_timestamp_in_range(v->as.micros)) {
+        lua_pushlstring(L, text, hy_timestamp_format(v->as.micros, text));
+        return HY_OK;
+    }
     if (v->type != HY_TEXT || !is_canonical(v->as.text.data, v->as.text.size))
         return push_decoded(L, column->kind, v, err);
     lua_pushlstring(L, v->as.text.data, v->as.text.size);

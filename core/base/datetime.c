@@ -54,12 +54,12 @@ static int64_t days_from_civil(int year, int month, int day)
 
 static void civil_from_days(int64_t days, hy_date_parts *parts)
 {
-    int64_t shifted = days + 719468;
-    int64_t era = floor_divide(shifted, 146097);
-    int64_t day_of_era = shifted - era * 146097;
-    int64_t year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
-    int64_t day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    int64_t month = (5 * day_of_year + 2) / 153; /* 0 is March */
+    unsigned shifted = (unsigned)(days + 719468); /* of the years from 1: never negative */
+    unsigned era = shifted / 146097;
+    unsigned day_of_era = shifted - era * 146097;
+    unsigned year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
+    unsigned day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    unsigned month = (5 * day_of_year + 2) / 153; /* 0 is March */
 
     parts->day = (int)(day_of_year - (153 * month + 2) / 5 + 1);
     parts->month = (int)(month < 10 ? month + 3 : month - 9);
