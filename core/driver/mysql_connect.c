@@ -208,13 +208,23 @@ static bool is_zone(const char *zone)
     return *zone != '\0' && zone[strspn(zone, letters)] == '\0';
 }
 
-/* Modes that change what SQL text means, alone or as a part of them. */
+/* Modes that change what SQL text means, alone or as a part of them, or what is read. */
 static bool is_dropped_mode(const char *word, size_t size)
 {
     static const char *const dropped[] = {
-        "ANSI",       "ANSI_QUOTES", "DB2",    "EMPTY_STRING_IS_NULL", "HIGH_NOT_PRECEDENCE",
-        "MAXDB",      "MSSQL",       "ORACLE", "NO_BACKSLASH_ESCAPES", "PIPES_AS_CONCAT",
+        "ANSI",
+        "ANSI_QUOTES",
+        "DB2",
+        "EMPTY_STRING_IS_NULL",
+        "HIGH_NOT_PRECEDENCE",
+        "MAXDB",
+        "MSSQL",
+        "ORACLE",
+        "NO_BACKSLASH_ESCAPES",
+        "PIPES_AS_CONCAT",
         "POSTGRESQL",
+        "PAD_CHAR_TO_FULL_LENGTH",
+        "REAL_AS_FLOAT",
     };
 
     for (size_t i = 0; i < sizeof dropped / sizeof dropped[0]; i++)

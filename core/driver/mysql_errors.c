@@ -236,6 +236,7 @@ static const code_row codes[] = {
     {3730, HY_EFOREIGN_KEY_VIOLATION, NOTHING, "a foreign key refers to the table: it cannot be dropped"},
     {3819, HY_ECHECK_VIOLATION, CHECK, "a check refuses the row"},
     {3948, HY_EPERMISSION_DENIED, NOTHING, "LOAD DATA LOCAL is switched off"},
+    {3988, HY_EDATA_INVALID, NOTHING, "text that the character set it is stored in does not have"},
     {4025, HY_ECHECK_VIOLATION, CHECK, "a check refuses the row"},
     {4031, HY_ECONNECTION_LOST, NOTHING, "the server closed the connection: it was idle too long"},
     {4035, HY_EDATA_INVALID, NOTHING, bad_json},
