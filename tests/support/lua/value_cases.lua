@@ -343,12 +343,8 @@ local function listed(...)
   return list
 end
 
-local function text_group(name, made, cases, more)
-  local given = listed(cases)
-  for key, value in next, more or {} do
-    given[key] = value
-  end
-  given.oracle = TEXT
+local function text_group(name, made, given)
+  given.oracle, given.text = TEXT, true
   given.loose = { mariadb = true, mysql = true } -- their collations take letters for equal that are not
   group(name, made, given)
 end
@@ -379,6 +375,7 @@ text_group("char(5)", column.char { length = 5 }, {
 })
 
 text_group("enum", column.enum { "new", "paid", "it's", "a,b", "日本" }, {
+  utf8_only = true,
   text("'new'", "new"),
   text("'it's'", "it's"),
   text("'a+b' with a comma", "a,b"),
@@ -713,8 +710,8 @@ group("string with prepare and serialize", column.string {
   end,
 }, {
   oracle = TEXT,
+  text = true,
   equality = false, -- conditions compare what is stored
-  pluck = true,
   { "a list", { "x", "日" }, text = hex("x,日"), raw = false },
 })
 

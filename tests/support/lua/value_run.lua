@@ -4,6 +4,8 @@
 --   value_run.written(ds, database, group) -> { { name =, outcome =, problems = {} }, ... }
 --   value_run.stored(ds, database, group)     the same for values that other programs stored
 --
+-- A fourth argument says what text the database cannot keep and must refuse.
+--
 -- `outcome` is what docs/types.md says of the case: "exact", what it reads as, or the error.
 local hysteria = require("hysteria")
 local value_cases = require("tests.support.lua.value_cases")
@@ -90,6 +92,9 @@ local function open_case(group, case, place)
   made.read = made.value
   if case.read ~= nil then
     made.read = pick(case.read, database)
+  end
+  if place.cannot_keep and not made.error and not case.store and place.cannot_keep(made) then
+    made.error = "DATA_INVALID"
   end
   made.text = pick(case.text, database)
   if made.text == nil and math.type(made.read) == "integer" or type(made.read) == "string" and made.text == nil then
@@ -375,10 +380,11 @@ local classes = {}
 -- The model of a group: its column is called v.
 local function class_of(group, prefix)
   if not classes[group] then
-    local name = prefix .. " " .. group.name
-    local class_name = name:gsub("%W+(%w?)", string.upper):gsub("%W", "")
-    classes[group] = model(class_name) {
-      hysteria.tableName((name:lower():gsub("%W+", "_"):gsub("_$", ""))),
+    local name = (prefix .. "_" .. group.name):gsub("%W+", "_"):gsub("_$", "")
+    -- string.lower asks the locale, and in Turkish the small form of I is none of ASCII.
+    local table_name = name:gsub("[A-Z]", function(letter) return string.char(letter:byte() + 32) end)
+    classes[group] = model(name) {
+      hysteria.tableName(table_name),
       id = column.integer { primaryKey = true }, v = group.column,
     }
   end
@@ -392,10 +398,28 @@ local function run_one(group, case, place)
   return { name = run.name, outcome = outcome(run), problems = run.problems, case = case }
 end
 
--- Cases of a group on a table of its own.
-local function run_group(ds, database, group, cases, prefix)
+-- Is the value text that a database of another character set cannot keep? JSON is Unicode to
+-- MariaDB and MySQL, whatever the database is.
+local function is_lost(run, lost)
+  local group = run.group
+  if group.json then
+    local ok, text = pcall(hysteria.json.encode, run.value)
+    return run.place.database == "postgres" and ok and lost(text)
+  elseif group.text then
+    local value = run.value
+    if group.column.prepare and type(value) == "table" then
+      value = group.column.prepare(value)
+    end
+    return type(value) == "string" and utf8.len(value) ~= nil and lost(value)
+  end
+  return false
+end
+
+-- Cases of a group on a table of its own. `lost`: text that the database cannot keep.
+local function run_group(ds, database, group, cases, prefix, lost)
   local class = class_of(group, prefix)
   local place = { ds = ds, database = database, things = class:using(ds), table = class._definition.table }
+  place.cannot_keep = lost and function(run) return is_lost(run, lost) end
   local results = {}
   ds:dropTables({ class }, { ifExists = true })
   ds:createTables { class }
@@ -408,8 +432,8 @@ local function run_group(ds, database, group, cases, prefix)
 end
 
 -- What Hysteria writes; NULL comes first in every group.
-function value_run.written(ds, database, group)
-  return run_group(ds, database, group, { { "NULL", sql.null, null = true }, table.unpack(group) }, "Value")
+function value_run.written(ds, database, group, lost)
+  return run_group(ds, database, group, { { "NULL", sql.null, null = true }, table.unpack(group) }, "Value", lost)
 end
 
 -- What others stored.
