@@ -1,9 +1,11 @@
 /*
  * postgres_arrays.c - PostgreSQL arrays as JSON text.
  *
- * Elements become what their type is in JSON: numbers and truth values plain, JSON as it is,
- * everything else a string ("2024-02-29 12:00:00", "\\x00ff" for bytes). More dimensions are
- * arrays in arrays; lower bounds are not kept. Floats that JSON cannot say are refused.
+ * Elements become what their type is in JSON: integers, floats and truth values plain, JSON as it
+ * is, everything else a string ("2024-02-29 12:00:00", "\\x00ff" for bytes, "1.50" for a decimal,
+ * which a reader of JSON would take for a float). A float has a point or an exponent, or it would
+ * be read as an integer. More dimensions are arrays in arrays; lower bounds are not kept. Floats
+ * that JSON cannot say are refused.
  */
 #include <math.h>
 #include <string.h>
@@ -86,7 +88,10 @@ static hy_status put_double(const walk *w, hy_buf *out, double number)
 
     if (!isfinite(number))
         return hy__postgres_refuse_value(w->array, "JSON has no NaN and no infinity", w->err);
-    hy_buf_append(out, text, hy_format_double(number, text));
+    size_t size = hy_format_double(number, text);
+    hy_buf_append(out, text, size);
+    if (memchr(text, '.', size) == NULL && memchr(text, 'e', size) == NULL)
+        hy_buf_puts(out, ".0");
     return HY_OK;
 }
 
@@ -107,10 +112,10 @@ static hy_status put_value(const walk *w, const hy_value *v)
         return HY_OK;
     case HY_DOUBLE:
         return put_double(w, out, v->as.number);
-    case HY_DECIMAL:
     case HY_JSON:
         hy_buf_append(out, v->as.text.data, v->as.text.size);
         return HY_OK;
+    case HY_DECIMAL:
     case HY_TEXT:
         put_string(out, v->as.text.data, v->as.text.size);
         return HY_OK;
