@@ -276,6 +276,8 @@ static unsigned implied_flags(const hy_column *c)
 
     if (flags & HY_COLUMN_INCREMENT)
         flags |= HY_COLUMN_PRIMARY;
+    if (flags & HY_COLUMN_OPAQUE)
+        flags |= HY_COLUMN_SENSITIVE;
     if (flags & HY_COLUMN_PRIMARY)
         flags |= HY_COLUMN_NOT_NULL;
     if (c->default_sql)

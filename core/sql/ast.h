@@ -45,7 +45,8 @@ enum {
     HY_FLAG_DISTINCT = 2,    /* a call's arguments */
     HY_FLAG_ALIAS = 4,       /* a column that may turn out to be a select alias */
     HY_FLAG_LIST_VALUES = 8, /* an IN list of values of one type that may travel as one bind */
-    HY_FLAG_SENSITIVE = 16   /* a sensitive or hidden column, or a value for one */
+    HY_FLAG_SENSITIVE = 16,  /* a sensitive or hidden column, or a value for one */
+    HY_FLAG_OPAQUE = 32      /* a column that is stored hashed or encrypted */
 };
 
 /* The head of every node. */
@@ -244,6 +245,8 @@ hy_error *hy__query_error(hy_query *q);
 void hy__query_keep(hy_query *q, hy_status status);
 /** No failure so far; an arena that ran out becomes one. */
 bool hy__query_usable(hy_query *q);
+/* May this stand where values are compared or sorted? If not, the query keeps the failure. NULL may. */
+bool hy__query_searchable(hy_query *q, const hy_expr *e);
 
 /** A node with room for `n` arguments; its depth is theirs and one. NULL if any is NULL. */
 hy_branch *hy__branch_new(hy_query *q, hy_node node, hy_kind kind, hy_expr *const *args, size_t n);

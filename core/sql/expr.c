@@ -88,12 +88,30 @@ static hy_branch *branch_empty(hy_query *q, hy_node node, hy_kind kind, size_t n
     return b;
 }
 
+bool hy__query_searchable(hy_query *q, const hy_expr *e)
+{
+    if (e == NULL || (e->flags & HY_FLAG_OPAQUE) == 0)
+        return true;
+    HY_QUERY_FAIL(q, HY_ENOT_SEARCHABLE,
+                  "column '%s' is stored hashed or encrypted: only IS NULL and counting work on it",
+                  hy__column_label((const hy_column_expr *)e));
+    return false;
+}
+
+/* What an opaque column may stand in. Of calls, hy_expr_call() decides. */
+static bool takes_opaque(hy_node node)
+{
+    return node == HY_NODE_IS_NULL || node == HY_NODE_RAW || node == HY_NODE_CALL;
+}
+
 static bool set_argument(hy_query *q, hy_branch *b, size_t i, hy_expr *arg)
 {
     if (arg == NULL) {
         HY_QUERY_FAIL(q, HY_ENIL_VALUE, "an operand is missing");
         return false;
     }
+    if (!takes_opaque((hy_node)b->head.node) && !hy__query_searchable(q, arg))
+        return false;
     b->args[i] = arg;
     if (b->head.depth <= arg->depth)
         b->head.depth = (uint16_t)(arg->depth + 1);
@@ -152,6 +170,13 @@ static bool is_sensitive(const hy_column *column)
     return column != NULL && (column->flags & (HY_COLUMN_SENSITIVE | HY_COLUMN_HIDDEN)) != 0;
 }
 
+static uint8_t secrecy(const hy_column *column)
+{
+    uint8_t flags = is_sensitive(column) ? HY_FLAG_SENSITIVE : 0;
+
+    return column != NULL && (column->flags & HY_COLUMN_OPAQUE) != 0 ? flags | HY_FLAG_OPAQUE : flags;
+}
+
 static hy_expr *column_node(hy_query *q, const hy_column *column, const char *text)
 {
     hy_column_expr *c = node_new(q, HY_NODE_COLUMN, column != NULL ? column->kind : HY_KIND_ANY, sizeof *c);
@@ -159,8 +184,7 @@ static hy_expr *column_node(hy_query *q, const hy_column *column, const char *te
         return NULL;
     c->column = column;
     c->text = text;
-    if (is_sensitive(column))
-        c->head.flags |= HY_FLAG_SENSITIVE;
+    c->head.flags |= secrecy(column);
     return &c->head;
 }
 
@@ -241,8 +265,7 @@ static void hint_qualified(const hy_query *q, hy_expr *e, const char *text, size
         e->kind = (uint8_t)hy__tree_kind(tree, name, strlen(name));
     else if (column != NULL)
         e->kind = (uint8_t)column->kind;
-    if (is_sensitive(column))
-        e->flags |= HY_FLAG_SENSITIVE;
+    e->flags |= secrecy(column);
 }
 
 static hy_expr *qualified(hy_query *q, const char *name, size_t size, size_t dot)
@@ -692,7 +715,7 @@ hy_expr *hy_expr_in(hy_query *q, hy_expr *operand, hy_expr *const *items, size_t
 
 static hy_expr *query_node(hy_query *q, hy_node node, hy_expr *operand, const hy_query *sub, bool negated)
 {
-    hy_tree *tree = hy__query_adopt(q, sub);
+    hy_tree *tree = hy__query_searchable(q, operand) ? hy__query_adopt(q, sub) : NULL;
     hy_query_expr *e = tree != NULL ? node_new(q, node, HY_KIND_BOOLEAN, sizeof *e) : NULL;
 
     if (e == NULL)
@@ -800,6 +823,10 @@ hy_expr *hy_expr_call(hy_query *q, const char *name, size_t size, hy_expr *const
     const hy_function *f = hy__function_find(name, size);
     if (f == NULL)
         f = function_other(q, name, size);
+    bool counts = f != NULL && strcmp(f->label, "count") == 0 && !distinct;
+    for (size_t i = 0; !counts && i < n; i++)
+        if (!hy__query_searchable(q, args[i]))
+            return NULL;
     hy_branch *b = f != NULL ? hy__branch_new(q, HY_NODE_CALL, HY_KIND_ANY, args, n) : NULL;
     if (b == NULL)
         return NULL;

@@ -463,7 +463,8 @@ void hy_query_distinct(hy_query *q)
 
 void hy_query_distinct_on(hy_query *q, hy_expr *item)
 {
-    add_item(q, &q->tree.distinct_on, item);
+    if (hy__query_searchable(q, item))
+        add_item(q, &q->tree.distinct_on, item);
 }
 
 static hy_join *join_new(hy_query *q, hy_join_kind kind)
@@ -674,12 +675,13 @@ void hy_query_guard_end(hy_query *q)
 
 void hy_query_group_by(hy_query *q, hy_expr *item)
 {
-    add_item(q, &q->tree.group, item);
+    if (hy__query_searchable(q, item))
+        add_item(q, &q->tree.group, item);
 }
 
 void hy_query_order_by(hy_query *q, hy_expr *expr, hy_direction direction, hy_nulls nulls)
 {
-    hy_item *item = add_item(q, &q->tree.order, expr);
+    hy_item *item = hy__query_searchable(q, expr) ? add_item(q, &q->tree.order, expr) : NULL;
     if (item == NULL)
         return;
     item->direction = (uint8_t)direction;

@@ -886,6 +886,128 @@ static void deep_queries_compile(void **state)
     hy_query_free(copy);
 }
 
+/* ---- columns that are stored hashed or encrypted ------------------------------------------ */
+
+BUILD(opaque_equals)
+{
+    where(q, equals(q, "secret", hy_text("x")));
+}
+BUILD(opaque_qualified)
+{
+    where(q, equals(q, "vaults.secret", hy_text("x")));
+}
+BUILD(opaque_on_the_right)
+{
+    where(q, hy_expr_compare(q, HY_OP_EQ, col(q, "id"), col(q, "secret")));
+}
+BUILD(opaque_between)
+{
+    where(q, hy_expr_between(q, col(q, "secret"), val(q, hy_text("a")), val(q, hy_text("b")), false));
+}
+BUILD(opaque_in)
+{
+    hy_expr *item = val(q, hy_text("a"));
+    where(q, hy_expr_in(q, col(q, "secret"), &item, 1, false));
+}
+BUILD(opaque_in_query)
+{
+    hy_query *sub = hy_query_new(user);
+    hy_query_select(sub, col(sub, "id"), NULL);
+    where(q, hy_expr_in_query(q, col(q, "secret"), sub, false));
+    hy_query_free(sub);
+}
+BUILD(opaque_order)
+{
+    hy_query_order_by(q, col(q, "secret"), HY_ASC, HY_NULLS_DEFAULT);
+}
+BUILD(opaque_group)
+{
+    hy_query_group_by(q, col(q, "secret"));
+}
+BUILD(opaque_distinct_on)
+{
+    hy_query_distinct_on(q, col(q, "secret"));
+}
+BUILD(opaque_call)
+{
+    hy_expr *arg = col(q, "secret");
+    hy_query_select(q, hy_expr_call(q, "max", 3, &arg, 1, false), NULL);
+}
+BUILD(opaque_count_distinct)
+{
+    hy_expr *arg = col(q, "secret");
+    hy_query_select(q, hy_expr_call(q, "count", 5, &arg, 1, true), NULL);
+}
+BUILD(opaque_row)
+{
+    hy_expr *pair[] = {col(q, "id"), col(q, "secret")};
+    hy_expr_row(q, pair, 2);
+}
+BUILD(opaque_case)
+{
+    hy_expr *when = hy_expr_is_null(q, col(q, "id"), false), *then = col(q, "secret");
+    hy_expr_case(q, &when, &then, 1, NULL);
+}
+
+static hy_model *vault_new(void)
+{
+    static const hy_column columns[] = {
+        {.property = "id", .kind = HY_KIND_BIGINT, .flags = HY_COLUMN_PRIMARY, .precision = -1, .scale = -1},
+        {.property = "secret", .kind = HY_KIND_TEXT, .flags = HY_COLUMN_OPAQUE, .precision = -1, .scale = -1},
+    };
+    hy_model *vault = hy_model_new("Vault", NULL, "vaults", HY_NAMING_SNAKE);
+    for (size_t i = 0; i < 2; i++)
+        assert_int_equal(HY_OK, hy_model_add_column(vault, &columns[i], NULL));
+    assert_int_equal(HY_OK, hy_model_freeze(vault, NULL));
+    return vault;
+}
+
+static void opaque_columns_are_not_compared(void **state)
+{
+    static void (*const builds[])(hy_query * q) = {
+        opaque_equals,         opaque_qualified, opaque_on_the_right, opaque_between,     opaque_in,
+        opaque_in_query,       opaque_order,     opaque_group,        opaque_distinct_on, opaque_call,
+        opaque_count_distinct, opaque_row,       opaque_case,
+    };
+    hy_model *vault = vault_new();
+
+    (void)state;
+    for (size_t i = 0; i < sizeof builds / sizeof *builds; i++) {
+        hy_query *q = hy_query_new(vault);
+        builds[i](q);
+        assert_int_equal(HY_ENOT_SEARCHABLE, hy_query_status(q, NULL));
+        hy_query_free(q);
+    }
+    hy_model_unref(vault);
+}
+
+static void opaque_columns_are_read_counted_and_hidden(void **state)
+{
+    hy_model *vault = vault_new();
+    hy_query *q = hy_query_new(vault), *set = hy_query_new(vault);
+    hy_value text = hy_text("x");
+    hy_expr *arg = col(q, "secret");
+    hy_error err;
+    hy_sql sql;
+
+    (void)state;
+    assert_true(hy_model_column(vault, 1)->flags & HY_COLUMN_SENSITIVE);
+    hy_query_select(q, hy_expr_call(q, "count", 5, &arg, 1, false), "n");
+    hy_query_select(q, col(q, "secret"), NULL);
+    where(q, hy_expr_is_null(q, col(q, "secret"), true));
+    where(q, hy_expr_compare(q, HY_OP_NE, col(q, "secret"), val(q, hy_null())));
+    assert_string_equal("SELECT COUNT(\"secret\") AS \"n\", \"secret\" FROM \"vaults\" "
+                        "WHERE \"secret\" IS NOT NULL AND \"secret\" IS NOT NULL",
+                        text_of(q));
+    hy_query_set(set, "secret", 6, hy_expr_value_for(set, hy_model_column(vault, 1), &text));
+    where(set, equals(set, "id", hy_int(1)));
+    assert_int_equal(HY_OK, hy_compile(compiler, set, hy_dialect_find("sqlite"), NULL, &sql, &err));
+    assert_true(sql.binds[0].sensitive && !sql.binds[1].sensitive);
+    hy_query_free(q);
+    hy_query_free(set);
+    hy_model_unref(vault);
+}
+
 static void kinds_are_told(void **state)
 {
     hy_query *q = hy_query_new(user);
@@ -1079,6 +1201,8 @@ int main(void)
         cmocka_unit_test(copies_are_independent),
         cmocka_unit_test(deep_queries_compile),
         cmocka_unit_test(kinds_are_told),
+        cmocka_unit_test(opaque_columns_are_not_compared),
+        cmocka_unit_test(opaque_columns_are_read_counted_and_hidden),
         cmocka_unit_test(survives_every_failed_allocation),
     };
     return cmocka_run_group_tests_name("query", tests, set_up, tear_down);

@@ -63,6 +63,7 @@ typedef enum hy_error_class {
     X(INVALID_PAGINATION_PARAMETERS, -44, USAGE, "page and size must be positive")        \
     X(CONFLICT_COLUMNS_NOT_PRESENT_IN_DATA, -45, USAGE, "a row lacks a conflict column")  \
     X(CACHE_ADAPTER_NOT_CONFIGURED, -46, USAGE, "no cache is configured")                 \
+    X(NOT_SEARCHABLE, -47, USAGE, "the column is stored hashed or encrypted")             \
     X(CONNECTION_NOT_ESTABLISHED, -50, USAGE, "not connected")                            \
     X(CONNECTION_ALREADY_ESTABLISHED, -51, USAGE, "already connected")                    \
     X(GLOBAL_TRANSACTION_NOT_STARTED, -52, USAGE, "no global transaction")                \
@@ -102,7 +103,11 @@ typedef enum hy_error_class {
     X(LOCK_TIMEOUT, -92, TRANSACTION, "a lock was not released in time")                  \
     X(TRANSACTION_ABORTED, -93, TRANSACTION, "an earlier error ended the transaction")    \
     X(TRANSACTION_NOT_ACTIVE, -94, TRANSACTION, "the transaction is finished")            \
-    X(OUTCOME_UNKNOWN, -95, OUTCOME_UNKNOWN, "the connection broke during a commit")
+    X(OUTCOME_UNKNOWN, -95, OUTCOME_UNKNOWN, "the connection broke during a commit")      \
+    X(FAILED_TO_ENCRYPT_SYMMETRICALLY, -96, USAGE, "the value was not encrypted")         \
+    X(FAILED_TO_DECRYPT_SYMMETRICALLY, -97, DATA, "the value cannot be decrypted")        \
+    X(FAILED_TO_ENCRYPT_ASYMMETRICALLY, -98, USAGE, "the value was not encrypted")        \
+    X(FAILED_TO_DECRYPT_ASYMMETRICALLY, -99, DATA, "the value cannot be decrypted")
 
 typedef enum hy_status {
     HY_OK = 0,
