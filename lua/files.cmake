@@ -19,6 +19,7 @@ set(HY_LUA_FILES
     hysteria/relation.lua
     hysteria/running.lua
     hysteria/schema.lua
+    hysteria/secret.lua
     hysteria/source.lua
     hysteria/sql.lua
     hysteria/state.lua

@@ -36,6 +36,7 @@ typedef enum hyl_type {
     HYL_STATE,
     HYL_JSON,        /* a JSON tree while it is being read */
     HYL_JSON_WRITER, /* JSON text while it is being written */
+    HYL_KEY,         /* of encrypted columns */
     HYL_TYPE_COUNT
 } hyl_type;
 
@@ -125,7 +126,7 @@ const char *hyl_node_word(lua_State *L, int index, size_t *size);
 /** Raise if the table has a metatable that is not ours (record metatables are). */
 void hyl_check_plain(lua_State *L, int index, const char *what);
 
-/* ---- decimal.c, json.c, ids.c ---------------------------------------------------------- */
+/* ---- decimal.c, json.c, ids.c, crypto.c -------------------------------------------------- */
 
 void hyl_push_decimal(lua_State *L, const hy_decimal *d);
 void hyl_decimal_open(lua_State *L);
@@ -135,7 +136,8 @@ void hyl_json_encode(lua_State *L, int index);
 bool hyl_json_decode(lua_State *L, const char *text, size_t size, hy_error *err);
 bool hyl_json_tagged(lua_State *L, int index);
 void hyl_json_open(lua_State *L);
-void hyl_ids_open(lua_State *L);
+void hyl_ids_open(lua_State *L); /* also starts libsodium */
+void hyl_crypto_open(lua_State *L);
 
 /* ---- model.c -------------------------------------------------------------------------- */
 

@@ -80,7 +80,7 @@ static unsigned column_flags(lua_State *L)
         {"unique", HY_COLUMN_UNIQUE},       {"increment", HY_COLUMN_INCREMENT},
         {"hidden", HY_COLUMN_HIDDEN},       {"generated", HY_COLUMN_GENERATED},
         {"sensitive", HY_COLUMN_SENSITIVE}, {"unsigned", HY_COLUMN_UNSIGNED},
-        {"timezone", HY_COLUMN_TIMEZONE},
+        {"timezone", HY_COLUMN_TIMEZONE},   {"opaque", HY_COLUMN_OPAQUE},
     };
     unsigned flags = 0;
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)

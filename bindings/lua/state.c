@@ -35,6 +35,7 @@ static const char *const type_names[HYL_TYPE_COUNT] = {
     [HYL_STATE] = "state",
     [HYL_JSON] = "json",
     [HYL_JSON_WRITER] = "jsonWriter",
+    [HYL_KEY] = "key",
 };
 
 const char *hyl_type_name(hyl_type type)

@@ -3,6 +3,7 @@
 -- what it is called and to whom it belongs is the model's business, which copies it.
 local core = require("hysteria.core")
 local options = require("hysteria.options")
+local secret = require("hysteria.secret")
 
 local column = {}
 local column_mt = { __name = "hysteria.column" }
@@ -45,6 +46,17 @@ local ACCEPTS = {
   custom = COMMON,
 }
 
+-- Columns whose stored form is not their value.
+local HASHED = options.names(
+  "nullable", "default", "databaseName", "hidden", "comment", "validate", "prepare", "strength"
+)
+local ENCRYPTED = options.names(
+  "nullable", "default", "databaseName", "hidden", "comment", "validate", "prepare", "serialize", "context",
+  "key", "keys", "publicKey", "privateKey"
+)
+-- Options that the column does not keep.
+local SPENT = { key = true, keys = true, publicKey = true, privateKey = true, strength = true, context = true }
+
 local AS = {
   date = { string = true, epoch = true, table = true },
   time = { string = true, epoch = true, table = true },
@@ -57,7 +69,7 @@ local AS = {
 local TYPES = {
   primaryKey = "boolean", nullable = "boolean", unique = "boolean", hidden = "boolean", sensitive = "boolean",
   unsigned = "boolean", increment = "boolean", timezone = "boolean", generate = "boolean",
-  databaseName = "string", comment = "string", generated = "string", as = "string",
+  databaseName = "string", comment = "string", generated = "string", as = "string", context = "string",
   prepare = "function", serialize = "function",
 }
 local COUNTS = { length = 1, precision = 0, scale = 0, version = 4 }
@@ -136,14 +148,16 @@ local function check_enum(kind, given, what)
 end
 
 -- A column of a core kind. `given` is checked and copied; `forced` wins.
-local function make(kind, label, given, forced)
+local function make(kind, label, given, forced, accepts)
   local what = "column." .. label
-  given = options.check(given, ACCEPTS[kind], what)
+  given = options.check(given, accepts or ACCEPTS[kind], what)
   check_types(given, what)
   counter = counter + 1
   local made = { kind = kind, order = counter, label = label }
   for name, value in next, given do
-    made[name] = value
+    if not SPENT[name] then
+      made[name] = value
+    end
   end
   for name, value in next, forced or {} do
     made[name] = value
@@ -227,6 +241,31 @@ function constructors.enum(values, given)
     rest.values = listed
   end
   return make("enum", "enum", rest)
+end
+
+local HASH_SIZE = 128 -- what libsodium's hashes fit in
+
+local function secret_column(kind, label, given, accepts, codec, forced)
+  forced.secret, forced.sensitive = codec, true
+  local made = make(kind, label, given, forced, accepts)
+  if made.default ~= nil and type(made.default) ~= "function" then
+    fail("column." .. label, "a default must be a function: the database would store the value as it is")
+  end
+  return made
+end
+
+-- Text that only goes in: hashed with Argon2id, asked with record:verify(name, text).
+function constructors.hashed(given)
+  given = options.check(given, HASHED, "column.hashed")
+  local codec = secret.hashed(given.strength, "column.hashed")
+  return secret_column("string", "hashed", given, HASHED, codec, { length = HASH_SIZE })
+end
+
+-- Text that is stored encrypted: key, keys, or publicKey and privateKey.
+function constructors.encrypted(given)
+  given = options.check(given, ENCRYPTED, "column.encrypted")
+  local codec = secret.encrypted(given, "column.encrypted")
+  return secret_column("text", "encrypted", given, ENCRYPTED, codec, {})
 end
 
 -- An enumeration written as a table: its values, as text, sorted.

@@ -12,6 +12,7 @@ local annotation = require("hysteria.annotation")
 local column = require("hysteria.column")
 local model = require("hysteria.model")
 local relation = require("hysteria.relation")
+local secret = require("hysteria.secret")
 local state = require("hysteria.state")
 
 require("hysteria.query")
@@ -27,7 +28,7 @@ local hysteria = {
   json = { encode = core.jsonEncode, decode = core.jsonDecode },
 }
 
-for _, constructors in ipairs({ annotation.public, relation.public }) do
+for _, constructors in ipairs({ annotation.public, relation.public, secret.public }) do
   for name, constructor in next, constructors do
     hysteria[name] = constructor
   end

@@ -51,6 +51,22 @@ local function change_by_key(frozen, place, key, wanted, change)
   return core.fetchOne(place.handle, writing.select_list(core.query(frozen), wanted):_keyIs(key), place.opts)
 end
 
+-- One column of the row that a record stands for, as it is stored.
+function keyed.read_column(class, record, name, given)
+  local definition = class._definition
+  local key = keyed.key_of(definition, record)
+  local trx = given.trx
+  if trx == nil then
+    trx = class._trx or nil
+  end
+  local handle, opts = running.target(definition, class._source or nil, nil, { trx = trx, timeout = given.timeout })
+  local row = core.fetchOne(handle, core.query(class):select(name):_keyIs(key), opts)
+  if row == nil then
+    not_found(definition)
+  end
+  return rawget(row, name)
+end
+
 local function names_of(row)
   local names = {}
   for name in next, row do

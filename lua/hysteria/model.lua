@@ -311,6 +311,11 @@ local function add(list, entry)
   return list
 end
 
+-- What a secret is bound to: a ciphertext of one column is none of another.
+function model.secret_context(definition, made)
+  return made.secret.context or definition.table .. "." .. made.name
+end
+
 -- Columns that hold another row's key: nothing is generated for them. Where the name is the
 -- default one, both of its spellings are noted.
 local function read_foreign(definition)
@@ -329,6 +334,26 @@ local function read_foreign(definition)
   end
 end
 
+-- A secret is hidden after the column's own prepare and shown before its serialize.
+local function hide_secret(definition, made)
+  local context = model.secret_context(definition, made)
+  definition.prepares = add(definition.prepares, {
+    property = made.property, fn = function(value) return made.secret.hide(value, context) end,
+  })
+end
+
+local function show_secret(definition, made)
+  local context = model.secret_context(definition, made)
+  if made.secret.keeps then
+    definition.kept = add(definition.kept, made.property)
+  end
+  if made.secret.show then
+    definition.serializers = add(definition.serializers, {
+      property = made.property, fn = function(value) return made.secret.show(value, context) end,
+    })
+  end
+end
+
 -- The per-class lists that writes and reads walk; nil where there is nothing to do.
 local function read_codecs(definition)
   read_foreign(definition)
@@ -343,6 +368,10 @@ local function read_codecs(definition)
     end
     if made.prepare then
       definition.prepares = add(definition.prepares, { property = made.property, fn = made.prepare })
+    end
+    if made.secret then
+      hide_secret(definition, made)
+      show_secret(definition, made)
     end
     if made.serialize then
       definition.serializers = add(definition.serializers, { property = made.property, fn = made.serialize })
@@ -360,13 +389,23 @@ function model.refresh(definition)
   definition.filtered = definition.soft_delete ~= nil or #definition.default_scopes > 0
     or hooked.beforeFetch ~= nil
   definition.plain_read = not definition.filtered and definition.serializers == nil and hooked.afterFetch == nil
-    and not definition.track and definition.connection == nil
+    and definition.kept == nil and not definition.track and definition.connection == nil
   definition.hooked = {}
   for _, operation in ipairs({ "insert", "update", "delete", "softDelete", "restore" }) do
     definition.hooked[operation] = hooks.involved(definition, operation)
   end
   definition.plain_insert = not definition.hooked.insert and definition.fillers == nil and definition.prepares == nil
     and definition.validators == nil and definition.guarded == nil
+end
+
+-- Two equal secrets are stored differently: no index finds them, no key is made of them.
+local function refuse_secrets(definition, names, what)
+  for _, name in ipairs(names) do
+    local made = definition.by_property[name]
+    if made.secret then
+      fail(definition, "%s: column `%s` is stored hashed or encrypted", what, name)
+    end
+  end
 end
 
 local function read_definition(definition, literal)
@@ -386,8 +425,9 @@ local function read_definition(definition, literal)
     fail(definition, "no columns")
   end
   read_keys(definition)
+  refuse_secrets(definition, definition.keys, "primaryKey")
   for _, index in ipairs(definition.indexes) do
-    need_columns(definition, index.columns, "index")
+    refuse_secrets(definition, need_columns(definition, index.columns, "index"), "index")
   end
   local guarded = definition.guarded
   definition.guarded = guarded and {}
@@ -426,7 +466,8 @@ local function column_spec(made)
     notNull = made.nullable == false or made.primaryKey or false, unique = made.unique,
     increment = made.increment, hidden = made.hidden, generated = made.generated, sensitive = made.sensitive,
     unsigned = made.unsigned, timezone = made.timezone, length = made.length, precision = made.precision,
-    scale = made.scale, typeSql = made.type_sql, values = made.values, default = database_default(made),
+    opaque = made.secret ~= nil, scale = made.scale, typeSql = made.type_sql, values = made.values,
+    default = database_default(made),
     comment = made.comment, as = made.as,
   }
 end

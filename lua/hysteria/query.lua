@@ -107,8 +107,9 @@ function methods.pluck(q, column, given)
     prepared = q:clone()
   end
   local list = core.pluck(handle, prepared:clearSelect():select(column), opts)
-  for _, entry in ipairs(definition and definition.serializers or NONE) do
-    if entry.property == column then
+  local made = definition and (definition.by_property[column] or definition.by_database[column])
+  for _, entry in ipairs(made and definition.serializers or NONE) do
+    if entry.property == made.property then
       for index = 1, #list do
         if list[index] ~= core.null then
           list[index] = entry.fn(list[index])

@@ -80,6 +80,9 @@ function reading.arrive(list, definition, track)
   if definition.serializers then
     serialize(list, definition)
   end
+  if definition.kept then
+    tracking.keep(list, definition.kept)
+  end
   if track == nil then
     track = definition.track
   end

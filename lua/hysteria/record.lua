@@ -8,6 +8,7 @@ local options = require("hysteria.options")
 local preload = require("hysteria.preload")
 local reading = require("hysteria.reading")
 local running = require("hysteria.running")
+local secret = require("hysteria.secret")
 local state = require("hysteria.state")
 local tracking = require("hysteria.tracking")
 local writing = require("hysteria.writing")
@@ -44,10 +45,14 @@ end
 -- Is the field's value what was read, as far as can be told? Of a column that every update sets,
 -- it is: update { ... } writes another.
 local function is_stale(self, made, tracked)
+  local value = rawget(self, made.property)
+  if made.secret and made.secret.keeps and rawequal(value, tracking.kept(self, made.property)) then
+    return true
+  end
   if tracked then
     return not tracking.has_changed(self, made.property)
   end
-  return made.autoUpdate and rawget(self, made.property) ~= core.null
+  return made.autoUpdate and value ~= core.null
 end
 
 -- The fields that save writes: selected, not nil, not the key, not computed by the database.
@@ -123,6 +128,38 @@ function record:refresh(given)
   end
   tracking.refresh(self, names)
   return self
+end
+
+-- The hash that the row holds: what was read, or, of a hidden column say, what is there now.
+local function stored_hash(self, name, given, what)
+  local class = shape_of(self, what).class
+  given = options.check(given, REFRESH, what)
+  options.need_name(name, "column", what)
+  local definition = class._definition
+  local made = definition.by_property[name]
+  if not made or not made.secret or not made.secret.strength then
+    core.raise("INVALID_ARGUMENT", ("%s: `%s` is no hashed column of %s"):format(what, name, definition.name), {
+      model = definition.name,
+    })
+  end
+  local stored = tracking.kept(self, name)
+  if stored == nil then
+    stored = keyed.read_column(given.connection and class:using(given.connection) or class, self, name, given)
+  end
+  return stored, made.secret, model.secret_context(definition, made)
+end
+
+-- verify("password", text): is it what was hashed? Reads the hash by the key if it was not read.
+function record:verify(name, text, given)
+  options.need_type(text, "string", "text", "verify")
+  local stored, _, context = stored_hash(self, name, given, "verify")
+  return secret.verify(stored, text, context)
+end
+
+-- Was the hash made with other limits than the column has now? Then assign the text again.
+function record:needsRehash(name, given)
+  local stored, codec, context = stored_hash(self, name, given, "needsRehash")
+  return secret.needs_rehash(stored, codec.strength, context)
 end
 
 -- record:load("posts", fn?): fill a relation now.
@@ -247,8 +284,8 @@ function model.record_tostring(self)
   for _, made in ipairs(definition.columns) do
     local value = rawget(self, made.property)
     if value ~= nil then
-      local secret = made.hidden or made.sensitive
-      parts[#parts + 1] = ("%s = %s"):format(made.property, secret and "***" or shown(value))
+      local veiled = made.hidden or made.sensitive
+      parts[#parts + 1] = ("%s = %s"):format(made.property, veiled and "***" or shown(value))
     end
   end
   local others = {}

@@ -1,5 +1,6 @@
--- { track = true }: what a record held when it was read, so that save writes changes only.
--- Values are kept as they are; JSON tables as text, since they can change in place.
+-- What a record held when it was read. With { track = true } that is every column, so that save
+-- writes changes only; else those whose stored form cannot be written again: a hash would be
+-- hashed. Values are kept as they are; JSON tables as text, since they can change in place.
 local core = require("hysteria.core")
 
 local tracking = {}
@@ -22,6 +23,29 @@ function tracking.remember(record)
   snapshots[record] = snapshot
 end
 
+-- Columns by which a record that is not tracked knows its row.
+local kept = setmetatable({}, { __mode = "k" })
+
+local function keep(record, names)
+  local values = {}
+  for index = 1, #names do
+    values[names[index]] = rawget(record, names[index])
+  end
+  kept[record] = values
+end
+
+function tracking.keep(list, names)
+  for index = 1, #list do
+    keep(list[index], names)
+  end
+end
+
+-- The value of such a column that the row is known to hold; nil when it is not known.
+function tracking.kept(record, name)
+  local values = kept[record]
+  return values and values[name]
+end
+
 function tracking.is_tracked(record)
   return snapshots[record] ~= nil
 end
@@ -37,6 +61,10 @@ end
 
 -- After a write: these fields are what the database holds.
 function tracking.refresh(record, names)
+  local values = kept[record]
+  for _, name in ipairs(values and names or {}) do
+    values[name] = rawget(record, name)
+  end
   local snapshot = snapshots[record]
   if snapshot then
     for _, name in ipairs(names) do

@@ -112,6 +112,36 @@
 ---@field values string[]?
 ---@field type string?
 
+---@class hysteria.SecretOptions
+---@field nullable boolean?
+---@field default (fun(row: table): string)?
+---@field databaseName string?
+---@field hidden boolean?
+---@field comment string?
+---@field validate (fun(value: any, about: table): any)|(fun(value: any, about: table): any)[]|nil
+---@field prepare (fun(value: any): any)? runs before the value is hashed or encrypted
+
+---@class hysteria.HashedOptions: hysteria.SecretOptions
+---@field strength "interactive"|"moderate"|"sensitive"|nil how much time and memory a hash costs; "interactive"
+
+---@class hysteria.KeyPair
+---@field publicKey string|(fun(): string)|nil
+---@field privateKey string|(fun(): string)|nil without it the column can only be written
+
+---@class hysteria.Passphrase
+---@field passphrase string
+---@field salt string at least 8 characters
+
+---@alias hysteria.Key string|(fun(): string)|hysteria.Passphrase|hysteria.KeyPair 32 bytes: raw, hexadecimal or base64
+
+---@class hysteria.EncryptedOptions: hysteria.SecretOptions
+---@field serialize (fun(value: string): any)? runs after the value is decrypted
+---@field key hysteria.Key?
+---@field keys hysteria.Key[]? the first one writes, all read
+---@field publicKey string|(fun(): string)|nil
+---@field privateKey string|(fun(): string)|nil
+---@field context string? what a value is bound to; "table.column"
+
 ---@class hysteria.Column
 
 ---@class hysteria.Columns
@@ -125,8 +155,10 @@
 ---@field datetime fun(options: hysteria.ColumnOptions?): hysteria.Column
 ---@field decimal fun(options: hysteria.ColumnOptions?): hysteria.Column
 ---@field double fun(options: hysteria.ColumnOptions?): hysteria.Column
+---@field encrypted fun(options: hysteria.EncryptedOptions): hysteria.Column
 ---@field enum fun(values: table, options: hysteria.ColumnOptions?): hysteria.Column
 ---@field float fun(options: hysteria.ColumnOptions?): hysteria.Column
+---@field hashed fun(options: hysteria.HashedOptions?): hysteria.Column
 ---@field increment fun(options: hysteria.ColumnOptions?): hysteria.Column
 ---@field integer fun(options: hysteria.ColumnOptions?): hysteria.Column
 ---@field json fun(options: hysteria.ColumnOptions?): hysteria.Column
@@ -325,6 +357,8 @@
 ---@field refresh fun(self, options: hysteria.CallOptions?): hysteria.Record?
 ---@field load fun(self, relation: string, fn: fun(q: hysteria.Query)?, options: hysteria.CallOptions?): hysteria.Record
 ---@field mergeProps fun(self, data: hysteria.Row, options: { unguarded: boolean? }?): hysteria.Record
+---@field verify fun(self, column: string, text: string, options: hysteria.CallOptions?): boolean
+---@field needsRehash fun(self, column: string, options: hysteria.CallOptions?): boolean
 ---@field has fun(self, column: string): boolean
 ---@field toTable fun(self): table
 ---@field toJson fun(self): string
@@ -479,6 +513,8 @@
 ---@field mixin fun(...: table): any
 ---@field dev fun(on: boolean?): nil
 ---@field isError fun(value: any, code: string?): boolean
+---@field generateKey fun(): string
+---@field generateKeyPair fun(): { publicKey: string, privateKey: string }
 ---@field beforeFetch fun(fn: hysteria.Hook): any
 ---@field afterFetch fun(fn: hysteria.Hook): any
 ---@field beforeInsert fun(fn: hysteria.Hook): any

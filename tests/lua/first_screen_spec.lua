@@ -19,6 +19,7 @@ databases.each(function(_, _, config)
         email    = column.string { length = 190, nullable = false, unique = true },
         age      = column.integer(),
         settings = column.json(),
+        password = column.hashed { hidden = true },
         posts    = hysteria.hasMany("Post", { foreignKey = "authorId" }),
       }
 

@@ -37,6 +37,7 @@ local Entry = model "Entry" {
   accountId = column.integer { nullable = false },
   amount = column.decimal { precision = 12, scale = 2 },
   text = column.string(),
+  memo = column.encrypted { key = ("0123456789abcdef"):rep(4) },
   account = hysteria.belongsTo("Account", { foreignKey = "accountId", onDelete = "cascade" }),
 }
 
@@ -75,7 +76,9 @@ function script.prepare()
     { owner = "ada", balance = "600.00", since = "2020-02-29", tags = { "old", "rich" } },
     { owner = "bob", balance = "400.00" },
   }
-  Entry:insertMany { { accountId = 1, amount = "1.50", text = "one" }, { accountId = 2, amount = "2", text = "two" } }
+  Entry:insertMany {
+    { accountId = 1, amount = "1.50", text = "one", memo = "m" }, { accountId = 2, amount = "2", text = "two" },
+  }
   Pair:insertMany { { left = 1, right = 1 }, { left = 1, right = 2 } }
   sql.disconnect()
 end
@@ -145,6 +148,7 @@ end
 local function relations()
   local accounts = Account:query():load("entries"):load("entries.account"):orderBy("id"):many()
   assert(accounts[1].entries[1].account.owner == "ada" and accounts[1].entries[1].text == "one")
+  assert(accounts[1].entries[1].memo == "m" and Entry:query():whereNotNull("memo"):pluck("memo")[1] == "m")
   local entry = Entry:query():first()
   assert(entry:load("account").account.id == entry.accountId)
   assert(accounts[1]:toJson() and tostring(accounts[1]) and accounts[1]:toTable().owner == "ada")
@@ -206,7 +210,11 @@ local function writes()
   step()
   assert(Trace:query():where("id", ">", 3):delete() == 500)
   step()
-  Entry:insert { accountId = 1, amount = "3.25", text = "hook" }
+  sql.transaction(function()
+    local entry = Entry:insert { accountId = 1, amount = "3.25", text = "hook", memo = "secret" }
+    assert(entry.memo == "secret")
+    entry:update { memo = sql.null } -- no two ciphertexts are equal, and the states of two runs are compared
+  end)
   step()
   Pair:query():where({ left = 1, right = 2 }):softDelete()
   step()
