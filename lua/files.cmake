@@ -26,5 +26,6 @@ set(HY_LUA_FILES
     hysteria/tracking.lua
     hysteria/transaction.lua
     hysteria/updating.lua
+    hysteria/validation.lua
     hysteria/values.lua
     hysteria/writing.lua)

@@ -14,6 +14,7 @@ local model = require("hysteria.model")
 local relation = require("hysteria.relation")
 local secret = require("hysteria.secret")
 local state = require("hysteria.state")
+local validation = require("hysteria.validation")
 
 require("hysteria.query")
 require("hysteria.record")
@@ -25,6 +26,7 @@ local hysteria = {
   model = model.model,
   column = column.public,
   async = require("hysteria.async"),
+  validators = validation.public,
   json = { encode = core.jsonEncode, decode = core.jsonDecode },
 }
 

@@ -8,6 +8,7 @@ local reading = require("hysteria.reading")
 local running = require("hysteria.running")
 local state = require("hysteria.state")
 local transaction = require("hysteria.transaction")
+local validation = require("hysteria.validation")
 local writing = require("hysteria.writing")
 
 local inserting = {}
@@ -100,15 +101,10 @@ local function wanted_for(definition, wanted, ignored, ...)
   return wanted
 end
 
-local function complete_insert(definition, row, ignored, ctx)
-  writing.validate(definition, row, "insert")
-  hooks.run(definition, "validate", ignored, row, ctx)
-  hooks.run(definition, "beforeSave", ignored, row, ctx)
-end
-
 local function insert_copy(frozen, definition, place, row, given, ignored)
   local ctx = running.context("insert", definition, place.ds, place.trx)
-  complete_insert(definition, row, ignored, ctx)
+  validation.run(definition, row, "insert", ignored, ctx)
+  hooks.run(definition, "beforeSave", ignored, row, ctx)
   hooks.run(definition, "beforeInsert", ignored, row, ctx)
   writing.fill(definition.fillers, row)
   writing.prepare(definition, row)
@@ -450,8 +446,11 @@ local function copy_rows(frozen, definition, rows, count, given)
 end
 
 local function run_before_many(definition, rows, ignored, ctx)
+  for index, row in ipairs(rows) do
+    validation.run(definition, row, "insert", ignored, ctx, index)
+  end
   for _, row in ipairs(rows) do
-    complete_insert(definition, row, ignored, ctx)
+    hooks.run(definition, "beforeSave", ignored, row, ctx)
   end
   if hooks.of(definition, "beforeInsertMany", ignored) then
     hooks.run(definition, "beforeInsertMany", ignored, rows, ctx)

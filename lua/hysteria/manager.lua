@@ -13,6 +13,7 @@ local state = require("hysteria.state")
 local tracking = require("hysteria.tracking")
 local transaction = require("hysteria.transaction")
 local updating = require("hysteria.updating")
+local validation = require("hysteria.validation")
 local writing = require("hysteria.writing")
 
 local manager = model.statics
@@ -402,6 +403,34 @@ local function has_key(definition, data)
     end
   end
   return true
+end
+
+-- A record's columns; not a hash that it was read with, which no rule was made for.
+local function fields_of(definition, record)
+  local row = {}
+  for _, made in ipairs(definition.columns) do
+    local name = made.property
+    if not (made.secret and made.secret.keeps and tracking.kept(record, name) == rawget(record, name)) then
+      row[name] = rawget(record, name)
+    end
+  end
+  return row
+end
+
+-- { valid = true }, or { valid = false, errors = { field = { message } } }: the validators of the
+-- columns and the validate hooks, asked without a write. Data with its key is an update.
+function manager.validate(class, data)
+  local definition = model.need(class, "validate")._definition
+  writing.need_row(data, "validate")
+  local row = state.is_record(data) and fields_of(definition, data) or model.freeze(class):rowCopy(data)
+  local operation = has_key(definition, row) and "update" or "insert"
+  local ds, trx = class._source or state.default or nil, false
+  if ds then
+    trx = class._trx or nil
+  end
+  local ctx = running.context(operation, definition, ds, trx)
+  local errors = validation.errors(definition, row, operation, nil, ctx)
+  return { valid = errors == nil, errors = errors }
 end
 
 -- A plain row whose key may or may not exist yet: looked up and written in one transaction.

@@ -378,7 +378,10 @@ local function read_codecs(definition)
     end
     if made.validate then
       local list = type(made.validate) == "function" and { made.validate } or made.validate
-      definition.validators = add(definition.validators, { property = made.property, list = list })
+      definition.validators = add(definition.validators, {
+        property = made.property, list = list,
+        computed = filler ~= nil or made.default ~= nil or made.increment or made.generated ~= nil,
+      })
     end
   end
 end

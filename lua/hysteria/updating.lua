@@ -7,6 +7,7 @@ local reading = require("hysteria.reading")
 local running = require("hysteria.running")
 local state = require("hysteria.state")
 local transaction = require("hysteria.transaction")
+local validation = require("hysteria.validation")
 local writing = require("hysteria.writing")
 
 local updating = {}
@@ -110,8 +111,7 @@ end
 
 local function update_copy(query, definition, place, row, given, ignored)
   local ctx = running.context("update", definition, place.ds, place.trx, { bulk = true, query = query })
-  writing.validate(definition, row, "update")
-  hooks.run(definition, "validate", ignored, row, ctx)
+  validation.run(definition, row, "update", ignored, ctx)
   run_on_query(query, definition, "beforeSave", ignored, row, ctx)
   run_on_query(query, definition, "beforeUpdate", ignored, row, ctx)
   writing.fill(definition.updaters, row)

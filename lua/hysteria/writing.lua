@@ -35,52 +35,6 @@ function writing.check_guarded(definition, row, given)
   end
 end
 
--- What a validator answered, as a message or nil.
-local function verdict(ok, answer, message)
-  if not ok then
-    return "Validation error"
-  elseif type(answer) == "table" then
-    return answer.valid == false and (answer.message or "Validation error") or nil
-  elseif type(answer) == "string" then
-    return answer
-  elseif answer == false then
-    return message or "Validation error"
-  end
-  return nil
-end
-
--- On an insert every validated column, on an update the given ones; all failures at once.
-function writing.validate(definition, row, operation)
-  local failures
-  for _, entry in ipairs(definition.validators or NONE) do
-    local value = row[entry.property]
-    if value ~= nil or operation == "insert" then
-      local about = { model = definition.class, column = entry.property, operation = operation, data = row }
-      for _, fn in ipairs(entry.list) do
-        if value == core.null then
-          value = nil
-        end
-        local message = verdict(pcall(fn, value, about))
-        if message then
-          failures = failures or {}
-          failures[entry.property] = failures[entry.property] or {}
-          table.insert(failures[entry.property], message)
-        end
-      end
-    end
-  end
-  if failures then
-    local names = {}
-    for name in next, failures do
-      names[#names + 1] = name
-    end
-    table.sort(names)
-    core.raise("VALIDATION_ERROR", ("%s: not valid: %s"):format(definition.name, table.concat(names, ", ")), {
-      model = definition.name, errors = failures,
-    })
-  end
-end
-
 writing.EXPRESSION = { null = true, raw = true, func = true, col = true, case = true, query = true }
 
 -- The row's own prepare functions; NULL and SQL expressions pass untouched.

@@ -30,6 +30,7 @@
 ---@field table string?
 ---@field columns string[]?
 ---@field errors table<string, string[]>?
+---@field row integer? of insertMany, with VALIDATION_ERROR
 ---@field is fun(self, code: string): boolean
 
 ---@class hysteria.CallOptions
@@ -85,6 +86,30 @@
 ---@field models table<string, hysteria.Model>?
 ---@field driverOptions table<string, any>?
 
+---@class hysteria.ValidatorContext
+---@field model hysteria.Model
+---@field column string
+---@field operation "insert"|"update"
+---@field data hysteria.Row all that is written
+
+---@class hysteria.Verdict
+---@field valid boolean
+---@field message string?
+
+---@alias hysteria.Verdicts boolean|string|hysteria.Verdict|nil
+---@alias hysteria.Validator fun(value: any, about: hysteria.ValidatorContext): hysteria.Verdicts, string?
+
+---@class hysteria.Validators
+---@field required hysteria.Validator
+---@field minLength fun(n: integer, message: string?): hysteria.Validator
+---@field maxLength fun(n: integer, message: string?): hysteria.Validator
+---@field min fun(n: any, message: string?): hysteria.Validator
+---@field max fun(n: any, message: string?): hysteria.Validator
+---@field pattern fun(pattern: string, message: string?): hysteria.Validator a Lua pattern
+---@field oneOf fun(list: any[], message: string?): hysteria.Validator
+---@field email hysteria.Validator
+---@field url hysteria.Validator
+
 ---@class hysteria.ColumnOptions
 ---@field primaryKey boolean?
 ---@field nullable boolean?
@@ -94,7 +119,7 @@
 ---@field hidden boolean?
 ---@field sensitive boolean?
 ---@field comment string?
----@field validate (fun(value: any, about: table): any)|(fun(value: any, about: table): any)[]|nil
+---@field validate hysteria.Validator|hysteria.Validator[]|nil
 ---@field prepare (fun(value: any): any)?
 ---@field serialize (fun(value: any): any)?
 ---@field references table?
@@ -118,7 +143,7 @@
 ---@field databaseName string?
 ---@field hidden boolean?
 ---@field comment string?
----@field validate (fun(value: any, about: table): any)|(fun(value: any, about: table): any)[]|nil
+---@field validate hysteria.Validator|hysteria.Validator[]|nil
 ---@field prepare (fun(value: any): any)? runs before the value is hashed or encrypted
 
 ---@class hysteria.HashedOptions: hysteria.SecretOptions
@@ -382,6 +407,7 @@
 ---@field insert fun(self, row: hysteria.Row, options: hysteria.WriteOptions?): any
 ---@field insertMany fun(self, rows: hysteria.Row[], options: hysteria.WriteOptions?): any
 ---@field save fun(self, data: table, options: hysteria.WriteOptions?): hysteria.Record
+---@field validate fun(self, data: hysteria.Row): { valid: boolean, errors: table<string, string[]>? }
 ---@field firstOrInsert fun(self, search: hysteria.Row, data: hysteria.Row?, options: table?): hysteria.Record, boolean
 ---@field update fun(self, changes: hysteria.Row, options: hysteria.WriteOptions?): any
 ---@field delete fun(self, options: hysteria.WriteOptions?): any
@@ -491,6 +517,7 @@
 ---@field version string
 ---@field async hysteria.Async
 ---@field sql hysteria.Sql
+---@field validators hysteria.Validators
 ---@field column hysteria.Columns
 ---@field json { encode: (fun(value: any): string), decode: (fun(text: string): any) }
 ---@field model fun(name: string, definition: table?): any a model, or a function that takes its table

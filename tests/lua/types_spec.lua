@@ -36,6 +36,7 @@ local subjects = {
   ["hysteria"] = hysteria,
   ["hysteria.Sql"] = hysteria.sql,
   ["hysteria.Columns"] = hysteria.column,
+  ["hysteria.Validators"] = hysteria.validators,
   ["hysteria.Query"] = core.queryMethods,
   ["hysteria.Model"] = require("hysteria.model").statics,
   ["hysteria.Record"] = require("hysteria.model").records,
