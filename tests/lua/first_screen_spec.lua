@@ -61,6 +61,15 @@ databases.each(function(_, _, config)
       assert.equal("FOREIGN_KEY_VIOLATION", databases.error_of(Post.insert, Post, { authorId = 7 }).code)
     end)
 
+    it("keeps a password that only verify can ask for", function()
+      User:insert { email = "ada@x.org", age = 36, password = "lovelace" }
+
+      local ada = User:findOneBy("email", "ada@x.org")
+      assert.is_nil(ada.password)
+      assert.is_true(ada:verify("password", "lovelace"))
+      assert.is_false(ada:verify("password", "byron"))
+    end)
+
     it("deletes the posts with their author", function()
       local ada = User:insert { email = "a@x", age = 1 }
       Post:insert { authorId = ada.id, title = "t" }
