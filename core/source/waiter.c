@@ -7,9 +7,9 @@
 #include "waiter.h"
 
 #include <assert.h>
-#include <errno.h>
-#include <sys/eventfd.h>
 #include <unistd.h>
+
+#include <base/event.h>
 
 void hy__waiter_init(hy__waiter *w)
 {
@@ -31,31 +31,17 @@ void hy__waiter_clear(hy__waiter *w)
 
 hy_status hy__waiter_prepare(hy__waiter *w, hy_error *err)
 {
-    if (w->fd >= 0)
-        return HY_OK;
-    w->fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-    if (w->fd >= 0)
-        return HY_OK;
-    if (errno == ENOMEM)
-        return hy_fail_oom(err);
-    return hy_fail(err, HY_ELIMIT_EXCEEDED,
-                   "no file descriptor is left to wait with: raise the limit (ulimit -n)");
+    return w->fd >= 0 ? HY_OK : hy__event_open(&w->fd, err);
 }
 
 void hy__waiter_wake(hy__waiter *w)
 {
-    uint64_t one = 1;
-
-    if (w->fd >= 0)
-        (void)!write(w->fd, &one, sizeof one);
+    hy__event_set(w->fd);
 }
 
 void hy__waiter_drain(hy__waiter *w)
 {
-    uint64_t count;
-
-    if (w->fd >= 0)
-        (void)!read(w->fd, &count, sizeof count);
+    hy__event_clear(w->fd);
 }
 
 void hy__waiter_fill(const hy__waiter *w, int64_t deadline, hy_wait *wait)

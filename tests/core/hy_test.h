@@ -13,9 +13,11 @@
 
 #include <cmocka.h>
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <hysteria/error.h>
 #include <hysteria/memory.h>
@@ -37,10 +39,10 @@
     } while (0)
 
 typedef struct hy_test_heap {
-    long live;    /* allocations not freed yet */
-    long calls;   /* allocations asked for */
-    long fail_at; /* the call that fails, counted from 1; 0: none */
-    bool fail_on; /* and all calls after it */
+    atomic_long live;  /* allocations not freed yet */
+    atomic_long calls; /* allocations asked for */
+    long fail_at;      /* the call that fails, counted from 1; 0: none */
+    bool fail_on;      /* and all calls after it */
 } hy_test_heap;
 
 static inline void *hy_test_realloc(void *ctx, void *ptr, size_t size)
@@ -52,8 +54,8 @@ static inline void *hy_test_realloc(void *ctx, void *ptr, size_t size)
         free(ptr);
         return NULL;
     }
-    heap->calls++;
-    if (heap->fail_at > 0 && (heap->calls == heap->fail_at || (heap->fail_on && heap->calls > heap->fail_at)))
+    long call = ++heap->calls;
+    if (heap->fail_at > 0 && (call == heap->fail_at || (heap->fail_on && call > heap->fail_at)))
         return NULL;
     void *memory = realloc(ptr, size);
     heap->live += ptr == NULL && memory != NULL;
@@ -69,6 +71,14 @@ static inline void hy_test_use_heap(hy_test_heap *heap)
     }
     hy_allocator allocator = {hy_test_realloc, heap};
     hy_set_allocator(&allocator);
+}
+
+/* What threads of the core still hold, they give back soon. */
+static inline void hy_test_settle(const hy_test_heap *heap)
+{
+    for (int i = 0; i < 5000 && heap->live != 0; i++)
+        (void)nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+    assert_int_equal(heap->live, 0);
 }
 
 /* A small generator for repeatable hostile input (xorshift64). */

@@ -12,7 +12,7 @@ HY_BEGIN_DECLS
 
 /**
  * realloc-shaped: size 0 frees and returns NULL; ptr NULL allocates; NULL for a size above 0
- * means that memory ran out and `ptr` is untouched.
+ * means that memory ran out and `ptr` is untouched. Called from any thread.
  */
 typedef struct hy_allocator {
     void *(*realloc)(void *ctx, void *ptr, size_t size);

@@ -1,0 +1,59 @@
+/*
+ * worker.h - threads for what a library can only do blocking: looking up a host, a handshake,
+ * telling a server to stop.
+ *
+ * A thread is started when a job comes and none is free, and ends when it had nothing to do
+ * for a while. Nobody ever waits for a thread: who started a job sleeps on its descriptor with
+ * a deadline of its own, and may leave the job at any time. A job that hangs costs one thread.
+ * Knows nothing of what the jobs do.
+ */
+#ifndef HY_BASE_WORKER_H
+#define HY_BASE_WORKER_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <hysteria/error.h>
+
+#include "list.h"
+
+typedef struct hy_worker hy_worker;
+
+/* What stands at the head of a job's own struct, from hy_alloc_zero(). */
+typedef struct hy__job hy__job;
+struct hy__job {
+    void (*run)(hy__job *job);  /* in another thread, all signals blocked; may take its time */
+    void (*drop)(hy__job *job); /* free it: called once, in the thread that lets go last */
+    int64_t deadline;           /* not begun by then: it is not run */
+
+    /* The worker's. */
+    hy_link link;
+    int fd;             /* an event, for who waits; -1: nobody does */
+    atomic_int holders; /* who waits, and who runs it */
+    atomic_bool done;
+    bool ran;
+};
+
+/** No thread yet. NULL: out of memory. */
+hy_worker *hy__worker_new(void);
+/** No more jobs come; those that were sent are still done. Never waits. NULL is fine. */
+void hy__worker_close(hy_worker *worker);
+
+/**
+ * Have a job done that the caller waits for. It is the caller's, with the worker's threads, until
+ * hy__job_release(); when this fails it has been dropped. Where there are no threads (`worker`
+ * NULL, or a forked child) it is run here and now.
+ */
+hy_status hy__job_start(hy__job *job, hy_worker *worker, hy_error *err);
+/** True: it is over, and what it left in its struct is the caller's to read. Else poll job->fd. */
+bool hy__job_is_done(const hy__job *job);
+/** Let go of it, done or not. NULL is fine. */
+void hy__job_release(hy__job *job);
+/**
+ * Have a job done that nobody waits for. The job is the worker's; where it cannot be run (no
+ * threads, too many jobs) it is only dropped, here.
+ */
+void hy__job_send(hy__job *job, hy_worker *worker);
+
+#endif
