@@ -10,13 +10,12 @@
  * and the flags the library remembers are those of the last success. So after an error that
  * may have ended something the server is asked, by the cheapest statement there is.
  *
- * `cancel` shuts the socket of a statement that waits: the caller is free at once, and the
- * connection is lost. The server itself would need KILL QUERY by another connection, and goes
- * on until it has something to send. CLIENT_FOUND_ROWS: affected() counts what matched.
+ * The server notices that its client has left only when it has something to send: a connection
+ * that is closed in the middle of something has a thread tell the server by another one
+ * (mysql_jobs.c). CLIENT_FOUND_ROWS: affected() counts what matched.
  */
 #include <poll.h>
 #include <string.h>
-#include <sys/socket.h>
 
 #include <base/text.h>
 #include <hysteria/memory.h>
@@ -66,8 +65,6 @@ static hy_status mysql_connect(hy_connection *conn, const hy_connect_config *con
 
     hy__fork_guard_init(&c->guard);
     hy_buf_init(&c->setup);
-    (void)pthread_mutex_init(&c->lock, NULL);
-    atomic_init(&c->canceled, false);
     c->is_mariadb = conn->driver == &hy__mariadb_driver;
     return hy__mysql_connect(c, config, wait, err);
 }
@@ -92,22 +89,33 @@ static void free_closing(MYSQL_STMT *stmt)
     }
 }
 
+static hy_status begin_reset(hy__mysql *c, hy_error *err);
+
+/* The server goes on with a statement whose client has left, until it has something to send. */
+static bool leaves_work(const hy__mysql *c)
+{
+    return (c->busy || c->suspended || c->stream != NULL) && c->begin != begin_reset && c->config == NULL &&
+           c->head.worker != NULL && is_ours(c);
+}
+
 static void mysql_disconnect(hy_connection *conn)
 {
     hy__mysql *c = hy__mysql_of(conn);
 
     if (c->my != NULL) {
-        (void)pthread_mutex_lock(&c->lock);
-        c->parked = false;
-        (void)pthread_mutex_unlock(&c->lock);
+        if (leaves_work(c))
+            hy__mysql_stop_server(c);
         hy__mysql_end(c, c->broken || c->suspended || c->stream != NULL || !is_ours(c));
     }
+    hy__mysql_leave_connecting(c);
+    hy__job_release(c->resolving != NULL ? &c->resolving->job : NULL);
+    c->resolving = NULL;
     free_closing(c->closing);
     c->closing = NULL;
     hy_buf_clear(&c->setup);
-    hy_free(c->database);
+    hy__mysql_settings_free(c->settings);
+    c->settings = NULL;
     hy__fork_guard_clear(&c->guard);
-    (void)pthread_mutex_destroy(&c->lock);
 }
 
 /* On an idle connection there is nothing to read but its end. */
@@ -138,17 +146,6 @@ static hy_transaction_status mysql_transaction_status(hy_connection *conn)
     return (c->status & SERVER_STATUS_IN_TRANS) != 0 ? HY_TRANSACTION_ACTIVE : HY_TRANSACTION_IDLE;
 }
 
-static void mysql_cancel(hy_connection *conn)
-{
-    hy__mysql *c = hy__mysql_of(conn);
-
-    atomic_store(&c->canceled, true);
-    (void)pthread_mutex_lock(&c->lock);
-    if (c->parked)
-        (void)shutdown(mysql_get_socket(c->my), SHUT_RDWR);
-    (void)pthread_mutex_unlock(&c->lock);
-}
-
 /* ---- reset ------------------------------------------------------------------------------ */
 
 static hy_status fail_reset(hy__mysql *c, hy_error *err)
@@ -169,7 +166,7 @@ static hy_status after_reset_charset(hy__mysql *c, hy_error *err)
 {
     if (c->ret != 0)
         return fail_reset(c, err);
-    if (c->database == NULL)
+    if (c->settings->database == NULL)
         return hy__mysql_set_up_again(c, err);
     return hy__mysql_plan(c, HY__MYSQL_DATABASE, after_reset_database);
 }
@@ -807,7 +804,6 @@ static hy_status next_streamed_row(hy__mysql *c, hy__mysql_statement *s, hy_wait
         return hy_fail(err, HY_EINVALID_ARGUMENT,
                        "another statement is running on this connection: wait for it");
     c->busy = true;
-    atomic_store(&c->canceled, false);
     c->statement = s;
     (void)fetch(c);
     return hy__mysql_run(c, wait, err);
@@ -885,8 +881,8 @@ static int64_t mysql_inserted(hy_connection *conn)
     .statement_size = sizeof(hy__mysql_statement), .is_private = mysql_is_private, .connect = mysql_connect, \
     .advance = mysql_advance, .close = mysql_disconnect, .is_alive = mysql_is_alive,                         \
     .is_idle = mysql_is_idle, .transaction_status = mysql_transaction_status, .reset = mysql_reset,          \
-    .cancel = mysql_cancel, .prepare = mysql_prepare, .execute = mysql_execute, .row = mysql_take_row,       \
-    .next = mysql_next, .finish = mysql_finish, .affected = mysql_affected, .insert_id = mysql_inserted,     \
+    .prepare = mysql_prepare, .execute = mysql_execute, .row = mysql_take_row, .next = mysql_next,           \
+    .finish = mysql_finish, .affected = mysql_affected, .insert_id = mysql_inserted,                         \
     .statement_close = mysql_statement_close
 
 enum { COMMON_FLAGS = HY_DRIVER_INTERLEAVES | HY_DRIVER_SET_TRANSACTION | HY_DRIVER_RESET_ROLLS_BACK };

@@ -15,6 +15,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <openssl/err.h>
+
 #include <hysteria/datetime.h>
 #include <hysteria/memory.h>
 
@@ -42,11 +44,11 @@ static int go_on_nothing(hy__mysql *c, int ready)
 
 static int start_connect(hy__mysql *c)
 {
-    const hy_connect_config *with = c->config;
-    unsigned port = with->port > 0 ? (unsigned)with->port : 3306;
+    const hy__mysql_settings *with = c->settings;
+    const char *host = c->resolving != NULL ? c->resolving->addresses[c->address] : with->host;
 
-    return mysql_real_connect_start(&c->ret_my, c->my, c->host, with->user, with->password, c->database, port,
-                                    c->socket, CLIENT_FOUND_ROWS);
+    return mysql_real_connect_start(&c->ret_my, c->my, host, with->user, with->password, with->database,
+                                    with->port, with->socket, CLIENT_FOUND_ROWS);
 }
 
 static int go_on_connect(hy__mysql *c, int ready)
@@ -176,7 +178,7 @@ static int go_on_charset(hy__mysql *c, int ready)
 
 static int start_database(hy__mysql *c)
 {
-    return mysql_select_db_start(&c->ret, c->my, c->database);
+    return mysql_select_db_start(&c->ret, c->my, c->settings->database);
 }
 
 static int go_on_database(hy__mysql *c, int ready)
@@ -259,6 +261,13 @@ static void release_signal(const held_signal *h)
     (void)pthread_sigmask(SIG_SETMASK, &h->before, NULL);
 }
 
+/* The list is the thread's, and libmariadb takes what others left there for the end of its own read. */
+static void forget_tls_errors(const hy__mysql *c)
+{
+    if (c->may_use_tls && ERR_peek_error() != 0)
+        ERR_clear_error();
+}
+
 /* Start or continue the call: what it waits for, 0 when it is done. Rows are only read. */
 static int make_call(hy__mysql *c)
 {
@@ -266,6 +275,7 @@ static int make_call(hy__mysql *c)
     held_signal signal;
     int events;
 
+    forget_tls_errors(c);
     hold_signal(&signal, c->may_use_tls && c->call != HY__MYSQL_FETCH);
     if (!c->suspended)
         events = call->start(c);
@@ -289,36 +299,13 @@ static hy_status pump(hy__mysql *c, hy_error *err)
     }
 }
 
-static hy_status fail_canceled(hy__mysql *c, hy_error *err)
+static hy_status await(hy__mysql *c, hy_wait *wait)
 {
-    c->busy = false;
-    c->broken = true; /* in the middle of something */
-    return hy_fail(err, HY_EQUERY_CANCELED, "the statement was cancelled");
-}
-
-/* From here until `advance` another thread may shut the socket down to wake us. */
-static hy_status park(hy__mysql *c, hy_wait *wait, hy_error *err)
-{
-    (void)pthread_mutex_lock(&c->lock);
-    bool canceled = atomic_load(&c->canceled);
-    c->parked = !canceled && c->call != HY__MYSQL_CONNECT;
-    (void)pthread_mutex_unlock(&c->lock);
-    if (canceled)
-        return fail_canceled(c, err);
     wait->fd = mysql_get_socket(c->my);
-    if (c->call == HY__MYSQL_CONNECT)
-        hy__mysql_unblock(wait->fd);
     wait->events = ((c->events & MYSQL_WAIT_READ) != 0 ? HY_WAIT_READ : 0) |
                    ((c->events & MYSQL_WAIT_WRITE) != 0 ? HY_WAIT_WRITE : 0);
     wait->deadline = HY_NO_DEADLINE; /* deadlines are the caller's */
     return HY_AGAIN;
-}
-
-static void unpark(hy__mysql *c)
-{
-    (void)pthread_mutex_lock(&c->lock);
-    c->parked = false;
-    (void)pthread_mutex_unlock(&c->lock);
 }
 
 hy_status hy__mysql_run(hy__mysql *c, hy_wait *wait, hy_error *err)
@@ -326,7 +313,7 @@ hy_status hy__mysql_run(hy__mysql *c, hy_wait *wait, hy_error *err)
     hy_status status = pump(c, err);
 
     if (status == HY_AGAIN)
-        return park(c, wait, err);
+        return await(c, wait);
     c->busy = false;
     c->sql = NULL; /* it was the caller's */
     return status;
@@ -336,9 +323,6 @@ hy_status hy__mysql_advance(hy__mysql *c, hy_wait *wait, hy_error *err)
 {
     if (!c->busy)
         return hy_fail(err, HY_EDEVELOPMENT_ERROR, "nothing of this connection waits");
-    unpark(c);
-    if (atomic_load(&c->canceled))
-        return fail_canceled(c, err);
     return hy__mysql_run(c, wait, err);
 }
 
@@ -494,7 +478,6 @@ hy_status hy__mysql_start(hy__mysql *c, hy__mysql_step begin, hy_wait *wait, hy_
     if (c->busy)
         return hy_fail(err, HY_EINVALID_ARGUMENT,
                        "another statement is running on this connection: wait for it");
-    atomic_store(&c->canceled, false);
     c->busy = true;
     c->begin = begin;
     if (!c->suspended) /* else it is draining, and comes to `begin` by itself */

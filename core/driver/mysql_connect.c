@@ -13,28 +13,24 @@
  * anybody unless ssl.ca is given, else plain text. disable: plain text. Default: disable for a Unix socket
  * and this machine (localhost, 127.*, ::1), verify-full for every other host.
  *
- * Looking up the host's name and the TLS handshake block the thread (libmariadb waits in poll()
- * there), the latter no longer than the deadline of connecting.
+ * The library can look a host's name up and shake hands for TLS only blocking: a thread of the
+ * worker finds the addresses, which are then tried in turn, or, where TLS may be used and the
+ * name must be compared with the certificate, makes the whole connection (mysql_jobs.c).
  */
+#include <errmsg.h>
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <signal.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/time.h>
 
 #include <base/number.h>
 #include <base/text.h>
-#include <hysteria/datetime.h>
 #include <hysteria/memory.h>
 
 #include "mysql_driver.h"
 
-enum {
-    STACK_SIZE = 256 * 1024, /* of libmariadb's coroutine; TLS and name look-up run on it */
-    DEFAULT_PACKET = 16 * 1024 * 1024
-};
+enum { DEFAULT_PACKET = 16 * 1024 * 1024, DEFAULT_PORT = 3306 };
 
 /* ---- options ---------------------------------------------------------------------------- */
 
@@ -76,127 +72,58 @@ static bool is_given(const char *text)
 }
 
 /* A host that is a path is a socket. Without any the server is this machine's, by TCP. */
-static void choose_address(hy__mysql *c, const hy_connect_config *config, const chosen *with)
+static void choose_address(hy__mysql_settings *to, const hy_connect_config *config, const chosen *with)
 {
-    c->socket = with->socket;
-    if (c->socket == NULL && config->host != NULL && config->host[0] == '/')
-        c->socket = config->host;
-    c->host = is_given(config->host) && c->socket == NULL ? config->host : "localhost";
+    to->socket = with->socket;
+    if (to->socket == NULL && config->host != NULL && config->host[0] == '/')
+        to->socket = config->host;
+    to->host = is_given(config->host) && to->socket == NULL ? config->host : "localhost";
+    to->port = config->port > 0 ? (unsigned)config->port : DEFAULT_PORT;
 }
 
-static hy_status choose_database(hy__mysql *c, const hy_connect_config *config, hy_error *err)
+static hy_status choose_database(hy__mysql_settings *to, const hy_connect_config *config, hy_error *err)
 {
-    const char *name = is_given(config->database) ? config->database : config->schema;
-
     if (is_given(config->database) && is_given(config->schema) &&
         strcmp(config->database, config->schema) != 0)
         return hy_fail(err, HY_EINVALID_CONFIG,
                        "schema and database are the same thing to MariaDB and MySQL: give one of them");
-    if (!is_given(name))
-        return HY_OK;
-    c->database = hy_strdup(name);
-    return c->database != NULL ? HY_OK : hy_fail_oom(err);
+    to->database = is_given(config->database) ? config->database : config->schema;
+    if (!is_given(to->database))
+        to->database = NULL;
+    return HY_OK;
 }
 
 /* ---- TLS -------------------------------------------------------------------------------- */
 
-typedef enum tls_use { TLS_NEVER, TLS_IF_OFFERED, TLS_VERIFIED } tls_use;
 static const struct {
     const char *mode;
-    tls_use use;
+    hy__mysql_tls use;
 } tls_modes[] = {
-    {"disable", TLS_NEVER},    {"allow", TLS_IF_OFFERED},   {"prefer", TLS_IF_OFFERED},
-    {"require", TLS_VERIFIED}, {"verify-ca", TLS_VERIFIED}, {"verify-full", TLS_VERIFIED},
+    {"disable", HY__MYSQL_TLS_NEVER},      {"allow", HY__MYSQL_TLS_IF_OFFERED},
+    {"prefer", HY__MYSQL_TLS_IF_OFFERED},  {"require", HY__MYSQL_TLS_VERIFIED},
+    {"verify-ca", HY__MYSQL_TLS_VERIFIED}, {"verify-full", HY__MYSQL_TLS_VERIFIED},
 };
 
-static bool is_local(const hy__mysql *c)
+static bool is_local(const hy__mysql_settings *s)
 {
-    return c->socket != NULL || strcmp(c->host, "localhost") == 0 || strcmp(c->host, "::1") == 0 ||
-           strncmp(c->host, "127.", 4) == 0;
+    return s->socket != NULL || strcmp(s->host, "localhost") == 0 || strcmp(s->host, "::1") == 0 ||
+           strncmp(s->host, "127.", 4) == 0;
 }
 
-static hy_status choose_tls(const hy__mysql *c, const char *mode, tls_use *use, hy_error *err)
+static hy_status choose_tls(hy__mysql_settings *to, const char *mode, hy_error *err)
 {
     if (!is_given(mode)) {
-        *use = is_local(c) ? TLS_NEVER : TLS_VERIFIED;
+        to->tls = is_local(to) ? HY__MYSQL_TLS_NEVER : HY__MYSQL_TLS_VERIFIED;
         return HY_OK;
     }
     for (size_t i = 0; i < sizeof tls_modes / sizeof tls_modes[0]; i++)
         if (strcmp(tls_modes[i].mode, mode) == 0) {
-            *use = tls_modes[i].use;
+            to->tls = tls_modes[i].use;
             return HY_OK;
         }
     return hy_fail(
         err, HY_EINVALID_CONFIG,
         "no ssl.mode \"%.20s\": there are disable, allow, prefer, require, verify-ca and verify-full", mode);
-}
-
-static bool set_tls(MYSQL *my, const hy_connect_config *config, tls_use use)
-{
-    my_bool yes = 1, verifies = use == TLS_VERIFIED;
-    bool fine = mysql_options(my, MYSQL_OPT_SSL_ENFORCE, &yes) == 0 &&
-                mysql_options(my, MYSQL_OPT_SSL_VERIFY_SERVER_CERT, &verifies) == 0;
-
-    if (config->ssl_ca != NULL)
-        fine = fine && mysql_options(my, MYSQL_OPT_SSL_CA, config->ssl_ca) == 0;
-    if (config->ssl_cert != NULL)
-        fine = fine && mysql_options(my, MYSQL_OPT_SSL_CERT, config->ssl_cert) == 0;
-    if (config->ssl_key != NULL)
-        fine = fine && mysql_options(my, MYSQL_OPT_SSL_KEY, config->ssl_key) == 0;
-    return fine;
-}
-
-/* ---- the library ------------------------------------------------------------------------ */
-
-static pthread_once_t library_once = PTHREAD_ONCE_INIT;
-static bool library_works;
-
-/* It would have the whole process ignore SIGPIPE: what that does is the host's business. */
-static void init_library(void)
-{
-    struct sigaction before;
-    bool known = sigaction(SIGPIPE, NULL, &before) == 0;
-
-    library_works = mysql_library_init(0, NULL, NULL) == 0;
-    if (known)
-        (void)sigaction(SIGPIPE, &before, NULL);
-}
-
-/* Until when the library may block this thread; 0: not at all. */
-static _Thread_local int64_t blocks_until;
-
-/* Called where the library would block: above 0 when ready, 0 when time is up. */
-static int wait_for_io(my_socket fd, my_bool reads, int timeout)
-{
-    hy_wait wait = {.fd = fd, .events = reads ? HY_WAIT_READ : HY_WAIT_WRITE, .deadline = blocks_until};
-
-    (void)timeout; /* one per wait, where we have one for all */
-    return hy_wait_block(&wait) ? 1 : 0;
-}
-
-static bool set_options(hy__mysql *c, const hy_connect_config *config, tls_use use)
-{
-    static const char safe_auth[] =
-        "mysql_native_password,caching_sha2_password,sha256_password,client_ed25519";
-    size_t stack = STACK_SIZE;
-    unsigned no_files = 0;
-    my_bool no = 0;
-    enum mysql_protocol_type protocol = c->socket != NULL ? MYSQL_PROTOCOL_SOCKET : MYSQL_PROTOCOL_TCP;
-    const char *name = config->application_name;
-    MYSQL *my = c->my;
-
-    /* The library asks for this option with a pointer for a size. */
-    bool fine = mysql_options(my, MYSQL_OPT_NONBLOCK, &stack) == 0 &&
-                mysql_options(my, MYSQL_OPT_PROTOCOL, &protocol) == 0 &&
-                mysql_options(my, MYSQL_OPT_RECONNECT, &no) == 0 &&
-                mysql_options(my, MYSQL_OPT_LOCAL_INFILE, &no_files) == 0 &&
-                mysql_options(my, MYSQL_SET_CHARSET_NAME, "utf8mb4") == 0 &&
-                mysql_optionsv(my, MARIADB_OPT_IO_WAIT, wait_for_io) == 0;
-    if (is_given(name))
-        fine = fine && mysql_options4(my, MYSQL_OPT_CONNECT_ATTR_ADD, "program_name", name) == 0;
-    if (use != TLS_VERIFIED)
-        fine = fine && mysql_options(my, MARIADB_OPT_RESTRICTED_AUTH, safe_auth) == 0;
-    return fine && (use == TLS_NEVER || set_tls(my, config, use));
 }
 
 /* ---- settings of the session ------------------------------------------------------------ */
@@ -323,17 +250,11 @@ static hy_status after_question(hy__mysql *c, hy_error *err)
     return hy__mysql_plan(c, HY__MYSQL_RESULT, after_asking);
 }
 
-/*
- * The library leaves the socket blocking, which TLS falls into: what is asked of it before it
- * is set right, while connecting, comes back after a millisecond.
- */
-void hy__mysql_unblock(int fd)
+/* The library leaves the socket blocking, which TLS falls into. */
+static void unblock(int fd)
 {
-    const struct timeval shortly = {.tv_usec = 1000};
     int flags = fcntl(fd, F_GETFL);
 
-    (void)setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &shortly, sizeof shortly);
-    (void)setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &shortly, sizeof shortly);
     if (flags >= 0)
         (void)fcntl(fd, F_SETFL, flags | O_NONBLOCK);
 }
@@ -362,9 +283,18 @@ static hy_status check_server(hy__mysql *c, hy_error *err)
         return hy_fail(err, HY_EINVALID_CONFIG, "the server is %s, not %s: set type = \"%s\"",
                        is_mariadb ? "MariaDB" : "MySQL", c->is_mariadb ? "MariaDB" : "MySQL",
                        is_mariadb ? "mariadb" : "mysql");
-    if (c->wants_tls && mysql_get_ssl_cipher(c->my) == NULL)
+    if (c->settings->tls == HY__MYSQL_TLS_VERIFIED && mysql_get_ssl_cipher(c->my) == NULL)
         return hy_fail(err, HY_ETLS_REFUSED, "the connection is not encrypted, and ssl.mode wants that");
     return HY_OK;
+}
+
+/* Nobody there: the name may have another address. */
+static bool may_try_next(hy__mysql *c)
+{
+    unsigned code = mysql_errno(c->my);
+    bool unreached = code == CR_CONN_HOST_ERROR || code == CR_CONNECTION_ERROR;
+
+    return unreached && c->resolving != NULL && ++c->address < c->resolving->n;
 }
 
 static hy_status after_connect(hy__mysql *c, hy_error *err)
@@ -372,14 +302,15 @@ static hy_status after_connect(hy__mysql *c, hy_error *err)
     static const char question[] = "SELECT @@max_allowed_packet, @@sql_mode";
 
     if (c->ret_my == NULL)
-        return hy__mysql_fail_connect(c, err);
+        return may_try_next(c) ? hy__mysql_plan(c, HY__MYSQL_CONNECT, after_connect)
+                               : hy__mysql_fail_connect(c, err);
     hy_status status = check_server(c, err);
     if (status != HY_OK)
         return status;
     c->head.server_version =
         (int)mysql_get_server_version(c->my); /* of MariaDB without the 5.5.5- before it */
-    hy__mysql_unblock(mysql_get_socket(c->my));
-    if (c->socket == NULL)
+    unblock(mysql_get_socket(c->my));
+    if (c->settings->socket == NULL)
         keep_alive(mysql_get_socket(c->my));
     return hy__mysql_plan_query(c, question, sizeof question - 1, after_question);
 }
@@ -398,7 +329,8 @@ static hy_status begin_connect(hy__mysql *c, hy_error *err)
     return hy__mysql_plan(c, HY__MYSQL_CONNECT, after_connect);
 }
 
-static hy_status check(hy__mysql *c, const hy_connect_config *config, tls_use *use, hy_error *err)
+/* All that can be wrong with the configuration; `to` borrows its strings. */
+static hy_status check(hy__mysql_settings *to, const hy_connect_config *config, hy_error *err)
 {
     chosen with = {NULL, 0};
     hy_status status = choose_all(&with, config, err);
@@ -407,35 +339,71 @@ static hy_status check(hy__mysql *c, const hy_connect_config *config, tls_use *u
         return status;
     if (is_given(config->timezone) && !is_zone(config->timezone))
         return hy_fail(err, HY_EINVALID_CONFIG, "timezone must be like +00:00 or Europe/Madrid");
-    choose_address(c, config, &with);
-    status = choose_tls(c, config->ssl_mode, use, err);
-    return status == HY_OK ? choose_database(c, config, err) : status;
+    *to = (hy__mysql_settings){
+        .user = config->user,
+        .password = config->password,
+        .program = config->application_name,
+        .ca = config->ssl_ca,
+        .cert = config->ssl_cert,
+        .key = config->ssl_key,
+    };
+    choose_address(to, config, &with);
+    status = choose_tls(to, config->ssl_mode, err);
+    return status == HY_OK ? choose_database(to, config, err) : status;
+}
+
+/* The library's own way: it does not block once the address is known. */
+static hy_status start(hy__mysql *c, hy_wait *wait, hy_error *err)
+{
+    c->my = hy__mysql_new(c->settings, err);
+    return c->my != NULL ? hy__mysql_start(c, begin_connect, wait, err) : HY_EOUT_OF_MEMORY;
+}
+
+static hy_status end_resolving(hy__mysql *c, hy_wait *wait, hy_error *err)
+{
+    if (!hy__job_is_done(&c->resolving->job)) {
+        *wait = (hy_wait){c->resolving->job.fd, HY_WAIT_READ, HY_NO_DEADLINE};
+        return HY_AGAIN;
+    }
+    hy_status status = hy__resolved(c->resolving, err);
+    return status == HY_OK ? start(c, wait, err) : status;
+}
+
+static hy_status end_connecting(hy__mysql *c, hy_wait *wait, hy_error *err)
+{
+    if (!hy__mysql_is_connected(c)) {
+        hy__mysql_await_connected(c, wait);
+        return HY_AGAIN;
+    }
+    hy_status status = hy__mysql_take_connected(c, err);
+    return status == HY_OK ? hy__mysql_start(c, after_connect, wait, err) : status;
 }
 
 hy_status hy__mysql_connect(hy__mysql *c, const hy_connect_config *config, hy_wait *wait, hy_error *err)
 {
-    tls_use use = TLS_NEVER;
-    hy_status status = check(c, config, &use, err);
+    hy__mysql_settings settings;
+    hy_status status = check(&settings, config, err);
 
     if (status != HY_OK)
         return status;
-    (void)pthread_once(&library_once, init_library);
-    c->my = library_works ? mysql_init(NULL) : NULL;
-    if (c->my == NULL || !set_options(c, config, use))
+    c->settings = hy__mysql_settings_copy(&settings);
+    if (c->settings == NULL)
         return hy_fail_oom(err);
     c->config = config;
-    c->may_use_tls = use != TLS_NEVER;
-    c->wants_tls = use == TLS_VERIFIED;
-    blocks_until = c->head.deadline;
-    status = hy__mysql_start(c, begin_connect, wait, err);
-    blocks_until = 0;
-    return status;
+    c->may_use_tls = settings.tls != HY__MYSQL_TLS_NEVER;
+    if (c->may_use_tls) {
+        status = hy__mysql_connect_by_worker(c, err);
+        return status == HY_OK ? end_connecting(c, wait, err) : status;
+    }
+    if (settings.socket != NULL || hy__is_address(settings.host))
+        return start(c, wait, err);
+    status = hy__resolve(settings.host, c->head.deadline, c->head.worker, &c->resolving, err);
+    return status == HY_OK ? end_resolving(c, wait, err) : status;
 }
 
 hy_status hy__mysql_go_on_connecting(hy__mysql *c, hy_wait *wait, hy_error *err)
 {
-    blocks_until = c->head.deadline;
-    hy_status status = hy__mysql_advance(c, wait, err);
-    blocks_until = 0;
-    return status;
+    if (c->connecting != NULL)
+        return end_connecting(c, wait, err);
+    return c->my != NULL ? hy__mysql_advance(c, wait, err) : end_resolving(c, wait, err);
 }

@@ -3,20 +3,17 @@
  *
  * mysql.c: statements, rows and the drivers' tables; mysql_calls.c: libmariadb's start/continue
  * calls and the steps made of them; mysql_connect.c: connecting, TLS, the session's settings;
- * mysql_words.c: what a statement's words say;
+ * mysql_jobs.c: what threads do blocking; mysql_words.c: what a statement's words say;
  * mysql_types.c: cells into values; mysql_params.c: values into parameters; mysql_errors.c:
- * native codes into ours. Of libmariadb only what never blocks is used once connected. No SQL
- * dialect, no Lua.
+ * native codes into ours. No SQL dialect, no Lua.
  */
 #ifndef HY_MYSQL_DRIVER_H
 #define HY_MYSQL_DRIVER_H
 
-#include <pthread.h>
-#include <stdatomic.h>
-
 #include <mysql.h>
 
 #include <base/buf.h>
+#include <base/resolver.h>
 #include <hysteria/driver.h>
 
 #include "fork_guard.h"
@@ -97,6 +94,23 @@ typedef struct hy__mysql_statement {
 
 /* ---- connections ------------------------------------------------------------------------ */
 
+typedef enum hy__mysql_tls {
+    HY__MYSQL_TLS_NEVER,
+    HY__MYSQL_TLS_IF_OFFERED,
+    HY__MYSQL_TLS_VERIFIED
+} hy__mysql_tls;
+
+/* What a session is opened with. One block with its strings; NULL: not given. */
+typedef struct hy__mysql_settings {
+    const char *host, *socket, *user, *password, *database;
+    const char *program;         /* the application's name */
+    const char *ca, *cert, *key; /* of TLS */
+    unsigned port;
+    hy__mysql_tls tls;
+} hy__mysql_settings;
+
+typedef struct hy__mysql_connecting hy__mysql_connecting;
+
 /* libmariadb's calls, each with its _start and _cont. */
 typedef enum hy__mysql_call {
     HY__MYSQL_NOTHING,
@@ -128,17 +142,19 @@ struct hy__mysql {
     MYSQL *my;
     hy__fork_guard guard;
     bool is_mariadb; /* what the server must be */
-    bool may_use_tls, wants_tls;
-    const hy_connect_config *config; /* the caller's, while connecting */
-    const char *host, *socket;       /* likewise; NULL: not given */
-    hy_buf setup;                    /* settings of the session: statements, each with its NUL */
-    size_t setup_at;                 /* the one that runs */
-    char *database;                  /* NULL: none */
-    uint64_t epoch;                  /* statements of an older one are gone on the server */
-    uint64_t max_packet;             /* the server takes no longer message */
-    bool broken;                     /* nobody can use it any more */
-    bool touched;                    /* the session may not be as new */
-    bool stained;                    /* and no reset helps */
+    bool may_use_tls;
+    hy__mysql_settings *settings;
+    const hy_connect_config *config;  /* the caller's, while connecting */
+    hy__mysql_connecting *connecting; /* a thread is at it; NULL: none is */
+    hy__resolving *resolving;         /* the host's addresses; NULL: they were not asked for */
+    size_t address;                   /* the one that is tried */
+    hy_buf setup;                     /* settings of the session: statements, each with its NUL */
+    size_t setup_at;                  /* the one that runs */
+    uint64_t epoch;                   /* statements of an older one are gone on the server */
+    uint64_t max_packet;              /* the server takes no longer message */
+    bool broken;                      /* nobody can use it any more */
+    bool touched;                     /* the session may not be as new */
+    bool stained;                     /* and no reset helps */
 
     /* The operation that runs, and the call it is at. */
     bool busy;
@@ -164,11 +180,6 @@ struct hy__mysql {
     hy_status failed;            /* kept while the server is asked what is left of the transaction */
     hy_error failure;
     int64_t affected, insert_id;
-
-    /* Shared with threads that cancel. */
-    pthread_mutex_t lock;
-    atomic_bool canceled;
-    bool parked; /* it waits: its socket may be shut down */
 };
 
 static inline hy__mysql *hy__mysql_of(hy_connection *c)
@@ -197,12 +208,27 @@ void hy__mysql_end(hy__mysql *c, bool silently);
 /** Remember the flags the server sent with what succeeded. */
 void hy__mysql_look(hy__mysql *c);
 
-/** Nothing on this socket may wait, whatever the library thinks. */
-void hy__mysql_unblock(int fd);
 hy_status hy__mysql_connect(hy__mysql *c, const hy_connect_config *config, hy_wait *wait, hy_error *err);
 hy_status hy__mysql_go_on_connecting(hy__mysql *c, hy_wait *wait, hy_error *err);
 /** The session as after connecting: step after a reset. */
 hy_status hy__mysql_set_up_again(hy__mysql *c, hy_error *err);
+
+/** A copy in one block; NULL: out of memory. */
+hy__mysql_settings *hy__mysql_settings_copy(const hy__mysql_settings *from);
+/** Wipes the password. NULL is fine. */
+void hy__mysql_settings_free(hy__mysql_settings *s);
+/** A handle with its options set, not connected. NULL: out of memory. */
+MYSQL *hy__mysql_new(const hy__mysql_settings *with, hy_error *err);
+/** Have a thread connect; c->settings are its own meanwhile. */
+hy_status hy__mysql_connect_by_worker(hy__mysql *c, hy_error *err);
+bool hy__mysql_is_connected(const hy__mysql *c);
+void hy__mysql_await_connected(const hy__mysql *c, hy_wait *wait);
+/** It is done: c->my, and c->ret_my as after mysql_real_connect(). */
+hy_status hy__mysql_take_connected(hy__mysql *c, hy_error *err);
+/** Let go of the thread, if there is one. */
+void hy__mysql_leave_connecting(hy__mysql *c);
+/** Have a thread stop, by c->settings, which it takes, what the server does for the connection. */
+void hy__mysql_stop_server(hy__mysql *c);
 
 /** Give the binds to `s`, which is prepared. They stay the caller's. */
 hy_status hy__mysql_bind(hy__mysql *c, hy__mysql_statement *s, const hy_bind *binds, size_t n, hy_error *err);

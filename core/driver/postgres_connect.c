@@ -6,12 +6,9 @@
  * server answers: poolers refuse them at start-up. What may be chosen besides is in
  * `keywords`; PG... variables of the environment and ~/.pgpass count where nothing is given.
  *
- * Nothing waits but the look-up of a host name, which the C library has only as a blocking
- * call: find_addresses() is the one place where that happens, to be moved to a thread of its
- * own. A numeric host needs none.
+ * Nothing waits. libpq itself would look a host's name up, blocking: it gets addresses, which a
+ * thread of the worker finds, and the name only to compare it with the server's certificate.
  */
-#include <arpa/inet.h>
-#include <netdb.h>
 #include <string.h>
 
 #include <base/number.h>
@@ -161,57 +158,22 @@ static hy_status check_ssl_mode(const char *mode, hy_error *err)
 
 /* ---- host names ------------------------------------------------------------------------- */
 
-static bool is_numeric(const char *host)
+/* Not the folder of a Unix socket, nothing at all, or a list that libpq takes apart itself. */
+static bool is_host(const char *host)
 {
-    unsigned char address[sizeof(struct in6_addr)];
-    return inet_pton(AF_INET, host, address) == 1 || inet_pton(AF_INET6, host, address) == 1;
+    return host != NULL && *host != '\0' && *host != '/' && *host != '@' && strchr(host, ',') == NULL;
 }
 
-/* A folder of a Unix socket, nothing at all, or a list that libpq takes apart itself. */
-static bool needs_no_address(const char *host)
+/* One name and one address each, with commas: libpq tries them in turn. */
+static hy_status write_hosts(const hy__resolving *r, hy_buf *names, hy_buf *addresses, hy_error *err)
 {
-    return host == NULL || *host == '\0' || *host == '/' || *host == '@' || strchr(host, ',') != NULL;
-}
-
-/* Blocks in the C library's resolver: see above. One name and one address each, with commas. */
-static hy_status find_addresses(const char *host, hy_buf *names, hy_buf *addresses, hy_error *err)
-{
-    const struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};
-    struct addrinfo *list = NULL;
-    char text[NI_MAXHOST];
-    int rc = getaddrinfo(host, NULL, &hints, &list);
-
-    if (rc != 0)
-        return hy_fail(err, HY_ECONNECTION_REFUSED, "the server's host name is not known: %s",
-                       gai_strerror(rc));
-    for (const struct addrinfo *it = list; it != NULL; it = it->ai_next) {
-        if (getnameinfo(it->ai_addr, it->ai_addrlen, text, sizeof text, NULL, 0, NI_NUMERICHOST) != 0)
-            continue;
-        hy_buf_puts(names, names->size > 0 ? "," : "");
-        hy_buf_puts(names, host);
-        hy_buf_puts(addresses, addresses->size > 0 ? "," : "");
-        hy_buf_puts(addresses, text);
+    for (size_t i = 0; i < r->n; i++) {
+        hy_buf_puts(names, i > 0 ? "," : "");
+        hy_buf_puts(names, r->host);
+        hy_buf_puts(addresses, i > 0 ? "," : "");
+        hy_buf_puts(addresses, r->addresses[i]);
     }
-    freeaddrinfo(list);
     return names->failed || addresses->failed ? hy_fail_oom(err) : HY_OK;
-}
-
-static hy_status put_host(keyword_list *list, const char *host, hy_buf *names, hy_buf *addresses,
-                          hy_error *err)
-{
-    if (needs_no_address(host)) {
-        put(list, "host", host);
-        return HY_OK;
-    }
-    if (is_numeric(host)) {
-        put(list, "host", host);
-        put(list, "hostaddr", host);
-        return HY_OK;
-    }
-    hy_status status = find_addresses(host, names, addresses, err);
-    put(list, "host", hy_buf_text(names));
-    put(list, "hostaddr", hy_buf_text(addresses));
-    return status;
 }
 
 /* ---- connecting ------------------------------------------------------------------------- */
@@ -239,30 +201,21 @@ static void put_config(keyword_list *list, const hy_connect_config *config, cons
     list->values[list->n] = NULL;
 }
 
-static hy_status start(hy__postgres *c, const hy_connect_config *config, hy_error *err)
+/* With the host as it was given, or the addresses that were found for it. */
+static hy_status start(hy__postgres *c, const char *hosts, const char *addresses, hy_error *err)
 {
     keyword_list list;
-    hy_buf names, addresses;
     char port[HY_NUMBER_TEXT_SIZE];
-    hy_status status = choose_options(c, &list, config, err);
+    hy_status status = choose_options(c, &list, c->config, err);
 
-    if (status == HY_OK)
-        status = check_ssl_mode(config->ssl_mode, err);
     if (status != HY_OK)
         return status;
-    hy_buf_init(&names);
-    hy_buf_init(&addresses);
-    (void)hy_format_int(config->port, port);
-    status = put_host(&list, config->host, &names, &addresses, err);
-    if (status == HY_OK) {
-        put_config(&list, config, port);
-        c->pg = PQconnectStartParams(list.names, list.values, 0);
-        if (c->pg == NULL)
-            status = hy_fail_oom(err);
-    }
-    hy_buf_clear(&names);
-    hy_buf_clear(&addresses);
-    return status;
+    (void)hy_format_int(c->config->port, port);
+    put(&list, "host", hosts);
+    put(&list, "hostaddr", addresses);
+    put_config(&list, c->config, port);
+    c->pg = PQconnectStartParams(list.names, list.values, 0);
+    return c->pg != NULL ? HY_OK : hy_fail_oom(err);
 }
 
 static bool put_escaped(hy_buf *out, char *quoted)
@@ -293,18 +246,16 @@ static hy_status write_setup(hy__postgres *c, const hy_connect_config *config, h
     return fine ? HY_OK : hy_fail(err, HY_EINVALID_CONFIG, "timezone and schema must be UTF-8");
 }
 
-hy_status hy__postgres_connect(hy__postgres *c, const hy_connect_config *config, hy_wait *wait, hy_error *err)
+/* libpq has begun, or refused to. */
+static hy_status started(hy__postgres *c, hy_wait *wait, hy_error *err)
 {
-    hy_status status = start(c, config, err);
-
-    if (status != HY_OK)
-        return status;
     c->stage = CONNECTION_STARTED;
     if (PQstatus(c->pg) == CONNECTION_BAD)
         return hy__postgres_fail_connect(c, c->stage, err);
     (void)PQsetNoticeReceiver(c->pg, ignore_notice, NULL);
     (void)PQsetErrorVerbosity(c->pg, PQERRORS_VERBOSE); /* with the SQLSTATE */
-    status = write_setup(c, config, err);
+    hy_status status = write_setup(c, c->config, err);
+    c->config = NULL; /* the caller's again */
     if (status != HY_OK)
         return status;
     c->pending = HY__POSTGRES_CONNECT;
@@ -312,6 +263,55 @@ hy_status hy__postgres_connect(hy__postgres *c, const hy_connect_config *config,
     wait->events = HY_WAIT_WRITE;
     wait->deadline = HY_NO_DEADLINE;
     return HY_AGAIN;
+}
+
+static hy_status start_resolved(hy__postgres *c, hy_error *err)
+{
+    hy_buf names, addresses;
+    hy_status status = hy__resolved(c->resolving, err);
+
+    if (status != HY_OK)
+        return status;
+    hy_buf_init(&names);
+    hy_buf_init(&addresses);
+    status = write_hosts(c->resolving, &names, &addresses, err);
+    if (status == HY_OK)
+        status = start(c, hy_buf_text(&names), hy_buf_text(&addresses), err);
+    hy_buf_clear(&names);
+    hy_buf_clear(&addresses);
+    return status;
+}
+
+hy_status hy__postgres_end_resolving(hy__postgres *c, hy_wait *wait, hy_error *err)
+{
+    if (!hy__job_is_done(&c->resolving->job)) {
+        *wait = (hy_wait){c->resolving->job.fd, HY_WAIT_READ, HY_NO_DEADLINE};
+        return HY_AGAIN;
+    }
+    hy_status status = start_resolved(c, err);
+    hy__job_release(&c->resolving->job);
+    c->resolving = NULL;
+    return status == HY_OK ? started(c, wait, err) : status;
+}
+
+hy_status hy__postgres_connect(hy__postgres *c, const hy_connect_config *config, hy_wait *wait, hy_error *err)
+{
+    keyword_list list;
+    hy_status status = choose_options(c, &list, config, err);
+
+    if (status == HY_OK)
+        status = check_ssl_mode(config->ssl_mode, err);
+    if (status != HY_OK)
+        return status;
+    bool is_address = is_host(config->host) && hy__is_address(config->host);
+    c->config = config;
+    if (is_host(config->host) && !is_address) {
+        c->pending = HY__POSTGRES_RESOLVE;
+        status = hy__resolve(config->host, c->head.deadline, c->head.worker, &c->resolving, err);
+        return status == HY_OK ? hy__postgres_end_resolving(c, wait, err) : status;
+    }
+    status = start(c, config->host, is_address ? config->host : NULL, err);
+    return status == HY_OK ? started(c, wait, err) : status;
 }
 
 /* CockroachDB calls itself a PostgreSQL 13: "CockroachDB CCL v23.1.11 (...". */

@@ -1,21 +1,20 @@
 /*
  * postgres_driver.h - what the files of the PostgreSQL driver share.
  *
- * postgres.c: statements, rows and the driver's table; postgres_connect.c: connecting, the
- * session's settings; postgres_errors.c: SQLSTATEs into ours; postgres_types.c: results into
- * values; postgres_arrays.c: arrays into JSON; postgres_params.c: values into parameters;
- * postgres_text.c: what a statement's text says.
- * libpq's asynchronous calls only. No SQL dialect, no Lua.
+ * postgres.c: running, rows and the driver's table; postgres_prepare.c: preparing;
+ * postgres_connect.c: connecting, the session's settings; postgres_errors.c: SQLSTATEs into ours;
+ * postgres_types.c: results into values; postgres_arrays.c: arrays into JSON; postgres_params.c: values into
+ * parameters; postgres_text.c: what a statement's text says. libpq's asynchronous calls only. No SQL dialect,
+ * no Lua.
  */
 #ifndef HY_POSTGRES_DRIVER_H
 #define HY_POSTGRES_DRIVER_H
-
-#include <pthread.h>
 
 #include <libpq-fe.h>
 
 #include <base/arena.h>
 #include <base/buf.h>
+#include <base/resolver.h>
 #include <hysteria/driver.h>
 
 #include "fork_guard.h"
@@ -105,6 +104,7 @@ typedef struct hy__postgres_statement {
 /* What `advance` goes on with after HY_AGAIN. */
 typedef enum hy__postgres_pending {
     HY__POSTGRES_IDLE,
+    HY__POSTGRES_RESOLVE, /* the host's name */
     HY__POSTGRES_CONNECT,
     HY__POSTGRES_SETUP, /* settings of a new session */
     HY__POSTGRES_PREPARE,
@@ -116,7 +116,10 @@ typedef enum hy__postgres_pending {
 struct hy__postgres {
     hy_connection head;
     PGconn *pg;
+    PGcancel *cancel;
     hy__fork_guard guard;
+    const hy_connect_config *config; /* the caller's, while connecting */
+    hy__resolving *resolving;        /* NULL: the host needs no address, or has it */
     hy__postgres_pending pending;
     hy__postgres_statement *statement; /* of PREPARE, TYPES and EXECUTE */
     hy_buf setup;                      /* settings of the session: statements */
@@ -154,12 +157,22 @@ struct hy__postgres {
     hy_buf text, item; /* work space of decoders */
     hy_arena scratch;  /* decoded bytes of the current row, or parameters being sent */
     char first_scratch[1024];
-
-    /* Shared with the threads that cancel. */
-    pthread_mutex_t cancel_lock;
-    PGcancel *cancel;
-    bool running;
 };
+
+static inline hy__postgres *hy__postgres_of(hy_connection *c)
+{
+    return (hy__postgres *)(void *)c;
+}
+
+static inline hy__postgres_statement *hy__postgres_statement_of(hy_statement *s)
+{
+    return (hy__postgres_statement *)(void *)s;
+}
+
+static inline bool hy__postgres_has(const hy__postgres_statement *s, unsigned trait)
+{
+    return (s->traits & trait) != 0;
+}
 
 /** A result is there, or nothing more will come: PQgetResult() does not wait. */
 bool hy__postgres_has_result(hy__postgres *c);
@@ -172,8 +185,25 @@ hy_status hy__postgres_sent(hy__postgres *c, int sent, hy_wait *wait, hy_error *
 /** Read results to the end of what was sent: HY_OK, HY_AGAIN or the failure. */
 hy_status hy__postgres_collect(hy__postgres *c, hy_wait *wait, hy_error *err);
 
+/** The operation is over. */
+void hy__postgres_end(hy__postgres *c);
+void hy__postgres_drop_result(hy__postgres *c);
+hy_status hy__postgres_refuse_child(hy_error *err);
+
+hy_status hy__postgres_prepare(hy_connection *conn, hy_statement *statement, const char *sql, size_t size,
+                               const hy_kind *kinds, size_t n_kinds, hy_wait *wait, hy_error *err);
+hy_status hy__postgres_end_prepare(hy__postgres *c, hy_wait *wait, hy_error *err);
+hy_status hy__postgres_end_types(hy__postgres *c, hy_wait *wait, hy_error *err);
+void hy__postgres_statement_close(hy_connection *conn, hy_statement *statement);
+/** True if the first n columns can all come in binary. */
+bool hy__postgres_has_binary(const hy__postgres *c, const PGresult *result, int n);
+/** Columns, names and kinds of the statement, from what describes them. */
+hy_status hy__postgres_read_columns(hy__postgres *c, hy__postgres_statement *s, const PGresult *from,
+                                    bool binary, hy_error *err);
+
 hy_status hy__postgres_connect(hy__postgres *c, const hy_connect_config *config, hy_wait *wait,
                                hy_error *err);
+hy_status hy__postgres_end_resolving(hy__postgres *c, hy_wait *wait, hy_error *err);
 hy_status hy__postgres_go_on_connecting(hy__postgres *c, hy_wait *wait, hy_error *err);
 hy_status hy__postgres_end_setup(hy__postgres *c, hy_wait *wait, hy_error *err);
 bool hy__postgres_is_utc(const hy__postgres *c);

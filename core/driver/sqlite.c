@@ -4,8 +4,9 @@
  * SQLite runs inside the caller's thread, so nothing here is ever "sent": a statement runs
  * until its next row and only a busy database answers HY_AGAIN, with a timer. Its own busy
  * handler would sleep, so it is never installed. Long statements are stopped by a progress
- * handler that looks at the clock. A connection is used by one thread at a time
- * (SQLITE_OPEN_NOMUTEX); only `cancel` may come from another.
+ * handler that looks at the clock and at who wants them to end; sqlite3_interrupt() would hit
+ * every open statement of the connection. It is used by one thread at a time
+ * (SQLITE_OPEN_NOMUTEX).
  *
  * In a forked child every call is refused and nothing is closed: SQLite's locks belong to
  * the parent.
@@ -55,7 +56,6 @@ void hy__sqlite_wait_begin(hy__sqlite *c)
 {
     c->busy_tries = 0;
     c->timed_out = false;
-    atomic_store_explicit(&c->canceled, false, memory_order_relaxed);
 }
 
 /* Doubling from 1 to 50 ms, each between half and the whole of it, so that waiters spread. */
@@ -76,7 +76,7 @@ hy_status hy__sqlite_wait(hy__sqlite *c, hy_wait *wait, hy_error *err)
         if (c->busy_until > c->head.deadline)
             c->busy_until = c->head.deadline;
     }
-    if (atomic_load_explicit(&c->canceled, memory_order_relaxed))
+    if (hy_connection_is_stopped(&c->head))
         return hy__sqlite_fail(c, SQLITE_INTERRUPT, err);
     if (now >= c->busy_until) {
         hy_status status = hy_fail(err, HY_ELOCK_TIMEOUT, "the database stayed locked by another connection");
@@ -100,18 +100,7 @@ static int progress(void *ctx)
 
     if (c->head.deadline != HY_NO_DEADLINE && hy_monotonic_ns() >= c->head.deadline)
         c->timed_out = true;
-    return c->timed_out;
-}
-
-/* The handler costs a little on every statement: it is there only while a deadline is. */
-static void watch_deadline(hy__sqlite *c)
-{
-    bool wanted = c->head.deadline != HY_NO_DEADLINE;
-
-    if (wanted == c->watching)
-        return;
-    sqlite3_progress_handler(c->db, wanted ? PROGRESS_OPS : 0, wanted ? progress : NULL, c);
-    c->watching = wanted;
+    return c->timed_out || hy_connection_is_stopped(&c->head);
 }
 
 /* ---- connection ------------------------------------------------------------------------- */
@@ -125,7 +114,10 @@ static hy_status sqlite_connect(hy_connection *conn, const hy_connect_config *co
     hy__fork_guard_init(&c->guard);
     hy_buf_init(&c->setup);
     conn->server_version = version / 1000000 * 10000 + version / 1000 % 1000 * 100 + version % 1000;
-    return hy__sqlite_open(c, config, wait, err);
+    hy_status status = hy__sqlite_open(c, config, wait, err);
+    if (c->db != NULL)
+        sqlite3_progress_handler(c->db, PROGRESS_OPS, progress, c);
+    return status;
 }
 
 static void sqlite_close(hy_connection *conn)
@@ -163,14 +155,6 @@ static hy_status sqlite_reset(hy_connection *conn, hy_wait *wait, hy_error *err)
         return HY_OK;
     c->session_touched = false;
     return hy__sqlite_restore(c, wait, err);
-}
-
-static void sqlite_cancel(hy_connection *conn)
-{
-    hy__sqlite *c = as_sqlite(conn);
-
-    atomic_store_explicit(&c->canceled, true, memory_order_relaxed);
-    sqlite3_interrupt(c->db);
 }
 
 /* ---- preparing -------------------------------------------------------------------------- */
@@ -311,7 +295,6 @@ static hy_status prepare_now(hy__sqlite *c, hy_wait *wait, hy_error *err)
     hy__sqlite_statement *s = c->statement;
     const char *tail = NULL;
 
-    watch_deadline(c);
     int rc = sqlite3_prepare_v3(c->db, c->sql, (int)c->sql_size, SQLITE_PREPARE_PERSISTENT, &s->stmt, &tail);
     if (hy__sqlite_is_busy(rc))
         return hy__sqlite_wait(c, wait, err);
@@ -556,7 +539,6 @@ static hy_status sqlite_execute(hy_connection *conn, hy_statement *statement, co
     hy_status status = bind_all(c, s, binds, n_binds, err);
     if (status != HY_OK)
         return status;
-    watch_deadline(c);
     hy__sqlite_wait_begin(c);
     c->session_touched |= s->touches_session;
     c->changes_before = sqlite3_total_changes64(c->db);
@@ -689,7 +671,6 @@ const hy_driver hy__sqlite_driver = {
     .is_idle = sqlite_is_alive, /* nothing of it is ever on its way */
     .transaction_status = sqlite_transaction_status,
     .reset = sqlite_reset,
-    .cancel = sqlite_cancel,
 
     /* statements */
     .prepare = sqlite_prepare,

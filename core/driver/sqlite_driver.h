@@ -7,8 +7,6 @@
 #ifndef HY_SQLITE_DRIVER_H
 #define HY_SQLITE_DRIVER_H
 
-#include <stdatomic.h>
-
 #include <sqlite3.h>
 
 #include <base/buf.h>
@@ -51,9 +49,7 @@ typedef struct hy__sqlite {
     int64_t busy_until;
     unsigned busy_tries;
 
-    bool watching;        /* the progress handler is installed */
-    bool timed_out;       /* it stopped the statement */
-    atomic_bool canceled; /* set by any thread */
+    bool timed_out; /* the progress handler stopped the statement */
     bool session_touched;
     bool is_private;        /* the database ends with the connection */
     int64_t changes_before; /* sqlite3_total_changes64() when the statement began */

@@ -39,6 +39,7 @@ static bool reserve(hy__block *block, size_t size)
 void hy__cursor_init(hy_cursor *cursor)
 {
     *cursor = (hy_cursor){.task = {cursor_step}, .state = HY__CURSOR_IDLE};
+    hy__stop_init(&cursor->stop);
     hy__lease_init(&cursor->own, true);
     hy_list_init(&cursor->run);
 }
@@ -50,6 +51,7 @@ void hy__cursor_clear(hy_cursor *cursor)
 
     hy_cursor_finish(cursor);
     hy__lease_clear(&cursor->own);
+    hy__stop_clear(&cursor->stop);
     hy_compiler_free(cursor->compiler);
     for (size_t i = 0; i < sizeof blocks / sizeof blocks[0]; i++)
         hy_free(blocks[i]->data);
@@ -176,6 +178,13 @@ static void note_abandoned(hy_cursor *cursor)
         cursor->lease->how = HY__RETURN_DISCARD;
 }
 
+/* What it slept on may have been used up to wake it. */
+static void wake(hy_cursor *cursor)
+{
+    if (hy__stop_wake(&cursor->stop))
+        cursor->lease->how = HY__RETURN_DISCARD;
+}
+
 /* Give everything back. `status` HY_OK, or the failure that `error` may tell about. */
 static void end_run(hy_cursor *cursor, hy_status status, const hy_error *error)
 {
@@ -184,6 +193,7 @@ static void end_run(hy_cursor *cursor, hy_status status, const hy_error *error)
 
     if (lease == NULL)
         return;
+    wake(cursor);
     if (lease->state == HY__LEASE_READY) {
         if (status != HY_OK)
             (void)hy__lease_after_error(lease, status);
@@ -191,6 +201,7 @@ static void end_run(hy_cursor *cursor, hy_status status, const hy_error *error)
             note_abandoned(cursor);
         /* What could not be prepared must be tried again next time, not found. */
         drop_statement(cursor, lease->how == HY__RETURN_CLEAN && cursor->state != HY__CURSOR_PREPARING);
+        connection_of(cursor)->stop = NULL;
         tell_after(cursor, error);
         if (trx != NULL)
             hy__transaction_after(trx);
@@ -216,8 +227,8 @@ static hy_status doubt(const hy_cursor *cursor, hy_status status, hy_error *err)
     if (!cursor->commits || !cursor->executed || refused || lease->state != HY__LEASE_READY)
         return status;
     hy_connection *c = connection_of(cursor);
-    if (lease->how == HY__RETURN_CLEAN && c->driver->transaction_status(c) != HY_TRANSACTION_UNKNOWN)
-        return status;
+    if (!cursor->given_up && c->driver->transaction_status(c) != HY_TRANSACTION_UNKNOWN)
+        return status; /* the database has answered */
     const hy_error cause = err != NULL ? *err : (hy_error){.status = status};
     status =
         hy_fail(err, HY_EOUTCOME_UNKNOWN,
@@ -407,7 +418,20 @@ static hy_status keep_columns(hy_cursor *cursor, hy_error *err)
     return HY_OK;
 }
 
-/* ---- steps ------------------------------------------------------------------------------ */
+/* ---- out of time, cancelled ------------------------------------------------------------- */
+
+/* The driver is about to work for this cursor. */
+static void take_over(hy_cursor *cursor, hy_connection *c)
+{
+    c->deadline = cursor->deadline;
+    c->stop = &cursor->stop;
+}
+
+static hy_status fail_canceled(hy_cursor *cursor, hy_error *err)
+{
+    cursor->given_up = true;
+    return hy_fail(err, HY_EQUERY_CANCELED, "the statement was cancelled");
+}
 
 /*
  * The driver is still at it: allowed to be, or out of time? One that watches the deadline
@@ -415,7 +439,6 @@ static hy_status keep_columns(hy_cursor *cursor, hy_error *err)
  */
 static hy_status still_waiting(hy_cursor *cursor, hy_wait *wait, hy_error *err)
 {
-    hy_connection *c = connection_of(cursor);
     bool was_overdue = cursor->overdue;
 
     cursor->overdue = cursor->deadline != HY_NO_DEADLINE && hy_monotonic_ns() >= cursor->deadline;
@@ -423,10 +446,12 @@ static hy_status still_waiting(hy_cursor *cursor, hy_wait *wait, hy_error *err)
         wait->deadline = hy__earlier(wait->deadline, cursor->deadline);
         return HY_AGAIN;
     }
-    c->driver->cancel(c);
+    cursor->given_up = true;
     cursor->lease->how = HY__RETURN_DISCARD; /* in the middle of something: nobody can use it */
     return hy_fail(err, HY_EQUERY_TIMEOUT, "the statement was given up: its time was up");
 }
+
+/* ---- steps ------------------------------------------------------------------------------ */
 
 static hy_status step_acquire(hy_cursor *cursor, hy_wait *wait, hy_error *err)
 {
@@ -480,7 +505,7 @@ static hy_status step_prepare(hy_cursor *cursor, hy_wait *wait, hy_error *err)
         return status;
     if (cursor->event == 0)
         tell_before(cursor); /* a statement that cannot be prepared is told about too */
-    c->deadline = cursor->deadline;
+    take_over(cursor, c);
     cursor->lease->dirty |= sql->has_raw || sql->kind == HY_STATEMENT_RAW;
     if (cursor->cacheable)
         cursor->statement = hy__statement_cache_find(cache, sql->hash, sql->text, sql->size, kinds, n_kinds);
@@ -499,7 +524,7 @@ static hy_status step_preparing(hy_cursor *cursor, hy_wait *wait, hy_error *err)
 {
     hy_connection *c = connection_of(cursor);
 
-    c->deadline = cursor->deadline;
+    take_over(cursor, c);
     return after_prepare(cursor, c->driver->advance(c, wait, err), wait, err);
 }
 
@@ -590,7 +615,7 @@ static hy_status step_execute(hy_cursor *cursor, hy_wait *wait, hy_error *err)
 
     if (cursor->event == 0)
         tell_before(cursor);
-    c->deadline = cursor->deadline;
+    take_over(cursor, c);
     cursor->state = HY__CURSOR_EXECUTING;
     cursor->executed = true;
     cursor->commits = cursor->sql.writes && cursor->sql.kind != HY_STATEMENT_SELECT &&
@@ -604,7 +629,7 @@ static hy_status step_executing(hy_cursor *cursor, hy_wait *wait, hy_error *err)
 {
     hy_connection *c = connection_of(cursor);
 
-    c->deadline = cursor->deadline;
+    take_over(cursor, c);
     return after_execute(cursor, c->driver->advance(c, wait, err), wait, err);
 }
 
@@ -632,8 +657,12 @@ static hy_status cursor_step(hy_task *task, hy_wait *wait, hy_error *err)
         return HY_OK;
     if (cursor->lease == NULL)
         return refuse_idle(cursor, err);
+    wake(cursor);
     while (status == HY_OK && cursor->state < HY__CURSOR_ROWS)
-        status = steps[cursor->state](cursor, wait, err);
+        status = hy__stop_is_wanted(&cursor->stop) ? fail_canceled(cursor, err)
+                                                   : steps[cursor->state](cursor, wait, err);
+    if (status == HY_AGAIN && !hy__stop_sleep(&cursor->stop, wait->fd))
+        status = fail_canceled(cursor, err);
     return status == HY_OK || status == HY_AGAIN ? status : fail_run(cursor, status, err);
 }
 
@@ -642,13 +671,14 @@ static hy_status cursor_step(hy_task *task, hy_wait *wait, hy_error *err)
 static void begin_run(hy_cursor *cursor, const hy_source *source, const hy_run_options *options)
 {
     hy_cursor_finish(cursor);
+    hy__stop_rearm(&cursor->stop);
     cursor->state = HY__CURSOR_IDLE;
     cursor->transaction = NULL;
     cursor->query = NULL;
     cursor->sql = (hy_sql){0};
     cursor->cacheable = true;
     cursor->waiting = cursor->first = cursor->executed = cursor->prepared_again = false;
-    cursor->commits = false;
+    cursor->commits = cursor->given_up = false;
     cursor->queued = cursor->overdue = cursor->borrows_binds = cursor->known_columns = false;
     cursor->statement = NULL;
     cursor->limit = options->limit > 0 ? options->limit : 0;
@@ -792,7 +822,7 @@ static hy_status step_row(hy_cursor *cursor, hy_connection *c, hy_wait *wait, hy
         cursor->first = false;
         return HY_OK;
     }
-    c->deadline = cursor->deadline;
+    take_over(cursor, c);
     hy_status status = cursor->waiting ? c->driver->advance(c, wait, err)
                                        : c->driver->next(c, cursor->statement->statement, wait, err);
     cursor->waiting = status == HY_AGAIN;
@@ -814,11 +844,15 @@ hy_status hy_cursor_next(hy_cursor *cursor, const hy_value **row, hy_wait *wait,
         return finish_run(cursor);
 
     hy_connection *c = connection_of(cursor);
-    hy_status status = step_row(cursor, c, wait, err);
+    wake(cursor);
+    hy_status status =
+        hy__stop_is_wanted(&cursor->stop) ? fail_canceled(cursor, err) : step_row(cursor, c, wait, err);
     if (status == HY_OK)
         status = c->driver->row(c, cursor->statement->statement, cursor->values.data, err);
     else if (status == HY_AGAIN)
         status = still_waiting(cursor, wait, err);
+    if (status == HY_AGAIN && !hy__stop_sleep(&cursor->stop, wait->fd))
+        status = fail_canceled(cursor, err);
     if (status == HY_OK) {
         cursor->rows++;
         *row = cursor->values.data;
@@ -827,6 +861,11 @@ hy_status hy_cursor_next(hy_cursor *cursor, const hy_value **row, hy_wait *wait,
     if (status == HY_DONE)
         return finish_run(cursor);
     return status == HY_AGAIN ? status : fail_run(cursor, status, err);
+}
+
+void hy_cursor_cancel(hy_cursor *cursor)
+{
+    hy__stop_pull(&cursor->stop);
 }
 
 hy_task *hy_cursor_task(hy_cursor *cursor)

@@ -430,6 +430,7 @@ hy_status hy__pool_open_slot(hy__pool *p, hy__slot *slot, hy_error *err)
         return status;
     }
     c->driver = p->driver;
+    c->worker = p->worker;
     slot->connection = c;
     return HY_OK;
 }

@@ -153,9 +153,22 @@ static hy_status set_up(hy_source *s, const hy_source_config *config, hy_error *
     status = check_config(&s->config, err);
     if (status != HY_OK)
         return status;
+    s->worker = hy__worker_new();
+    if (s->worker == NULL)
+        return hy_fail_oom(err);
     size_t cache = s->config.statement_cache > 0 ? (size_t)s->config.statement_cache : 0;
-    return hy__pool_init(&s->pool, s->driver, &s->config.pool, s->driver->is_private(&s->config.connect),
-                         cache, err);
+    status = hy__pool_init(&s->pool, s->driver, &s->config.pool, s->driver->is_private(&s->config.connect),
+                           cache, err);
+    s->pool.worker = s->worker;
+    return status;
+}
+
+static void free_source(hy_source *s)
+{
+    hy__worker_close(s->worker);
+    wipe_password(s);
+    hy_arena_clear(&s->memory);
+    hy_free(s);
 }
 
 hy_status hy_source_open(const hy_source_config *config, hy_source **out, hy_error *err)
@@ -168,9 +181,7 @@ hy_status hy_source_open(const hy_source_config *config, hy_source **out, hy_err
     hy_arena_init(&s->memory, NULL, 0);
     hy_status status = set_up(s, config, err);
     if (status != HY_OK) {
-        wipe_password(s);
-        hy_arena_clear(&s->memory);
-        hy_free(s);
+        free_source(s);
         return status;
     }
     hy__gate_init(&s->writer);
@@ -200,9 +211,7 @@ void hy_source_unref(hy_source *source)
     hy_source_close(source);
     hy__pool_clear(&source->pool);
     hy__gate_clear(&source->writer);
-    wipe_password(source);
-    hy_arena_clear(&source->memory);
-    hy_free(source);
+    free_source(source);
 }
 
 void hy_source_close(hy_source *source)

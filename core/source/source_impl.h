@@ -8,6 +8,8 @@
 #include <stdatomic.h>
 
 #include <base/arena.h>
+#include <base/worker.h>
+#include <driver/stop.h>
 #include <hysteria/source.h>
 
 #include "pool.h"
@@ -21,6 +23,7 @@ struct hy_source {
     const hy_dialect *dialect;
     hy_source_config config; /* strings in `memory`, defaults filled in */
     hy_arena memory;
+    hy_worker *worker;
     hy__pool pool;
     hy__gate writer; /* HY_DRIVER_SINGLE_WRITER: who may write */
     atomic_bool open;
@@ -109,6 +112,7 @@ typedef struct hy__block {
 struct hy_cursor {
     hy_task task;
     hy__cursor_state state;
+    hy__stop stop;   /* hy_cursor_cancel() */
     hy_lease own;    /* when neither a transaction nor a lease was given */
     hy_lease *lease; /* the one it runs on; NULL when idle */
     hy_transaction *transaction;
@@ -121,6 +125,7 @@ struct hy_cursor {
     bool first;          /* a row is there that was not handed out */
     bool executed;       /* the driver needs a `finish` */
     bool commits;        /* it writes, outside of a transaction */
+    bool given_up;       /* before the database answered */
     bool prepared_again; /* once is enough */
     bool queued;         /* waits for the write ticket */
     bool overdue;        /* the deadline had passed when the driver was asked last */

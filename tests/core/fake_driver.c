@@ -178,8 +178,10 @@ static hy_status fake_advance(hy_connection *conn, hy_wait *wait, hy_error *err)
 
 static void fake_close(hy_connection *conn)
 {
-    (void)conn;
+    fake_pending pending = connection(conn)->pending;
+
     pthread_mutex_lock(&fake.lock);
+    fake.given_up += pending == FAKE_EXECUTE || pending == FAKE_NEXT;
     fake.closes++;
     fake.live--;
     pthread_mutex_unlock(&fake.lock);
@@ -218,14 +220,6 @@ static hy_status fake_reset_session(hy_connection *conn, hy_wait *wait, hy_error
         return wait_again(c, wait);
     c->pending = FAKE_NOTHING;
     return HY_OK;
-}
-
-static void fake_cancel(hy_connection *conn)
-{
-    (void)conn;
-    pthread_mutex_lock(&fake.lock);
-    fake.cancels++;
-    pthread_mutex_unlock(&fake.lock);
 }
 
 static const fake_reply *find_reply(const char *sql)
@@ -413,7 +407,6 @@ const hy_driver *fake_driver(void)
         .is_idle = fake_is_alive,
         .transaction_status = fake_transaction_status,
         .reset = fake_reset_session,
-        .cancel = fake_cancel,
         .prepare = fake_prepare,
         .execute = fake_execute,
         .row = fake_row,

@@ -54,7 +54,8 @@ typedef struct fake_server {
     int calls;
     int killed_up_to; /* connections with a number up to this are dead */
 
-    int connects, closes, live, max_live, resets, cancels;
+    int connects, closes, live, max_live, resets;
+    int given_up; /* closed in the middle of a statement */
     int prepared, unprepared, running;
     int broken_uses; /* calls on a closed or unfinished thing: must stay 0 */
 } fake_server;

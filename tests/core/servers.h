@@ -46,8 +46,8 @@ size_t server_sessions(const char *user, int64_t ids[MOST_SESSIONS]);
 bool server_kill(int64_t session);
 /** Wait until the user has no session; how many are left after five seconds. */
 size_t server_drain(const char *user);
-/** "SELECT pg_sleep(0.05)" in the server's words. */
-const char *server_sleep_sql(char out[64], int ms);
+/** A statement that takes `ms` or, where computing is all it does, about as long. */
+const char *server_slow_sql(char out[64], int ms);
 
 /* Where a statement runs: the source's pool, or this lease or transaction of it. */
 typedef struct place {
@@ -68,6 +68,8 @@ int64_t sql_number(place at, const char *format, ...) HY_PRINTF(2, 3);
 
 /** Descriptors of this process that are open. */
 int open_descriptors(void);
+/** How many more there are than `before`, once those that other threads still close are gone. */
+int descriptors_left(int before);
 /** The calling thread gives the others a little time. */
 void pause_ms(int ms);
 

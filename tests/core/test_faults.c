@@ -159,7 +159,7 @@ static void close_source(hy_source *source)
 {
     server_shut(source);
     fault_proxy_drop(here.proxy);
-    assert_int_equal(open_descriptors(), here.descriptors);
+    assert_int_equal(descriptors_left(here.descriptors), 0);
 }
 
 static const char *channel(void)

@@ -168,7 +168,7 @@ static hy_status use(member *m, visit *v, hy_cursor *cursor, long call, bool slo
 
     if (slow) {
         place at = {.source = s->source, .lease = &v->lease, .timeout = SLOW_TIMEOUT_MS};
-        return sql_try(at, err, server_sleep_sql(sql, SLOW_MS));
+        return sql_try(at, err, server_slow_sql(sql, SLOW_MS));
     }
     hy_status status = echo(cursor, s->source, &v->lease, (int64_t)m->index << 40 | call, &right, err);
     if (status == HY_OK && !right)
@@ -312,7 +312,7 @@ static void test_soak(void **state)
     hy_pool_stats stats = server_stats(s.source);
     server_shut(s.source);
     size_t left = server_drain(user);
-    int leaked = open_descriptors() - descriptors;
+    int leaked = descriptors_left(descriptors);
     server_drop_user(user);
 
     spread(members, &least, &most);
@@ -702,7 +702,7 @@ static void test_closing(void **state)
     for (int i = 0; i < rounds; i++)
         close_in_the_middle(user, &slowest);
     size_t left = server_drain(user);
-    int leaked = open_descriptors() - descriptors;
+    int leaked = descriptors_left(descriptors);
     server_drop_user(user);
     report(
         "pool %s: closed %d times under borrowers, connects and waiters: the last waiter knew after %.1f ms, "

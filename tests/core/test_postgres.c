@@ -1032,6 +1032,42 @@ static void connecting_fails_with_reasons(void **state)
     }
 }
 
+/* A name has several addresses, of which the first is of no use. */
+static void addresses_are_tried_in_turn(void **state)
+{
+    extern const hy_driver hy__postgres_driver;
+    const hy_driver *driver = &hy__postgres_driver;
+    hy_source_config config = base_config();
+    hy_worker *worker = hy__worker_new();
+    hy_connection *c = hy_alloc_zero(driver->connection_size);
+    hy_status status;
+    hy_wait wait;
+    hy_error err;
+
+    NEED_SERVER;
+    config.connect.host = "localhost";
+    c->driver = driver;
+    c->worker = worker;
+    c->deadline = wait.deadline = hy_monotonic_ns() + INT64_C(20000000000);
+    assert_int_equal(HY_AGAIN, driver->connect(c, &config.connect, &wait, &err));
+    hy__resolving *r = hy__postgres_of(c)->resolving;
+    while (!hy__job_is_done(&r->job))
+        (void)hy_wait_block(&wait);
+    r->n = 2;
+    (void)snprintf(r->addresses[0], sizeof r->addresses[0], "127.0.0.9");
+    (void)snprintf(r->addresses[1], sizeof r->addresses[1], "127.0.0.1");
+    while ((status = driver->advance(c, &wait, &err)) == HY_AGAIN)
+        (void)hy_wait_block(&wait);
+    assert_int_equal(status, HY_OK);
+    driver->close(c);
+    hy_free(c);
+    hy__worker_close(worker);
+    config.connect.host = "localhost";
+    hy_source *source = open_source(&config);
+    run_at((place){.source = source}, "SELECT 1");
+    shut(source);
+}
+
 static void unknown_time_zones_are_refused(void **state)
 {
     hy_error err;
@@ -1651,37 +1687,6 @@ static void deadlines_hold(void **state)
     shut(source);
 }
 
-static void *cancel_soon(void *arg)
-{
-    hy_connection *c = arg;
-
-    (void)usleep(100000);
-    c->driver->cancel(c);
-    return NULL;
-}
-
-static void statements_are_cancelled_from_elsewhere(void **state)
-{
-    pthread_t thread;
-    hy_error err;
-
-    NEED_SERVER;
-    hy_lease *lease = acquire(shared);
-    hy_connection *c = hy_lease_connection(lease);
-    place at = {.lease = lease};
-    int64_t pid = backend_of(lease);
-    assert_int_equal(0, pthread_create(&thread, NULL, cancel_soon, c));
-    assert_int_equal(HY_EQUERY_CANCELED, try_run(at, &err, "SELECT pg_sleep(30)"));
-    assert_int_equal(0, pthread_join(thread, NULL));
-    /* The connection stays, and a cancel that comes late hits nothing. */
-    assert_int_equal(backend_of(lease), pid);
-    for (int i = 0; i < 20; i++) {
-        c->driver->cancel(c);
-        assert_int_equal(HY_OK, try_run(at, &err, "SELECT 1"));
-    }
-    hy_lease_release(lease);
-}
-
 /* ---- threads, forks, memory ------------------------------------------------------------- */
 
 enum { THREADS = 2, ROUNDS = 300 };
@@ -1761,6 +1766,7 @@ static void memory_may_end_anywhere(void **state)
     int failed = 0;
 
     NEED_SERVER;
+    run("CREATE TYPE hy_test.humour AS ENUM ('sad', 'glad')");
     hy_source_config config = base_config();
     hy_test_use_heap(&heap);
     for (long at = 1; at < 1000; at++) {
@@ -1773,11 +1779,11 @@ static void memory_may_end_anywhere(void **state)
         hy_status status = hy_source_open(&config, &source, &err);
         if (status == HY_OK) {
             status = try_query((place){.source = source}, &c, &err,
-                               "SELECT ?::jsonb, ARRAY[?::numeric], 1.5, 'sad'::hy_test.mood", binds, 2);
+                               "SELECT ?::jsonb, ARRAY[?::numeric], 1.5, 'sad'::hy_test.humour", binds, 2);
             shut(source);
         }
         drop_cells(&c);
-        assert_int_equal(heap.live, 0);
+        hy_test_settle(&heap);
         if (heap.calls < at) {
             assert_int_equal(status, HY_OK);
             break;
@@ -1793,6 +1799,7 @@ static void memory_may_end_anywhere(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(memory_may_end_anywhere), /* first: who changes the allocator must be alone */
         cmocka_unit_test(texts_are_understood),
         cmocka_unit_test(values_go_round),
         cmocka_unit_test(numerics_agree_in_both_forms),
@@ -1809,6 +1816,7 @@ int main(void)
         cmocka_unit_test(permissions_are_typed),
         cmocka_unit_test(connecting_fails_with_reasons),
         cmocka_unit_test(certificates_are_verified),
+        cmocka_unit_test(addresses_are_tried_in_turn),
         cmocka_unit_test(unknown_time_zones_are_refused),
         cmocka_unit_test(sessions_are_set_up),
         cmocka_unit_test(the_version_is_read),
@@ -1827,10 +1835,8 @@ int main(void)
         cmocka_unit_test(notifications_do_not_pile_up),
         cmocka_unit_test(killed_backends_are_noticed),
         cmocka_unit_test(deadlines_hold),
-        cmocka_unit_test(statements_are_cancelled_from_elsewhere),
         cmocka_unit_test(threads_share_a_source),
         cmocka_unit_test(forked_children_leave_the_session_alone),
-        cmocka_unit_test(memory_may_end_anywhere),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

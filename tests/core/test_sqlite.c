@@ -960,31 +960,49 @@ static void a_deadline_covers_fetching(void **state)
 
 static void *cancel_soon(void *ctx)
 {
-    hy_connection *c = ctx;
-
     sleep_ms(60);
-    c->driver->cancel(c);
+    hy_cursor_cancel(ctx);
     return NULL;
 }
 
+/* Start on the lease and run to the first row or the end. */
+static hy_status try_on(hy_cursor *cursor, hy_lease *lease, const char *sql, hy_error *err)
+{
+    const hy_run_options on = {.lease = lease, .may_block = true};
+    hy_status status =
+        hy_cursor_start_raw(cursor, hy_lease_source(lease), sql, strlen(sql), NULL, NULL, 0, &on, err);
+
+    return status == HY_OK ? hy_task_run(hy_cursor_task(cursor), err) : status;
+}
+
+/* The one that is cancelled ends, others of its connection go on. */
 static void another_thread_can_cancel(void **state)
 {
     hy_source *source = open_memory();
     hy_lease *lease = acquire(source);
-    hy_connection *c = hy_lease_connection(lease);
-    const hy_run_options on = {.lease = lease};
+    hy_cursor *cursor = hy_cursor_new(), *other = hy_cursor_new();
+    const hy_value *row;
     hy_error err;
     pthread_t thread;
 
     (void)state;
-    c->driver->cancel(c); /* nothing runs: no harm */
-    assert_int_equal(HY_OK, hy_source_execute_raw(source, "SELECT 1", NULL, 0, &on, NULL, &err));
+    assert_int_equal(HY_OK, try_on(other, lease, "SELECT 1 UNION ALL SELECT 2 UNION ALL SELECT 3", &err));
+    assert_int_equal(HY_OK, hy_cursor_fetch(other, &row, &err));
+    hy_cursor_cancel(cursor); /* nothing runs: no harm */
+    assert_int_equal(HY_OK, try_on(cursor, lease, "SELECT 1", &err));
     int64_t began = hy_monotonic_ns();
-    assert_int_equal(0, pthread_create(&thread, NULL, cancel_soon, c));
-    assert_fails(HY_EQUERY_CANCELED, err, hy_source_execute_raw(source, endless, NULL, 0, &on, NULL, &err));
-    assert_true(hy_monotonic_ns() - began < 2000 * (int64_t)MS);
+    assert_int_equal(0, pthread_create(&thread, NULL, cancel_soon, cursor));
+    assert_fails(HY_EQUERY_CANCELED, err, try_on(cursor, lease, endless, &err));
+    assert_in_range((hy_monotonic_ns() - began) / (int64_t)MS, 59, 160);
     pthread_join(thread, NULL);
-    assert_int_equal(HY_OK, hy_source_execute_raw(source, "SELECT 1", NULL, 0, &on, NULL, &err));
+    assert_int_equal(HY_OK, hy_cursor_fetch(other, &row, &err));
+    assert_int_equal(row[0].as.integer, 2);
+    assert_int_equal(HY_OK, try_on(cursor, lease, "SELECT 1", &err));
+    hy_cursor_cancel(cursor); /* its row is there, but was not asked for */
+    assert_fails(HY_EQUERY_CANCELED, err, hy_cursor_fetch(cursor, &row, &err));
+    assert_int_equal(HY_OK, hy_cursor_fetch(other, &row, &err));
+    hy_cursor_free(cursor);
+    hy_cursor_free(other);
     hy_lease_release(lease);
     hy_source_unref(source);
 }

@@ -296,7 +296,7 @@ static void begin_has_a_time(void **state)
     r->again = 1000;
     r->again_ns = 5 * (int64_t)MS;
     assert_fails(HY_EQUERY_TIMEOUT, err, hy_source_begin(source, &options, &trx, &err));
-    assert_int_equal(fake.cancels, 1);
+    assert_int_equal(fake.given_up, 1);
     assert_int_equal(fake.live, 0); /* in the middle of something: closed */
     hy_source_unref(source);
 }

@@ -4,7 +4,7 @@
 set -euo pipefail
 
 build=(gcc libc6-dev make cmake ninja-build pkg-config
-    liblua5.4-dev libsqlite3-dev libpq-dev libmariadb-dev libgmp-dev libjansson-dev libsodium-dev uthash-dev)
+    liblua5.4-dev libsqlite3-dev libpq-dev libmariadb-dev libssl-dev libgmp-dev libjansson-dev libsodium-dev uthash-dev)
 # locales: the sources of a locale with a decimal comma, which a test makes
 test=(lua5.4 lua-busted libcmocka-dev locales)
 servers=(postgresql-15 mariadb-server-core openssl)

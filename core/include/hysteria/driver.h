@@ -75,9 +75,13 @@ enum {
 /** A connection: this head, then driver->connection_size bytes in all. Zeroed by the caller. */
 typedef struct hy_connection {
     const hy_driver *driver;
-    int64_t deadline;   /* of what is running; drivers that cannot wait watch it themselves */
-    int server_version; /* major * 10000 + minor * 100 + patch, after connecting */
+    int64_t deadline;           /* of what is running; drivers that cannot wait watch it themselves */
+    const struct hy_stop *stop; /* likewise: see hy_connection_is_stopped(); NULL: nobody can */
+    struct hy_worker *worker;   /* threads for what can only be done blocking; NULL: there are none */
+    int server_version;         /* major * 10000 + minor * 100 + patch, after connecting */
 } hy_connection;
+/** True if somebody wants what runs to end. For drivers whose calls take long by themselves. */
+HY_API bool hy_connection_is_stopped(const hy_connection *c);
 
 /** A prepared statement: this head, then driver->statement_size bytes in all. Zeroed. */
 typedef struct hy_statement {
@@ -99,11 +103,13 @@ struct hy_driver {
     /* connection */
     /* Each connection would be a database of its own: the pool keeps exactly one, for good. */
     bool (*is_private)(const hy_connect_config *config);
-    /* Start connecting: HY_OK, HY_AGAIN or a failure (then only `close` may follow). */
+    /* Start connecting: HY_OK, HY_AGAIN or a failure (then only `close` may follow). The configuration
+     * stays as it is until connecting has ended. */
     hy_status (*connect)(hy_connection *c, const hy_connect_config *config, hy_wait *wait, hy_error *err);
     /* Go on with whatever returned HY_AGAIN last (connect, prepare, execute, next, reset). */
     hy_status (*advance)(hy_connection *c, hy_wait *wait, hy_error *err);
-    /* Free everything, statements must be closed before. Never waits, never fails. */
+    /* Free everything, statements must be closed before. Never waits, never fails. What the server
+     * still does for the connection is stopped, by the worker. */
     void (*close)(hy_connection *c);
     /* Cheap: looks at the socket, sends nothing. */
     bool (*is_alive)(hy_connection *c);
@@ -113,8 +119,6 @@ struct hy_driver {
     hy_transaction_status (*transaction_status)(hy_connection *c);
     /* Make the session as new (no transaction is open, unless it rolls back). May be HY_AGAIN. */
     hy_status (*reset)(hy_connection *c, hy_wait *wait, hy_error *err);
-    /* From any thread: ask the running statement to stop. May be a no-op when nothing runs. */
-    void (*cancel)(hy_connection *c);
 
     /* statements */
     /* kinds: what the binds will be (n_kinds of them). */
