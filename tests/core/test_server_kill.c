@@ -420,15 +420,19 @@ static void make_slow_commits(void)
             "FOR EACH ROW EXECUTE FUNCTION hy_dream()");
 }
 
+static const char *const tables[] = {"hy_kill", "hy_pair", "hy_long", "hy_ten"};
+enum { N_TABLES = sizeof tables / sizeof tables[0] };
+
 static void set_up(void)
 {
     bool postgres = server.kind == SERVER_POSTGRES;
 
     (void)server_user_name(user, "kill");
-    for (size_t i = 0; i < 3; i++)
-        sql_run(admin(), "DROP TABLE IF EXISTS %s", ((const char *[]){"hy_kill", "hy_long", "hy_ten"})[i]);
+    for (size_t i = 0; i < N_TABLES; i++)
+        sql_run(admin(), "DROP TABLE IF EXISTS %s", tables[i]);
     server_add_user(user, 0);
     sql_run(admin(), "CREATE TABLE hy_kill (id BIGINT PRIMARY KEY, n BIGINT NOT NULL)");
+    sql_run(admin(), "CREATE TABLE hy_pair (id BIGINT PRIMARY KEY, n BIGINT NOT NULL)");
     sql_run(admin(), "CREATE TABLE hy_ten (n BIGINT)");
     sql_run(admin(), "CREATE TABLE hy_long (id BIGINT PRIMARY KEY, n BIGINT, t TEXT)");
     sql_run(admin(), "INSERT INTO hy_kill VALUES (1, 0), (2, 0)");
@@ -436,17 +440,16 @@ static void set_up(void)
     /* More than what sockets buffer: the server must wait for the reader. */
     sql_run(admin(), "INSERT INTO hy_long SELECT a.n + 10 * b.n + 100 * c.n + 1000 * d.n, a.n, "
                      "REPEAT('x', 2000) FROM hy_ten a, hy_ten b, hy_ten c, hy_ten d");
-    if (postgres) {
+    for (size_t i = 0; postgres && i < N_TABLES; i++)
+        sql_run(admin(), "GRANT ALL ON %s TO %s", tables[i], user);
+    if (postgres)
         make_slow_commits();
-        sql_run(admin(), "GRANT ALL ON hy_kill, hy_long, hy_ten TO %s", user);
-    }
 }
 
 static void tear_down(void)
 {
-    sql_run(admin(), "DROP TABLE hy_kill");
-    sql_run(admin(), "DROP TABLE hy_long");
-    sql_run(admin(), "DROP TABLE hy_ten");
+    for (size_t i = 0; i < N_TABLES; i++)
+        sql_run(admin(), "DROP TABLE %s", tables[i]);
     if (server.kind == SERVER_POSTGRES)
         sql_run(admin(), "DROP FUNCTION hy_dream()");
     server_drop_user(user);
@@ -651,6 +654,170 @@ static void idle_connections_are_replaced_unseen(void **state)
     tear_down();
 }
 
+/* ---- writers whose server crashes -------------------------------------------------------- */
+
+enum { WRITERS = 4, MOST_WRITES = 100000, ACKS_BETWEEN = 100 };
+
+typedef enum fate { NEVER, ACKED, FAILED, UNKNOWN } fate;
+
+typedef struct writer {
+    pthread_t thread;
+    hy_source *source;
+    atomic_bool *stop;
+    atomic_llong *acked;
+    int64_t first; /* its ids are this and more */
+    int n;
+    int strange; /* errors that are none of a lost server */
+    unsigned char fates[MOST_WRITES];
+} writer;
+
+static hy_status write_pair(hy_source *source, int64_t id, hy_error *err)
+{
+    hy_transaction_options options = {.timeout = PATIENCE, .may_block = true};
+    hy_transaction *trx = NULL;
+    char sql[SQL_SIZE];
+    hy_status status = hy_source_begin(source, &options, &trx, err);
+
+    for (int i = 0; i < 2 && status == HY_OK; i++) {
+        (void)snprintf(sql, sizeof sql, "INSERT INTO %s VALUES (%" PRId64 ", 7)",
+                       i == 0 ? "hy_kill" : "hy_pair", id);
+        status = sql_try((place){.source = source, .trx = trx, .timeout = PATIENCE}, err, sql);
+    }
+    if (status == HY_OK)
+        status = hy_transaction_commit(trx, err);
+    if (status == HY_OK)
+        status = hy_transaction_run(trx, err);
+    hy_transaction_free(trx);
+    return status;
+}
+
+/* Every third stands alone, the others come in pairs. */
+static hy_status write_once(hy_source *source, int64_t id, hy_error *err)
+{
+    char sql[SQL_SIZE];
+
+    if (id % 3 != 0)
+        return write_pair(source, id, err);
+    (void)snprintf(sql, sizeof sql, "INSERT INTO hy_kill VALUES (%" PRId64 ", 7)", id);
+    return sql_try((place){.source = source, .timeout = PATIENCE}, err, sql);
+}
+
+static void *write_until_stopped(void *ctx)
+{
+    writer *w = ctx;
+    hy_error err;
+
+    for (w->n = 0; w->n < MOST_WRITES && !atomic_load(w->stop); w->n++) {
+        hy_status status = write_once(w->source, w->first + w->n, &err);
+        bool unknown = status == HY_EOUTCOME_UNKNOWN;
+        w->fates[w->n] = status == HY_OK ? ACKED : unknown ? UNKNOWN : FAILED;
+        if (status == HY_OK)
+            (void)atomic_fetch_add(w->acked, 1);
+        else if (!unknown && hy_status_class(status) != HY_CLASS_CONNECTION)
+            w->strange++;
+        if (status == HY_ECONNECTION_REFUSED)
+            pause_ms(2);
+    }
+    return NULL;
+}
+
+/* Until so many more were acknowledged. */
+static void await_acks(atomic_llong *acked)
+{
+    long long enough = atomic_load(acked) + ACKS_BETWEEN;
+    int64_t end = hy_monotonic_ns() + 60000 * (int64_t)MS;
+
+    while (atomic_load(acked) < enough && hy_monotonic_ns() < end)
+        pause_ms(1);
+    assert_true(atomic_load(acked) >= enough);
+}
+
+static void mark_stored(const char *table, unsigned char *stored)
+{
+    hy_run_options options = {.may_block = true};
+    hy_cursor *cursor = hy_cursor_new();
+    const hy_value *row;
+    char sql[SQL_SIZE];
+    hy_error err;
+
+    (void)snprintf(sql, sizeof sql, "SELECT id FROM %s WHERE id >= %d", table, MOST_WRITES);
+    hy_status status =
+        hy_cursor_start_raw(cursor, server.admin, sql, strlen(sql), NULL, NULL, 0, &options, &err);
+    if (status == HY_OK)
+        status = hy_task_run(hy_cursor_task(cursor), &err);
+    while (status == HY_OK && (status = hy_cursor_fetch(cursor, &row, &err)) == HY_OK)
+        stored[row[0].as.integer - MOST_WRITES]++;
+    assert_int_equal(status, HY_DONE);
+    hy_cursor_free(cursor);
+}
+
+typedef struct verdict {
+    int acked, failed, unknown, unknown_stored, lost, doubled, half;
+} verdict;
+
+static void judge(const writer *w, const unsigned char *one, const unsigned char *other, verdict *v)
+{
+    for (int i = 0; i < w->n; i++) {
+        int64_t id = w->first + i, at = id - MOST_WRITES;
+        bool there = one[at] == 1;
+        v->acked += w->fates[i] == ACKED;
+        v->failed += w->fates[i] == FAILED;
+        v->unknown += w->fates[i] == UNKNOWN;
+        v->unknown_stored += w->fates[i] == UNKNOWN && there;
+        v->lost += w->fates[i] == ACKED && !there;
+        v->doubled += w->fates[i] == FAILED && there; /* who tries again stores it twice */
+        v->half += other[at] != (id % 3 != 0 && there);
+    }
+}
+
+static void writers_meet_crashes(void **state)
+{
+    const long rounds = is_full_scale() ? 30 : 3;
+    writer *writers = calloc(WRITERS, sizeof *writers);
+    unsigned char *stored = calloc(2 * (WRITERS + 1), MOST_WRITES);
+    unsigned char *pairs = stored + (size_t)(WRITERS + 1) * MOST_WRITES;
+    atomic_bool stop = false;
+    atomic_llong acked = 0;
+    verdict v = {0};
+
+    (void)state;
+    assert_true(writers != NULL && stored != NULL);
+    set_up();
+    hy_source *source = open_source(WRITERS);
+    for (int i = 0; i < WRITERS; i++) {
+        writers[i] = (writer){.source = source, .stop = &stop, .acked = &acked};
+        writers[i].first = (int64_t)(i + 1) * MOST_WRITES;
+        assert_int_equal(0, pthread_create(&writers[i].thread, NULL, write_until_stopped, &writers[i]));
+    }
+    for (long i = 0; i < rounds; i++) {
+        await_acks(&acked);
+        strike(CRASH);
+        restart();
+    }
+    await_acks(&acked);
+    atomic_store(&stop, true);
+    for (int i = 0; i < WRITERS; i++)
+        (void)pthread_join(writers[i].thread, NULL);
+    assert_int_equal(server_stats(source).leased, 0);
+    server_shut(source);
+    assert_int_equal(0, server_drain(user));
+    mark_stored("hy_kill", stored);
+    mark_stored("hy_pair", pairs);
+    for (int i = 0; i < WRITERS; i++) {
+        judge(&writers[i], stored, pairs, &v);
+        assert_int_equal(writers[i].strange, 0);
+    }
+    tear_down();
+    free(writers);
+    free(stored);
+    report("%d writers and %ld crashes of %s: %d acknowledged, lost %d; %d failed, stored %d; %d unknown, "
+           "stored %d; half %d",
+           WRITERS, rounds, server.type, v.acked, v.lost, v.failed, v.doubled, v.unknown, v.unknown_stored,
+           v.half);
+    assert_int_equal(v.lost + v.doubled + v.half, 0);
+    assert_true(v.failed + v.unknown >= rounds); /* somebody was hit each time */
+}
+
 /* ---- main ------------------------------------------------------------------------------- */
 
 static int run_all(int argc, char **argv)
@@ -661,6 +828,7 @@ static int run_all(int argc, char **argv)
         cmocka_unit_test(killed_servers),
         cmocka_unit_test(the_pool_recovers),
         cmocka_unit_test(idle_connections_are_replaced_unseen),
+        cmocka_unit_test(writers_meet_crashes),
     };
 
     return servers_run(argc, argv, tests, sizeof tests / sizeof tests[0]);
