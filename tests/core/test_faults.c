@@ -429,6 +429,7 @@ static void close_stage(stage *s)
 typedef struct frozen_tally {
     int steps;
     int64_t worst, noise; /* ns */
+    const char *where;    /* was the worst */
 } frozen_tally;
 
 static void check_time(const frozen_step *step, int64_t took, int64_t noise, frozen_tally *t)
@@ -436,6 +437,8 @@ static void check_time(const frozen_step *step, int64_t took, int64_t noise, fro
     bool at_once = step->expected == HY_OK && !step->waits;
     int64_t late = took - (at_once ? 0 : TIMEOUT * (int64_t)MS);
 
+    if (late > t->worst)
+        t->where = step->name;
     t->worst = late > t->worst ? late : t->worst;
     t->noise = noise > t->noise ? noise : t->noise;
     if (late > GRACE * (int64_t)MS + noise)
@@ -524,7 +527,7 @@ static int64_t login_size(void)
 static void freeze_everywhere(bool tls)
 {
     enum { POINTS = 12 };
-    frozen_tally t = {0};
+    frozen_tally t = {.where = "none"};
 
     begin_faults(tls);
     (void)login_size(); /* MySQL: from the second time on it is shorter */
@@ -539,8 +542,8 @@ static void freeze_everywhere(bool tls)
             freeze_step(&frozen_steps[i], &t);
     assert_int_equal(0, server_drain(here.user));
     end_faults();
-    report("frozen %s %s: %d steps, deadline %d ms, worst overrun %.1f ms (timers alone %.1f ms)",
-           server.type, channel(), t.steps, TIMEOUT, (double)t.worst / MS, (double)t.noise / MS);
+    report("frozen %s %s: %d steps, deadline %d ms, worst overrun %.1f ms (%s; timers alone %.1f ms)",
+           server.type, channel(), t.steps, TIMEOUT, (double)t.worst / MS, t.where, (double)t.noise / MS);
 }
 
 static void frozen(void **state)
