@@ -54,6 +54,7 @@ typedef struct hyl_state {
     char *prefixes[HYL_PREFIXES];
     int n_prefixes;
     uint64_t event_id;
+    bool dev; /* warn of mistakes that are silent otherwise */
 } hyl_state;
 
 /** The state's userdata block; made by hyl_state_open. */
@@ -188,11 +189,21 @@ int hyl_check_word(lua_State *L, int index, const char *what, const char *const 
 hy_expr *hyl_column_named(hy_query *q, const char *name);
 /**
  * The query that an argument means: a query, or a function(sub) that fills (or returns) one.
- * Leaves it on top of the stack. NULL if the argument is neither.
+ * Leaves it on top of the stack. NULL if the argument is neither. A function that stands deep in
+ * a table is called right here and cannot yield; see hyl_with_queries().
  */
 hy_query *hyl_to_query(lua_State *L, int index);
-/** Call fn(q) at index inside an open group and close it again; it is taken out when fn raises. */
-void hyl_call_in_group(lua_State *L, int fn, int query, hy_query *q, size_t depth);
+/**
+ * Replace the functions among a verb's arguments by the queries that they fill, each free to yield,
+ * then be `verb`. Use as `return hyl_with_queries(...)`.
+ */
+int hyl_with_queries(lua_State *L, lua_CFunction verb);
+/**
+ * Call fn(q) at `fn` inside the group that was opened at `depth`, and close it: the end of a verb.
+ * fn may yield. When it raises, the group is taken out, and every join after the first n_joins.
+ * Use as `return hyl_call_in_group(...)`.
+ */
+int hyl_call_in_group(lua_State *L, int fn, size_t depth, size_t n_joins);
 /**
  * A where-table, a group of them or a raw fragment as one condition. Entries are read raw,
  * in the order of their sorted keys, and joined by AND.
@@ -291,8 +302,8 @@ void hyl_run_open(lua_State *L);
 bool hyl_may_yield(lua_State *L);
 /** Yield to the scheduler what is waited for; the continuation goes on. Use as `return hyl_yield(...)`. */
 int hyl_yield(lua_State *L, const hy_wait *wait, lua_KContext ctx, lua_KFunction k);
-/** Block until the task may be advanced. */
-void hyl_wait(const hy_wait *wait);
+/** Block until the task may be advanced. Where only a callback is in the way of yielding, dev mode warns. */
+void hyl_wait(lua_State *L, const hy_wait *wait);
 void hyl_wait_open(lua_State *L);
 
 void hyl_transaction_open(lua_State *L);

@@ -434,17 +434,13 @@ static bool negates_itself(form f)
     return f == FORM_BETWEEN || f == FORM_IN || f == FORM_NULL || f == FORM_EXISTS;
 }
 
-void hyl_call_in_group(lua_State *L, int fn, int query, hy_query *q, size_t depth)
+static int add_condition(lua_State *L)
 {
-    lua_pushvalue(L, fn);
-    lua_pushvalue(L, query);
-    int status = lua_pcall(L, 1, 0, 0);
-    if (status == LUA_OK) {
-        hy_query_group_close(q, depth);
-        return;
-    }
-    hy_query_group_abandon(q, depth);
-    lua_error(L);
+    const verb *v = lua_touserdata(L, lua_upvalueindex(1));
+    hy_query *q = hyl_check_query(L, 1);
+    hy_expr *condition = read_form(L, q, v, lua_gettop(L) - 1);
+    hy_query_predicate(q, v->slot, v->connector, v->negated && !negates_itself(v->form), condition);
+    return hyl_query_done(L, q);
 }
 
 /* Every verb of the table above: the row is the closure's upvalue. */
@@ -456,15 +452,11 @@ static int predicate(lua_State *L)
     if (n_args == 0)
         return hyl_fail(L, HY_ENIL_VALUE, "%s: a condition is expected", v->name);
     if (n_args == 1 && lua_isfunction(L, 2) && (v->form == FORM_COMPARE || v->form == FORM_COLUMN)) {
+        size_t n_joins = hy_query_n_joins(q);
         size_t depth = hy_query_group_open(q, v->slot, v->connector, v->negated);
-        hyl_call_in_group(L, 2, 1, q, depth);
-    } else {
-        hy_expr *condition = read_form(L, q, v, n_args);
-        hy_query_predicate(q, v->slot, v->connector, v->negated && !negates_itself(v->form), condition);
+        return hyl_call_in_group(L, 2, depth, n_joins);
     }
-    hyl_query_check(L, q);
-    lua_settop(L, 1);
-    return 1;
+    return hyl_with_queries(L, add_condition);
 }
 
 void hyl_predicate_open(lua_State *L)

@@ -75,6 +75,15 @@ const char *hyl_check_text(lua_State *L, int index, const char *name, size_t *si
     return lua_tolstring(L, index, size);
 }
 
+/* Stack: the query that was handed to a function and what that returned. Leaves the one that is meant. */
+static void take_filled(lua_State *L)
+{
+    if (hyl_test(L, -1, HYL_QUERY) != NULL)
+        lua_remove(L, -2);
+    else
+        lua_pop(L, 1);
+}
+
 hy_query *hyl_to_query(lua_State *L, int index)
 {
     index = lua_absindex(L, index);
@@ -90,13 +99,58 @@ hy_query *hyl_to_query(lua_State *L, int index)
     lua_pushvalue(L, index);
     lua_pushvalue(L, -2);
     lua_call(L, 1, 1);
-    hy_query *returned = hyl_test(L, -1, HYL_QUERY);
-    if (returned == NULL) {
-        lua_pop(L, 1);
-        return q;
+    take_filled(L);
+    return lua_touserdata(L, -1);
+}
+
+static int fill_queries(lua_State *L, int resumed, lua_KContext verb)
+{
+    for (int i = 2; i <= lua_gettop(L); i++) {
+        if (!lua_isfunction(L, i))
+            continue;
+        if (resumed != LUA_YIELD) {
+            hyl_need_stack(L, 4);
+            hyl_new_query(L, 0);
+            lua_pushvalue(L, i);
+            lua_pushvalue(L, -2);
+            lua_callk(L, 1, 1, verb, fill_queries);
+        }
+        resumed = LUA_OK; /* the first function left is the one that was called */
+        take_filled(L);
+        lua_replace(L, i);
     }
-    lua_remove(L, -2);
-    return returned;
+    return ((lua_CFunction)verb)(L);
+}
+
+int hyl_with_queries(lua_State *L, lua_CFunction verb)
+{
+    hyl_check_query(L, 1);
+    return fill_queries(L, LUA_OK, (lua_KContext)verb);
+}
+
+/* The numbers of hyl_call_in_group() lie at `at`. */
+static int group_called(lua_State *L, int status, lua_KContext at)
+{
+    hy_query *q = lua_touserdata(L, 1);
+    size_t depth = (size_t)lua_tointeger(L, (int)at);
+    if (status == LUA_OK || status == LUA_YIELD) {
+        hy_query_group_close(q, depth);
+        return hyl_query_done(L, q);
+    }
+    hy_query_group_abandon(q, depth);
+    hy_query_cut_joins(q, (size_t)lua_tointeger(L, (int)at + 1));
+    return lua_error(L);
+}
+
+int hyl_call_in_group(lua_State *L, int fn, size_t depth, size_t n_joins)
+{
+    hyl_need_stack(L, 4);
+    lua_pushinteger(L, (lua_Integer)depth);
+    lua_pushinteger(L, (lua_Integer)n_joins);
+    lua_KContext at = lua_gettop(L) - 1;
+    lua_pushvalue(L, fn);
+    lua_pushvalue(L, 1);
+    return group_called(L, lua_pcallk(L, 1, 0, 0, at, group_called), at);
 }
 
 /* ---- select, from ------------------------------------------------------------------------ */
@@ -128,8 +182,7 @@ static void select_pair(lua_State *L, hy_query *q, int index)
     lua_settop(L, top - 2);
 }
 
-/* select(...): names, {item, alias}, or one subquery or expression followed by its alias. */
-static int query_select(lua_State *L)
+static int select_all(lua_State *L)
 {
     hy_query *q = hyl_check_query(L, 1);
     int n = lua_gettop(L);
@@ -151,6 +204,12 @@ static int query_select(lua_State *L)
         }
     }
     return hyl_query_done(L, q);
+}
+
+/* select(...): names, {item, alias}, or one subquery or expression followed by its alias. */
+static int query_select(lua_State *L)
+{
+    return hyl_with_queries(L, select_all);
 }
 
 /* The fragment at `index`: text followed by its parameters, or a raw value. */
@@ -207,8 +266,7 @@ static int query_distinct_on(lua_State *L)
     return hyl_query_done(L, q);
 }
 
-/* from(table, alias?) or from(query | fn, alias) */
-static int query_from(lua_State *L)
+static int from_one(lua_State *L)
 {
     hy_query *q = hyl_check_query(L, 1);
     lua_settop(L, 3);
@@ -228,6 +286,12 @@ static int query_from(lua_State *L)
         return hyl_fail(L, HY_EMISSING_ALIAS_FOR_SUBQUERY, "from: a subquery needs an alias");
     hy_query_from_query(q, sub, alias);
     return hyl_query_done(L, q);
+}
+
+/* from(table, alias?) or from(query | fn, alias) */
+static int query_from(lua_State *L)
+{
+    return hyl_with_queries(L, from_one);
 }
 
 static int query_alias(lua_State *L)
@@ -347,14 +411,13 @@ static int query_join(lua_State *L)
                         v->name);
     /* Everything is read before the join is added: a call that raises leaves the query as it was. */
     hy_expr *condition = n_columns >= 1 ? join_condition(L, q, v, alias, n_columns) : NULL;
+    size_t n_joins = hy_query_n_joins(q);
     hy_query_join(q, v->kind, table, size, model);
     if (condition != NULL)
         hy_query_predicate(q, HY_SLOT_ON, HY_AND, false, condition);
-    if (fn != 0) {
-        size_t depth = hy_query_group_open(q, HY_SLOT_ON, HY_AND, false);
-        hyl_call_in_group(L, fn, 1, q, depth);
-    }
-    return hyl_query_done(L, q);
+    if (fn == 0)
+        return hyl_query_done(L, q);
+    return hyl_call_in_group(L, fn, hy_query_group_open(q, HY_SLOT_ON, HY_AND, false), n_joins);
 }
 
 /* ---- group, order, limit ----------------------------------------------------------------- */
@@ -461,17 +524,30 @@ static int add_with(lua_State *L, bool recursive, bool materialized)
     return hyl_query_done(L, q);
 }
 
-static int query_with(lua_State *L)
+static int with_plain(lua_State *L)
 {
     return add_with(L, false, false);
 }
-static int query_with_recursive(lua_State *L)
+static int with_recursive(lua_State *L)
 {
     return add_with(L, true, false);
 }
-static int query_with_materialized(lua_State *L)
+static int with_materialized(lua_State *L)
 {
     return add_with(L, false, true);
+}
+
+static int query_with(lua_State *L)
+{
+    return hyl_with_queries(L, with_plain);
+}
+static int query_with_recursive(lua_State *L)
+{
+    return hyl_with_queries(L, with_recursive);
+}
+static int query_with_materialized(lua_State *L)
+{
+    return hyl_with_queries(L, with_materialized);
 }
 
 typedef struct set_verb {
@@ -482,7 +558,7 @@ typedef struct set_verb {
 static const set_verb set_verbs[] = {
     {"union", HY_UNION}, {"unionAll", HY_UNION_ALL}, {"intersect", HY_INTERSECT}, {"except", HY_EXCEPT}};
 
-static int query_set_operation(lua_State *L)
+static int combine(lua_State *L)
 {
     const set_verb *v = lua_touserdata(L, lua_upvalueindex(1));
     hy_query *q = hyl_check_query(L, 1);
@@ -491,6 +567,11 @@ static int query_set_operation(lua_State *L)
         return hyl_fail_argument(L, 2, "query", "a query or a function");
     hy_query_set_operation(q, v->op, other);
     return hyl_query_done(L, q);
+}
+
+static int query_set_operation(lua_State *L)
+{
+    return hyl_with_queries(L, combine);
 }
 
 static bool flag(lua_State *L, int table, const char *name)
@@ -550,6 +631,14 @@ static int query_clear_part(lua_State *L)
 
 /* ---- for lua/hysteria -------------------------------------------------------------------- */
 
+static int guard_called(lua_State *L, int status, lua_KContext ctx)
+{
+    hy_query *q = lua_touserdata(L, 1);
+    (void)ctx;
+    hy_query_guard_end(q);
+    return status == LUA_OK || status == LUA_YIELD ? hyl_query_done(L, q) : lua_error(L);
+}
+
 /* q:_guard(fn, ...): what fn(q, ...) adds is the engine's. */
 static int query_guard(lua_State *L)
 {
@@ -562,11 +651,7 @@ static int query_guard(lua_State *L)
     for (int i = 0; i < n; i++)
         lua_pushvalue(L, 3 + i);
     hy_query_guard_begin(q);
-    int status = lua_pcall(L, n + 1, 0, 0);
-    hy_query_guard_end(q);
-    if (status != LUA_OK)
-        return lua_error(L);
-    return hyl_query_done(L, q);
+    return guard_called(L, lua_pcallk(L, n + 1, 0, 0, 0, guard_called), 0);
 }
 
 /* ---- looking inside ---------------------------------------------------------------------- */

@@ -389,7 +389,7 @@ static int go(lua_State *L, int resumed, lua_KContext at)
             return fail_run(L, c);
         hyl_events_deliver(L, 1, hy_cursor_sql(c->cursor));
         if (!hyl_may_yield(L)) {
-            hyl_wait(&c->wait);
+            hyl_wait(L, &c->wait);
             continue;
         }
         if (!c->closes)

@@ -81,7 +81,7 @@ static int go_begin(lua_State *L, int resumed, lua_KContext ctx)
         if (status == HY_AGAIN) {
             if (hyl_may_yield(L))
                 return hyl_yield(L, &t->wait, ctx, go_begin);
-            hyl_wait(&t->wait);
+            hyl_wait(L, &t->wait);
             continue;
         }
         hy_transaction_free(t->trx);
@@ -121,7 +121,7 @@ static int go_on(lua_State *L, int resumed, lua_KContext source)
     while ((status = advance(L, t, (int)source)) == HY_AGAIN) {
         if (hyl_may_yield(L))
             return hyl_yield(L, &t->wait, source, go_on);
-        hyl_wait(&t->wait);
+        hyl_wait(L, &t->wait);
     }
     if (status != HY_OK)
         return hyl_raise(L, &t->err);

@@ -30,16 +30,40 @@ static void push_tasks(lua_State *L)
     lua_rawsetp(L, LUA_REGISTRYINDEX, &tasks_key);
 }
 
-bool hyl_may_yield(lua_State *L)
+static bool is_task(lua_State *L)
 {
-    if (!lua_isyieldable(L))
-        return false;
     hyl_need_stack(L, 4);
     push_tasks(L);
     lua_pushthread(L);
-    bool is_task = lua_rawget(L, -2) != LUA_TNIL;
+    bool found = lua_rawget(L, -2) != LUA_TNIL;
     lua_pop(L, 2);
-    return is_task;
+    return found;
+}
+
+bool hyl_may_yield(lua_State *L)
+{
+    return lua_isyieldable(L) && is_task(L);
+}
+
+/*
+ * A task that waits where Lua cannot yield (a comparison of table.sort, a replacement of gsub,
+ * __tostring, a file being required) stops all tasks. Said once per line.
+ */
+static void warn_blocked(lua_State *L)
+{
+    int top = lua_gettop(L);
+    hyl_need_stack(L, 6);
+    luaL_getsubtable(L, LUA_REGISTRYINDEX, "hysteria.warned");
+    hyl_push_caller(L);
+    const char *line = lua_tostring(L, -1);
+    if (line != NULL && lua_getfield(L, top + 1, line) == LUA_TNIL) {
+        lua_pushboolean(L, 1);
+        lua_setfield(L, top + 1, line);
+        lua_warning(L, "hysteria: ", 1);
+        lua_warning(L, line, 1);
+        lua_warning(L, ": every task stands still here: a callback of this kind cannot yield", 0);
+    }
+    lua_settop(L, top);
 }
 
 int hyl_yield(lua_State *L, const hy_wait *wait, lua_KContext ctx, lua_KFunction k)
@@ -55,9 +79,18 @@ int hyl_yield(lua_State *L, const hy_wait *wait, lua_KContext ctx, lua_KFunction
     return lua_yieldk(L, 4, ctx, k);
 }
 
-void hyl_wait(const hy_wait *wait)
+void hyl_wait(lua_State *L, const hy_wait *wait)
 {
+    if (hyl_state_get(L)->dev && !lua_isyieldable(L) && is_task(L))
+        warn_blocked(L);
     hy_wait_block(wait);
+}
+
+/* core.dev(on) */
+static int core_dev(lua_State *L)
+{
+    hyl_state_get(L)->dev = lua_toboolean(L, 1);
+    return 0;
 }
 
 /* core.task(coroutine, on): its waits yield, or (false, before it is closed) block. */
@@ -92,7 +125,7 @@ static int core_sleep(lua_State *L)
     hy_wait wait = {.fd = -1, .deadline = hy_monotonic_ns() + (int64_t)(ms * 1e6)};
     if (hyl_may_yield(L))
         return hyl_yield(L, &wait, 0, slept);
-    hyl_wait(&wait);
+    hyl_wait(L, &wait);
     return 0;
 }
 
@@ -168,7 +201,7 @@ void hyl_wait_open(lua_State *L)
 {
     static const luaL_Reg functions[] = {
         {"task", core_task},      {"sleep", core_sleep}, {"poll", core_poll},
-        {"isWait", core_is_wait}, {NULL, NULL},
+        {"isWait", core_is_wait}, {"dev", core_dev},     {NULL, NULL},
     };
     luaL_setfuncs(L, functions, 0);
 }

@@ -209,6 +209,9 @@ hy_status hy_query_copy(hy_query *into, const hy_query *from, hy_error *err)
     hy_status status = hy_query_status(from, err);
     if (status != HY_OK)
         return status;
+    /* Half a condition is none; what hooks and scopes add is whole at any time. */
+    if (from->open != (from->guard != NULL ? from->guard->where : NULL))
+        return hy_fail(err, HY_EINVALID_ARGUMENT, "a group of conditions is still open");
     hold_all_of(into, from);
     return hy__tree_copy(&into->arena, &into->tree, &from->tree) ? HY_OK : hy_fail_oom(err);
 }
@@ -489,6 +492,28 @@ void hy_query_join(hy_query *q, hy_join_kind kind, const char *table, size_t siz
     join->table = name;
     join->alias = alias;
     join->model = model;
+}
+
+size_t hy_query_n_joins(const hy_query *q)
+{
+    return q->tree.joins.n;
+}
+
+void hy_query_cut_joins(hy_query *q, size_t n)
+{
+    hy_chain *joins = &q->tree.joins;
+    hy_cell *last = NULL;
+
+    if (n >= joins->n)
+        return;
+    for (size_t i = 0; i < n; i++)
+        last = last == NULL ? joins->first : last->next;
+    joins->last = last;
+    joins->n = n;
+    if (last == NULL)
+        joins->first = NULL;
+    else
+        last->next = NULL;
 }
 
 void hy_query_join_query(hy_query *q, hy_join_kind kind, const hy_query *sub, const char *alias)

@@ -41,9 +41,15 @@ function hysteria.timestamps()
   return require("hysteria.models.timestamped")
 end
 
--- Development mode: reading a relation that was not loaded raises. dev(false) ends it.
+-- Development mode: reading a relation that was not loaded raises; a statement that stops all tasks,
+-- because a callback that cannot yield is in the way, is told with its line, by Lua's warnings.
+-- dev(false) ends it.
 function hysteria.dev(on)
   state.dev = on ~= false
+  core.dev(state.dev)
+  if state.dev then
+    warn("@on")
+  end
   model.thaw_all()
 end
 

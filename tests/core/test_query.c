@@ -791,6 +791,46 @@ static void clearing_where_closes_its_groups(void **state)
     hy_query_free(q);
 }
 
+static void cuts_joins(void **state)
+{
+    hy_query *q = hy_query_new(user);
+
+    (void)state;
+    hy_query_select(q, col(q, "id"), NULL);
+    assert_int_equal(0, hy_query_n_joins(q));
+    for (int i = 0; i < 3; i++)
+        hy_query_join(q, HY_JOIN_CROSS, i == 0 ? "a" : i == 1 ? "b" : "c", 1, NULL);
+    hy_query_cut_joins(q, 5);
+    assert_int_equal(3, hy_query_n_joins(q));
+    hy_query_cut_joins(q, 1);
+    hy_query_join(q, HY_JOIN_CROSS, "d", 1, NULL);
+    assert_string_equal("SELECT \"users\".\"id\" FROM \"users\" CROSS JOIN \"a\" CROSS JOIN \"d\"",
+                        text_of(q));
+    hy_query_cut_joins(q, 0);
+    assert_int_equal(0, hy_query_n_joins(q));
+    assert_string_equal("SELECT \"id\" FROM \"users\"", text_of(q));
+    hy_query_free(q);
+}
+
+static void half_a_group_is_not_copied(void **state)
+{
+    hy_query *q = hy_query_new(user), *copy = hy_query_new(user);
+    hy_error err;
+
+    (void)state;
+    hy_query_guard_begin(q);
+    where(q, equals(q, "age", hy_int(1)));
+    assert_int_equal(HY_OK, hy_query_copy(copy, q, &err)); /* a hook may ask for one */
+    hy_query_free(copy);
+    copy = hy_query_new(user);
+    (void)hy_query_group_open(q, HY_SLOT_WHERE, HY_OR, false);
+    assert_fails(HY_EINVALID_ARGUMENT, err, hy_query_copy(copy, q, &err));
+    hy_query_guard_end(q);
+    assert_int_equal(HY_OK, hy_query_copy(copy, q, &err));
+    hy_query_free(copy);
+    hy_query_free(q);
+}
+
 static void groups_tell_their_depth(void **state)
 {
     hy_query *q = hy_query_new(user);
@@ -1197,6 +1237,8 @@ int main(void)
         cmocka_unit_test(answers_questions),
         cmocka_unit_test(clearing_where_closes_its_groups),
         cmocka_unit_test(groups_tell_their_depth),
+        cmocka_unit_test(cuts_joins),
+        cmocka_unit_test(half_a_group_is_not_copied),
         cmocka_unit_test(guards_keep_slots_apart),
         cmocka_unit_test(copies_are_independent),
         cmocka_unit_test(deep_queries_compile),

@@ -251,6 +251,9 @@ HY_API void hy_query_distinct_on(hy_query *q, hy_expr *item);
 HY_API void hy_query_join(hy_query *q, hy_join_kind kind, const char *table, size_t size,
                           const hy_model *model);
 HY_API void hy_query_join_query(hy_query *q, hy_join_kind kind, const hy_query *sub, const char *alias);
+/** How many joins there are; with hy_query_cut_joins() those that came later are taken out again. */
+HY_API size_t hy_query_n_joins(const hy_query *q);
+HY_API void hy_query_cut_joins(hy_query *q, size_t n);
 /** A join as written, e.g. "LEFT JOIN x ON x.id = users.x_id". */
 HY_API void hy_query_join_raw(hy_query *q, hy_expr *raw);
 /** Add a condition to a slot, or to the innermost open group whatever its slot. */
