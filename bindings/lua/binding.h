@@ -292,6 +292,11 @@ void hyl_events_forget(const hyl_source *owner);
 /** Give what was collected to the observer of the source at index; `sql` (may be NULL) has the binds. */
 void hyl_events_deliver(lua_State *L, int source, const hy_sql *sql);
 
+/**
+ * Milliseconds by an options table: until its `deadline` (as core.deadline() gives), or its `timeout`;
+ * 0: neither is said. Raises when the deadline has passed.
+ */
+int64_t hyl_timeout(lua_State *L, int options);
 /** core.rawQuery(source, text, params, opts) */
 int hyl_raw_query(lua_State *L);
 void hyl_run_open(lua_State *L);

@@ -70,6 +70,19 @@ static lua_Integer integer_option(lua_State *L, int index, const char *name)
     return exact ? value : 0;
 }
 
+int64_t hyl_timeout(lua_State *L, int options)
+{
+    lua_getfield(L, options, "deadline");
+    int64_t left = lua_isnil(L, -1) ? 1 : lua_tointeger(L, -1) - hy_monotonic_ns();
+    bool by_deadline = !lua_isnil(L, -1);
+    lua_pop(L, 1);
+    if (!by_deadline)
+        return integer_option(L, options, "timeout");
+    if (left <= 0)
+        hyl_fail(L, HY_EQUERY_TIMEOUT, "the call's time was up before its next statement began");
+    return (left + 999999) / 1000000;
+}
+
 static void run_options(lua_State *L, int source, int index, hyl_run *run)
 {
     hyl_source *s = lua_touserdata(L, source);
@@ -79,7 +92,7 @@ static void run_options(lua_State *L, int source, int index, hyl_run *run)
     bool ambient = true;
     hyl_need_stack(L, 8);
     if (lua_istable(L, index)) {
-        run->options.timeout = integer_option(L, index, "timeout");
+        run->options.timeout = hyl_timeout(L, index);
         run->options.limit = integer_option(L, index, "limit");
         run->extra = (int)integer_option(L, index, "loads");
         lua_getfield(L, index, "trx");

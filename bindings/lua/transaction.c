@@ -50,9 +50,7 @@ static void read_options(lua_State *L, int index, hy_transaction_options *option
     options->isolation = isolation_option(L, index);
     options->read_only = flag(L, index, "readOnly");
     options->deferrable = flag(L, index, "deferrable");
-    lua_getfield(L, index, "timeout");
-    options->timeout = lua_tointeger(L, -1);
-    lua_pop(L, 1);
+    options->timeout = hyl_timeout(L, index);
 }
 
 /* One step of the task, and what observers are to hear of it. */

@@ -108,6 +108,25 @@ static int core_task(lua_State *L)
     return 0;
 }
 
+/* core.deadline(ms) -> a moment that core.left() and options understand */
+static int core_deadline(lua_State *L)
+{
+    int exact;
+    lua_Integer ms = lua_tointegerx(L, 1, &exact);
+    if (!exact || ms < 1 || ms > INT64_C(1000000000000))
+        return hyl_fail(L, HY_EINVALID_ARGUMENT, "option 'timeout' takes whole milliseconds from 1");
+    lua_pushinteger(L, hy_monotonic_ns() + ms * 1000000);
+    return 1;
+}
+
+/* core.left(deadline) -> whole milliseconds until then, at least 1 */
+static int core_left(lua_State *L)
+{
+    int64_t left = (luaL_checkinteger(L, 1) - hy_monotonic_ns() + 999999) / 1000000;
+    lua_pushinteger(L, left > 1 ? left : 1);
+    return 1;
+}
+
 static int slept(lua_State *L, int status, lua_KContext ctx)
 {
     (void)L;
@@ -200,8 +219,8 @@ static int core_is_wait(lua_State *L)
 void hyl_wait_open(lua_State *L)
 {
     static const luaL_Reg functions[] = {
-        {"task", core_task},      {"sleep", core_sleep}, {"poll", core_poll},
-        {"isWait", core_is_wait}, {"dev", core_dev},     {NULL, NULL},
+        {"task", core_task}, {"sleep", core_sleep},       {"poll", core_poll}, {"isWait", core_is_wait},
+        {"dev", core_dev},   {"deadline", core_deadline}, {"left", core_left}, {NULL, NULL},
     };
     luaL_setfuncs(L, functions, 0);
 }

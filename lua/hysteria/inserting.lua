@@ -428,7 +428,7 @@ local function store_together(frozen, definition, place, rows, count, wanted)
     local stored = store_one(frozen, definition, place.handle, place.opts, rows[1], wanted)
     return { stored }, 1
   end
-  return transaction.atomic(place.ds, place.trx, function(trx)
+  return transaction.atomic(place, function(trx)
     local inner = { handle = place.handle, trx = trx, opts = running.inside(place.opts, trx) }
     return store_many(frozen, definition, inner, rows, count, wanted)
   end)
@@ -563,7 +563,7 @@ function inserting.insert_many_table(query, extra, rows, given)
     return wanted and {} or 0
   end
   local place = writing.place_of(nil, nil, extra, given)
-  return transaction.atomic(place.ds, place.trx, function(trx)
+  return transaction.atomic(place, function(trx)
     local inner = { handle = place.handle, opts = running.inside(place.opts, trx) }
     local first, all, affected = 1, {}, 0
     while first <= count do

@@ -440,20 +440,25 @@ local function save_row(class, data, frozen, rest)
     return inserting.insert(frozen, nil, data, rest)
   end
   local key = keyed.key_of(definition, data)
-  local _, _, ds = running.target(definition, state.source_of[frozen], nil, rest or {})
-  return transaction.atomic(ds, rest and rest.trx, function(trx)
-    local inner = { trx = trx }
-    for name, value in next, rest or {} do
-      inner[name] = inner[name] or value
+  local budget = running.budget(rest or {})
+  local place = writing.place_of(definition, state.source_of[frozen], nil, budget())
+  return transaction.atomic(place, function(trx)
+    local function inner()
+      local given = { trx = trx }
+      for name, value in next, budget() do
+        given[name] = given[name] or value
+      end
+      return given
     end
-    if not core.query(frozen):_keyIs(key):exists({ trx = trx, ignoreHooks = true }) then
-      return inserting.insert(frozen, nil, data, inner)
+    local given = inner()
+    if not core.query(frozen):_keyIs(key):exists({ trx = trx, ignoreHooks = true, timeout = given.timeout }) then
+      return inserting.insert(frozen, nil, data, inner())
     end
-    local row = writing.changes(frozen, definition, data, inner)
+    local row = writing.changes(frozen, definition, data, given)
     if next(row) == nil then
-      return manager.refresh(class, data, { trx = trx })
+      return manager.refresh(class, data, { trx = trx, timeout = given.timeout })
     end
-    return keyed.update_key(frozen, key, row, inner)
+    return keyed.update_key(frozen, key, row, inner())
   end)
 end
 
@@ -477,7 +482,7 @@ local FIRST_OR_INSERT = options.names(WRITE, "fullResponse")
 
 -- Somebody else may insert the same row between looking and inserting: then it is found after
 -- all. Inside a transaction the attempt has a savepoint of its own, so that it may fail.
-local function insert_unless_there(class, row, rest, find)
+local function insert_unless_there(class, row, rest, find, budget)
   local ds = of_connection(class, rest)._source or running.source_for(class._definition)
   local outer = rest.trx
   if outer == nil then
@@ -485,7 +490,7 @@ local function insert_unless_there(class, row, rest, find)
   end
   local ok, result
   if outer then
-    ok, result = pcall(transaction.atomic, outer._source, outer, function(trx)
+    ok, result = pcall(transaction.atomic, { ds = outer._source, trx = outer }, function(trx)
       local inner = { trx = trx }
       for name, value in next, rest do
         inner[name] = inner[name] or value
@@ -500,6 +505,7 @@ local function insert_unless_there(class, row, rest, find)
   end
   local found
   if core.isError(result) and result.code == "UNIQUE_VIOLATION" then
+    find.timeout = budget().timeout
     found = manager.findOne(class, find)
   end
   if found == nil then
@@ -512,6 +518,7 @@ end
 function manager.firstOrInsert(class, search, data, given)
   options.need_type(search, "table", "search", "firstOrInsert")
   given = options.check(given, FIRST_OR_INSERT, "firstOrInsert")
+  local budget = running.budget(given)
   local find = { connection = given.connection, trx = given.trx, timeout = given.timeout, where = search,
     ignoreHooks = given.ignoreHooks, track = given.track }
   local rest = {}
@@ -528,7 +535,8 @@ function manager.firstOrInsert(class, search, data, given)
         row[name] = value
       end
     end
-    found, is_new = insert_unless_there(class, row, rest, find)
+    rest.timeout = budget().timeout
+    found, is_new = insert_unless_there(class, row, rest, find, budget)
   end
   if given.fullResponse then
     return { isNew = is_new, model = found }

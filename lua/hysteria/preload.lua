@@ -256,9 +256,9 @@ local function deal_out(parents, rows, name, many, here, there)
   end
 end
 
--- Fill the relations of these records. `run` says where: { bound, trx, timeout }.
+-- Fill the relations of these records. `run` says where: { bound, trx, deadline }.
 function preload.load(parents, definition, loads, run, reading)
-  local given = { trx = run.trx, timeout = run.timeout }
+  local given = { trx = run.trx, deadline = run.deadline }
   for _, group in ipairs(grouped(loads)) do
     local rel = definition.relations[group.name]
     local target, here, there = relation.resolve(definition, rel)

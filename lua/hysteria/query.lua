@@ -93,7 +93,7 @@ function methods.exists(q, given)
     end
     prepared:clearSelect():clearOrderBy():select(key)
   end
-  local limited = { limit = 1, trx = opts and opts.trx, timeout = opts and opts.timeout }
+  local limited = { limit = 1, trx = opts and opts.trx, deadline = opts and opts.deadline }
   local _, found = core.scalar(handle, prepared, limited)
   return found
 end
@@ -158,8 +158,9 @@ function methods.paginate(q, page, per_page, given)
   end
   page, per_page = need(page, "page"), need(per_page, "perPage")
   given = options.check(given, READ, "paginate")
-  local total = methods.getCount(q, nil, given)
-  local data = methods.many(q:clone():limit(per_page):offset((page - 1) * per_page), given)
+  local both = running.budget(given, select(2, about_query(q)))
+  local total = methods.getCount(q, nil, both())
+  local data = methods.many(q:clone():limit(per_page):offset((page - 1) * per_page), both())
   local last = math.max(1, (total + per_page - 1) // per_page)
   return {
     data = data,

@@ -127,7 +127,7 @@ function reading.begin(query, definition, extra, given, what)
     query = reading.prepare(query, definition, extra, ignored, make_ctx)
   end
   return query, handle, opts, {
-    ds = ds, trx = trx, bound = bound, ignored = ignored, make_ctx = make_ctx, timeout = opts and opts.timeout,
+    ds = ds, trx = trx, bound = bound, ignored = ignored, make_ctx = make_ctx, deadline = opts and opts.deadline,
   }
 end
 

@@ -176,14 +176,16 @@ function record:load(path, fn, given)
   end
   local loads = extra.loads
   local bound = given.connection and given.connection._root or class._source or nil
-  local _, _, ds, trx = running.target(definition, bound, nil, given)
+  local _, opts, ds, trx = running.target(definition, bound, nil, given)
   for _, key in ipairs(preload.keys_for(definition, loads)) do
     if not shape.columns[key] and rawget(self, key) == nil then
       core.raise("INVALID_ARGUMENT", ("load needs column `%s` of %s, which this record was read without"):format(
         key, definition.name))
     end
   end
-  preload.load({ self }, definition, loads, { bound = bound, ds = ds, trx = trx, timeout = given.timeout }, reading)
+  preload.load({ self }, definition, loads, {
+    bound = bound, ds = ds, trx = trx, deadline = opts and opts.deadline,
+  }, reading)
   return self
 end
 

@@ -25,9 +25,10 @@ function running.source_for(definition)
   return state.default or running.no_source()
 end
 
--- handle, core options or nil, source, transaction (object, false or nil)
+-- handle, core options or nil, source, transaction (object, false or nil). A timeout becomes a
+-- deadline here, which all statements of the call share; given.deadline is that of a call around.
 function running.target(definition, bound, extra, given, loads)
-  local trx, timeout = given.trx, given.timeout
+  local trx, timeout, deadline = given.trx, given.timeout, given.deadline
   local ds = bound
   if extra then
     if trx == nil then
@@ -44,16 +45,39 @@ function running.target(definition, bound, extra, given, loads)
     ds = owner
   end
   ds = ds or running.source_for(definition)
+  if timeout ~= nil and timeout ~= 0 then
+    local own = core.deadline(timeout)
+    deadline = deadline and math.min(deadline, own) or own
+  end
   local opts
-  if trx ~= nil or timeout ~= nil or loads then
-    opts = { trx = trx and transaction.core_of(trx) or trx, timeout = timeout, loads = loads }
+  if trx ~= nil or deadline ~= nil or loads then
+    opts = { trx = trx and transaction.core_of(trx) or trx, deadline = deadline, loads = loads }
   end
   return ds._core or running.closed(), opts, ds, trx
 end
 
+-- A function that gives the options of a call once more, with what is left of its time: for calls
+-- that are made of several. `extra` may say the query's own timeout.
+function running.budget(given, extra)
+  local timeout = given.timeout or (extra and extra.timeout)
+  if not timeout or timeout == 0 then
+    return function()
+      return given
+    end
+  end
+  local deadline = core.deadline(timeout)
+  return function()
+    local copy = { timeout = core.left(deadline) }
+    for name, value in next, given do
+      copy[name] = copy[name] or value
+    end
+    return copy
+  end
+end
+
 -- The core's options for the same call inside another transaction.
 function running.inside(opts, trx)
-  return { trx = trx._core, timeout = opts and opts.timeout, loads = opts and opts.loads }
+  return { trx = trx._core, deadline = opts and opts.deadline, loads = opts and opts.loads }
 end
 
 -- What hooks get as ctx.

@@ -127,22 +127,22 @@ local function run(place, statements)
   end
 end
 
-local CREATE = options.names("ifNotExists", "trx")
-local DROP = options.names("ifExists", "trx")
+local CREATE = options.names("ifNotExists", "trx", "timeout")
+local DROP = options.names("ifExists", "trx", "timeout")
 
 -- fn(place) in one transaction where the database can take schema changes back.
 local function together(source, given, fn)
-  local handle = source:_handle()
+  local handle, opts = source:_handle(), source:_options(given)
   if handle:can("TRANSACTIONAL_DDL") then
     local explicit = given.trx
     if explicit == nil then
       explicit = source._trx or nil
     end
-    return transaction.atomic(source, explicit, function(trx)
-      return fn({ handle = handle, opts = { trx = trx._core } })
+    return transaction.atomic({ ds = source, trx = explicit, opts = opts }, function(trx)
+      return fn({ handle = handle, opts = { trx = trx._core, deadline = opts and opts.deadline } })
     end)
   end
-  return fn({ handle = handle, opts = source:_options(given) })
+  return fn({ handle = handle, opts = opts })
 end
 
 -- createTables({ User, Post }, { ifNotExists })

@@ -86,10 +86,11 @@ function hidden:_options(given)
     end
     trx = transaction.core_of(trx)
   end
-  if trx == nil and given.timeout == nil then
+  local timeout = given.timeout
+  if trx == nil and timeout == nil then
     return nil
   end
-  return { trx = trx, timeout = given.timeout }
+  return { trx = trx, deadline = timeout and timeout ~= 0 and core.deadline(timeout) or nil }
 end
 
 -- ---- life -------------------------------------------------------------------------------------

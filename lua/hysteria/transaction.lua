@@ -95,6 +95,7 @@ local function begin_options(given)
     readOnly = given.readOnly,
     deferrable = given.deferrable,
     timeout = given.timeout,
+    deadline = given.deadline,
   }
 end
 
@@ -342,14 +343,14 @@ function transaction.start(source, ...)
   return run_inside(begin(source, given), ambient, first)
 end
 
--- fn(trx, ...) in a transaction of its own, or in a savepoint of the one it would join.
--- `explicit`: a transaction, false (join none) or nil.
-function transaction.atomic(source, explicit, fn, ...)
-  local outer = explicit
-  if explicit == nil then
+-- fn(trx, ...) in a transaction of its own, or in a savepoint of the one it would join. `place` says
+-- where: ds, trx (a transaction, false to join none, or nil) and the core options with the deadline.
+function transaction.atomic(place, fn, ...)
+  local source, outer = place.ds, place.trx
+  if outer == nil then
     outer = transaction.current(source)
   end
-  local trx = outer and nest(outer) or begin(source._root, {})
+  local trx = outer and nest(outer) or begin(source._root, { deadline = place.opts and place.opts.deadline })
   return run_inside(trx, source._root._ambient, fn, ...)
 end
 

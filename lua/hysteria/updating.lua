@@ -80,7 +80,7 @@ local function execute(query, definition, place, given, statement, change)
   if not definition or not definition.key then
     core.raise("UNSUPPORTED", statement .. " with returning needs a model with a primary key here")
   end
-  return transaction.atomic(place.ds, place.trx, function(trx)
+  return transaction.atomic(place, function(trx)
     local opts = running.inside(place.opts, trx)
     local frozen = query:_model()
     local keys = core.pluck(place.handle, query:clone():select(definition.key), opts)

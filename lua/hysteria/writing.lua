@@ -151,7 +151,7 @@ end
 -- fn(place, ...) where the hooks of an operation can be undone together with the write.
 function writing.with_hooks(definition, operation, ignored, place, fn, ...)
   if definition.hooked[operation] and ignored ~= true then
-    return transaction.atomic(place.ds, place.trx, function(trx, ...)
+    return transaction.atomic(place, function(trx, ...)
       return fn({
         handle = place.handle, ds = place.ds, trx = trx, opts = running.inside(place.opts, trx),
       }, ...)

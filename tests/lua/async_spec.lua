@@ -231,3 +231,175 @@ databases.each(function(ds)
     assert.equal(1, coins():count())
   end)
 end, { shared = true, pool = { max = 4 } })
+
+-- What the shape of the waiting promises: many tasks in one thread, through the same verbs that block
+-- outside of tasks.
+databases.each(function(ds, database)
+  local TASKS, CONNECTIONS = 100, 10
+  local SLOW = { postgres = "SELECT pg_sleep(%g) AS s", mysql = "SELECT SLEEP(%g) AS s" }
+  SLOW.mariadb = SLOW.mysql
+
+  -- A statement of so many milliseconds; SQLite has none that waits.
+  local function slow(ms)
+    if SLOW[database] then
+      ds:rawQuery(SLOW[database]:format(ms / 1000))
+    else
+      async.sleep(ms)
+      ds:rawQuery("SELECT 1")
+    end
+  end
+
+  local function threads()
+    for line in io.lines("/proc/self/status") do
+      local n = line:match("^Threads:%s*(%d+)")
+      if n then
+        return tonumber(n)
+      end
+    end
+  end
+
+  setup(function()
+    ds:dropTables({ Coin }, { ifExists = true })
+    ds:createTables { Coin }
+  end)
+
+  before_each(function()
+    local rows = {}
+    for owner = 1, TASKS do
+      rows[owner] = { owner = owner, cents = owner * 3 }
+    end
+    Coin:using(ds):truncate()
+    Coin:using(ds):insertMany(rows, { returning = false })
+  end)
+
+  after_each(function()
+    assert.equal(0, ds:getPool():stats().leased)
+  end)
+
+  -- The verb under test: it knows of no tasks.
+  local function cents_of(owner)
+    local list = Coin:using(ds):query():where("owner", owner):many()
+    assert.equal(1, #list)
+    return list[1].cents
+  end
+
+  it("100 tasks share 10 connections in one thread, by the query that blocks outside", function()
+    for owner = 1, 5 do
+      assert.equal(owner * 3, cents_of(owner)) -- outside: it blocks
+    end
+    local before, most, most_threads, waited = ds:getPool():stats(), 0, 0, 0
+    local outside = threads()
+    local results = async.run(function()
+      local jobs = {}
+      for owner = 1, TASKS do
+        jobs[owner] = function()
+          slow(5)
+          local cents = cents_of(owner)
+          local now = ds:getPool():stats()
+          most = math.max(most, now.leased)
+          waited = math.max(waited, now.waiting)
+          most_threads = math.max(most_threads, threads())
+          return cents
+        end
+      end
+      return async.all(jobs)
+    end)
+    for owner = 1, TASKS do
+      assert.equal(owner * 3, results[owner])
+    end
+    local after = ds:getPool():stats()
+    assert.is_true(after.size <= CONNECTIONS and after.max == CONNECTIONS)
+    assert.is_true(most_threads <= outside + 1, "a thread per task?") -- a source may have one helper
+    if database ~= "sqlite" then -- its statements are over before another task runs
+      assert.is_true(most >= CONNECTIONS - 1, most .. " connections at once")
+      assert.is_true(after.waited - before.waited >= TASKS - CONNECTIONS, "nobody waited for a connection")
+    end
+    databases.report("async on %s: %d tasks over %d connections, at most %d leased, %d waiting at once, %d threads",
+      database, TASKS, CONNECTIONS, most, waited, most_threads)
+  end)
+
+  it("waiting for a connection stops nobody else", function()
+    local ticks_while_waiting, waiting = 0, false
+    async.run(function()
+      local held = {}
+      for index = 1, CONNECTIONS do
+        held[index] = ds:startTransaction { readOnly = true }
+      end
+      local ticker = async.spawn(function()
+        while true do
+          async.sleep(1)
+          if waiting then
+            ticks_while_waiting = ticks_while_waiting + 1
+            if ticks_while_waiting == 20 then -- only now there is something for the one that waits
+              held[1]:rollback()
+            end
+          end
+        end
+      end)
+      local task = async.spawn(function()
+        waiting = true
+        local cents = cents_of(7)
+        waiting = false
+        return cents
+      end)
+      assert.equal(21, task:await())
+      ticker:cancel()
+      for _, trx in ipairs(held) do
+        trx:rollback()
+      end
+    end)
+    assert.is_true(ticks_while_waiting >= 20)
+  end)
+
+  it("an iterator of the task's own sees the transaction of the task", function()
+    local seen = async.run(function()
+      return async.all {
+        function()
+          return ds:transaction(function()
+            Coin:using(ds):insert { owner = 500, cents = 1 }
+            local total = 0
+            local each = coroutine.wrap(function()
+              for _, coin in ipairs(Coin:using(ds):where("owner", ">=", 500):many()) do
+                coroutine.yield(coin.cents)
+                slow(1)
+              end
+            end)
+            for cents in each do
+              total = total + cents
+            end
+            return total
+          end)
+        end,
+        function() return Coin:using(ds):where("owner", ">", 500):getCount() end,
+      }
+    end)
+    assert.same({ 1, 0, n = 2 }, seen)
+  end)
+
+  it("the first error ends the others, in statements and in the queue, and gives everything back", function()
+    local finished, begun = 0, 0
+    local err = code_of(async.run, function()
+      local jobs = {}
+      for owner = 1, 30 do
+        jobs[owner] = function()
+          begun = begun + 1
+          if owner == 30 then
+            repeat async.sleep(1) until ds:getPool():stats().leased > 0 or database == "sqlite"
+            error("stop", 0)
+          end
+          ds:transaction(function()
+            Coin:using(ds):insert { owner = 1000 + owner, cents = 1 }
+            slow(700)
+            finished = finished + 1
+          end)
+        end
+      end
+      async.all(jobs)
+    end)
+    assert.equal("stop", err)
+    assert.equal(30, begun)
+    assert.equal(0, finished)
+    assert.equal(0, Coin:using(ds):where("owner", ">", 1000):getCount())
+    assert.equal(3, cents_of(1))
+  end)
+end, { shared = true, pool = { max = 10 } })
