@@ -16,7 +16,14 @@
 
 #include "mysql_driver.h"
 
-enum { BINARY_CHARSET = 63, DATE_SIZE = 4, DATETIME_SIZE = 7, TIME_SIZE = 8, FRACTION_SIZE = 4 };
+enum {
+    BINARY_CHARSET = 63,
+    DATE_SIZE = 4,
+    DATETIME_SIZE = 7,
+    TIME_SIZE = 8,
+    FRACTION_SIZE = 4,
+    MOST_DAYS = 34 /* in a time: it ends at 838:59:59 */
+};
 
 static const int64_t MICROS_PER_SECOND = 1000000;
 
@@ -298,13 +305,16 @@ static const char *time_binary(hy__mysql_column *column, const unsigned char **a
     if (size != TIME_SIZE && size != TIME_SIZE + FRACTION_SIZE)
         return bad_form;
     bool negative = *p++ != 0;
-    int64_t seconds = (int64_t)take_u32(&p) * 86400;
+    uint32_t days = take_u32(&p);
+    if (days > MOST_DAYS)
+        return bad_form;
+    int64_t seconds = (int64_t)days * 86400;
     seconds += *p++ * 3600;
     seconds += *p++ * 60;
     seconds += *p++;
     int64_t micros = seconds * MICROS_PER_SECOND + (size > TIME_SIZE ? take_u32(&p) : 0);
     out->as.micros = negative ? -micros : micros;
-    return NULL;
+    return hy_time_in_range(micros) ? NULL : bad_form;
 }
 
 /* A date that cannot be read has a zero in it, or is none of ours. */

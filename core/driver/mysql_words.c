@@ -23,7 +23,7 @@ const char *hy__mysql_skip(const char *sql, const char *end)
         if (*sql == '#' || (end - sql > 2 && memcmp(sql, "--", 2) == 0 && (unsigned char)sql[2] <= ' ')) {
             stop = memchr(sql, '\n', (size_t)(end - sql));
         } else if (end - sql > 2 && memcmp(sql, "/*", 2) == 0 && sql[2] != '!' &&
-                   memcmp(sql + 2, "M!", 2) != 0) {
+                   !(end - sql > 3 && memcmp(sql + 2, "M!", 2) == 0)) {
             stop = memmem(sql + 2, (size_t)(end - sql) - 2, "*/", 2);
             stop = stop != NULL ? stop + 1 : NULL;
         } else {

@@ -382,8 +382,10 @@ static hy_status give_days(const hy__postgres_type *type, int64_t days, hy_value
     return HY_OK;
 }
 
-static hy_status give_time(int64_t micros, hy_value *out)
+static hy_status give_time(const hy__postgres_type *type, int64_t micros, hy_value *out, hy_error *err)
 {
+    if (!hy_time_in_range(micros))
+        return refuse_size(type, err);
     out->type = HY_TIME;
     out->as.micros = micros;
     return HY_OK;
@@ -422,7 +424,7 @@ static hy_status time_binary(hy__postgres *c, const hy__postgres_type *type, hy_
     (void)c;
     if (in.size != 8)
         return refuse_size(type, err);
-    return give_time(hy__postgres_int(in.data, in.size), out);
+    return give_time(type, hy__postgres_int(in.data, in.size), out, err);
 }
 
 static hy_status time_text(hy__postgres *c, const hy__postgres_type *type, hy__postgres_bytes in,
@@ -431,7 +433,8 @@ static hy_status time_text(hy__postgres *c, const hy__postgres_type *type, hy__p
     int64_t micros;
 
     (void)c;
-    return hy_time_parse(in.data, in.size, &micros) ? give_time(micros, out) : refuse_size(type, err);
+    return hy_time_parse(in.data, in.size, &micros) ? give_time(type, micros, out, err)
+                                                    : refuse_size(type, err);
 }
 
 static hy_status timestamp_binary(hy__postgres *c, const hy__postgres_type *type, hy__postgres_bytes in,
