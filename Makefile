@@ -10,7 +10,7 @@ configure = @cmake --preset $(1) --log-level=WARNING $(CMAKE_FLAGS) >/dev/null
 compile = @cmake --build --preset $(1) -j $(JOBS)
 
 .DEFAULT_GOAL := build
-.PHONY: build demo test test-core test-lua asan tsan bench tables soak lint format install clean help
+.PHONY: build demo test test-core test-lua asan tsan bench tables fuzz soak lint format install clean help
 
 build: ## build the libraries, the Lua module and build/bin/hysteria-lua
 	$(need) build
@@ -61,8 +61,17 @@ tables: ## write what tests measured into the tables of docs/
 	$(call test_build,dev)
 	@HY_WRITE_DOCS=1 $(support)/run_tests.sh -s tests/lua/values_spec.lua lua
 
-soak: ## every test at full size; writes tests/soak-report.txt
+fuzz: ## libFuzzer on every target, HY_FUZZ_SECONDS (60) each
+	$(need) build fuzz
+	$(call configure,fuzz)
+	$(call compile,fuzz) --target fuzzers
+	@$(support)/fuzz.sh build-fuzz
+
+soak: ## every test at full size, fuzzing too; writes tests/soak-report.txt
 	$(call test_build,dev)
+	$(need) fuzz
+	$(call configure,fuzz)
+	$(call compile,fuzz) --target fuzzers
 	@$(support)/soak.sh
 
 lint: ## formatting, static analysis, house rules
@@ -82,7 +91,7 @@ install: ## install the release build to PREFIX (/usr/local), below DESTDIR if s
 	@[ -n "$(DESTDIR)" ] || [ "$$(id -u)" -ne 0 ] || ldconfig
 
 clean: ## remove the build folders
-	@rm -rf build build-asan build-tsan build-release
+	@rm -rf build build-asan build-tsan build-fuzz build-release
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 12

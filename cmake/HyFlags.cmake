@@ -50,6 +50,14 @@ else()
         "address,undefined or thread")
 endif()
 
+# Every line is counted, so that libFuzzer sees what an input reaches.
+if(HY_FUZZ)
+    if(NOT CMAKE_C_COMPILER_ID MATCHES "Clang" OR HY_SANITIZE STREQUAL "")
+        message(FATAL_ERROR "HY_FUZZ needs clang and HY_SANITIZE=address,undefined")
+    endif()
+    target_compile_options(hysteria_flags INTERFACE -fsanitize=fuzzer-no-link)
+endif()
+
 # Executables are position-independent too.
 include(CheckPIESupported)
 check_pie_supported(LANGUAGES C)

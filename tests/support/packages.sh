@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # packages.sh GROUP... - installs the Debian packages that the groups need and that are missing.
-# Groups: build test servers lint bench root. Says what it does; does nothing when all is there.
+# Groups: build test servers lint bench fuzz root. Says what it does; does nothing when all is there.
 set -euo pipefail
 
 build=(gcc libc6-dev make cmake ninja-build pkg-config
@@ -10,6 +10,8 @@ test=(lua5.4 lua-busted libcmocka-dev locales)
 servers=(postgresql-15 mariadb-server-core openssl)
 lint=(clang-format clang-tidy cppcheck lua-check binutils g++)
 bench=(lua5.4 valgrind)
+# clang's run-time libraries, libFuzzer among them, are a package of their own
+fuzz=(clang libclang-rt-14-dev)
 root=(debootstrap)
 
 die()
@@ -21,8 +23,8 @@ die()
 wanted=()
 for group in "$@"; do
     case $group in
-    build | test | servers | lint | bench | root) ;;
-    *) die "no group \"$group\"; there are build, test, servers, lint, bench, root" ;;
+    build | test | servers | lint | bench | fuzz | root) ;;
+    *) die "no group \"$group\"; there are build, test, servers, lint, bench, fuzz, root" ;;
     esac
     declare -n list=$group
     wanted+=("${list[@]}")

@@ -11,6 +11,7 @@ trap 'rm -f "$figures"' EXIT
 started=$SECONDS
 HY_SCALE=full HY_REPORT=$figures HY_LUA_TIMEOUT=14400 tests/support/run_tests.sh core lua
 status=$?
+HY_FUZZ_SECONDS=${HY_FUZZ_SECONDS:-600} HY_REPORT=$figures tests/support/fuzz.sh build-fuzz || status=1
 {
     printf 'hysteria %s (%s), %s\n' "$(sed -n 's/^#define HY_VERSION "\(.*\)"/\1/p' core/include/hysteria/export.h)" \
         "$(git rev-parse --short HEAD 2>/dev/null || echo 'no commit')" "$(date -u +%Y-%m-%d)"
