@@ -27,6 +27,16 @@ function databases.found()
   return list
 end
 
+-- How to connect to one of them once more.
+function databases.config_of(name)
+  for _, database in ipairs(databases.found()) do
+    if database.name == name then
+      return database.config
+    end
+  end
+  error("no database " .. name)
+end
+
 -- Names of the databases that the specs do not run on here.
 function databases.missing()
   local list = {}
