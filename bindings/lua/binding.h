@@ -267,15 +267,21 @@ typedef struct hyl_source {
     bool in_observer;
 } hyl_source;
 
-/* User values: 1 source. */
+/* Of a call that may have to wait for a connection which garbage holds. */
+typedef struct hyl_patience {
+    int64_t until;  /* then the collector is asked; 0: not waited yet */
+    bool collected; /* it has been */
+} hyl_patience;
+
+/* User values: 1 source, 2 where it was begun. */
 typedef struct hyl_transaction {
     hy_transaction *trx; /* NULL: not begun, or gone */
     uint64_t id;
     hy_transaction_options options;
     hy_error err; /* of the step that runs: a yield may lie in it */
     hy_wait wait;
-    size_t depth;   /* its result, 0: none */
-    bool collected; /* the collector has been asked for connections */
+    size_t depth; /* its result, 0: none */
+    hyl_patience patience;
 } hyl_transaction;
 
 hyl_source *hyl_check_source(lua_State *L, int index);
@@ -309,6 +315,13 @@ bool hyl_may_yield(lua_State *L);
 int hyl_yield(lua_State *L, const hy_wait *wait, lua_KContext ctx, lua_KFunction k);
 /** Block until the task may be advanced. Where only a callback is in the way of yielding, dev mode warns. */
 void hyl_wait(lua_State *L, const hy_wait *wait);
+/**
+ * Before waiting for what `wait` says. True: the call had waited for long while the pool was
+ * empty, so the collector has run and may have brought connections back: advance again.
+ */
+bool hyl_lost_patience(lua_State *L, hy_source *source, hyl_patience *p, hy_wait *wait);
+/** The same after a failure, for those that say that the pool is empty. */
+bool hyl_collect_for(lua_State *L, hyl_patience *p, hy_status status);
 void hyl_wait_open(lua_State *L);
 
 void hyl_transaction_open(lua_State *L);

@@ -46,11 +46,11 @@ struct hyl_cursor {
     result_mode mode;
     run_phase phase;
     int at, top;
-    int model;            /* index of the model userdata, 0: none */
-    int spare;            /* index of a query that the model keeps for the next call, 0: none */
-    bool with_info;       /* rawQuery's second result */
-    bool found;           /* there was a row */
-    bool collected;       /* the collector has been asked for connections */
+    int model;      /* index of the model userdata, 0: none */
+    int spare;      /* index of a query that the model keeps for the next call, 0: none */
+    bool with_info; /* rawQuery's second result */
+    bool found;     /* there was a row */
+    hyl_patience patience;
     bool closes;          /* marked to be closed with the coroutine */
     lua_Integer n;        /* rows so far */
     const hyl_plan *plan; /* lies on the Lua stack while rows are read */
@@ -179,16 +179,6 @@ static int fail_run(lua_State *L, hyl_cursor *c)
     hyl_push_run_error(L, &c->err, &sql, c->query != NULL ? hy_query_model(c->query) : NULL);
     give_cursor(L, 1, c->at); /* not before: what is told lies in it */
     return lua_error(L);
-}
-
-/* A pool whose connections are all held by garbage gives them back to the collector. */
-static bool collect_once(lua_State *L, hyl_cursor *c, hy_status status)
-{
-    if (c->collected || (status != HY_EPOOL_SELF_DEADLOCK && status != HY_EPOOL_TIMEOUT))
-        return false;
-    c->collected = true;
-    lua_gc(L, LUA_GCCOLLECT);
-    return true;
 }
 
 static hy_status start_query(lua_State *L, hyl_cursor *c, hy_source *source)
@@ -333,9 +323,10 @@ static hy_status advance(lua_State *L, hyl_cursor *c)
         }
         if (status == HY_OK)
             continue;
-        if (status == HY_AGAIN || !collect_once(L, c, status))
+        if (status == HY_AGAIN ? !hyl_lost_patience(L, s->source, &c->patience, &c->wait)
+                               : !hyl_collect_for(L, &c->patience, status))
             return status;
-        c->phase = PHASE_START;
+        c->phase = status == HY_AGAIN ? PHASE_TASK : PHASE_START;
     }
 }
 

@@ -77,6 +77,8 @@ static int go_begin(lua_State *L, int resumed, lua_KContext ctx)
         if (status == HY_OK)
             return 1;
         if (status == HY_AGAIN) {
+            if (hyl_lost_patience(L, ((hyl_source *)lua_touserdata(L, 1))->source, &t->patience, &t->wait))
+                continue;
             if (hyl_may_yield(L))
                 return hyl_yield(L, &t->wait, ctx, go_begin);
             hyl_wait(L, &t->wait);
@@ -84,10 +86,8 @@ static int go_begin(lua_State *L, int resumed, lua_KContext ctx)
         }
         hy_transaction_free(t->trx);
         t->trx = NULL;
-        if (t->collected || (status != HY_EPOOL_SELF_DEADLOCK && status != HY_EPOOL_TIMEOUT))
+        if (!hyl_collect_for(L, &t->patience, status))
             return hyl_raise(L, &t->err);
-        t->collected = true;
-        lua_gc(L, LUA_GCCOLLECT); /* connections held by garbage come back */
     }
 }
 
@@ -100,10 +100,12 @@ static int core_begin(lua_State *L)
     hyl_push_caller(L);
     hy_transaction_options options = {.may_block = !hyl_may_yield(L), .holder = lua_tostring(L, 3)};
     read_options(L, 2, &options);
-    hyl_transaction *t = hyl_new(L, HYL_TRANSACTION, sizeof *t, 1);
+    hyl_transaction *t = hyl_new(L, HYL_TRANSACTION, sizeof *t, 2);
     t->options = options;
     lua_pushvalue(L, 1);
     lua_setiuservalue(L, -2, 1);
+    lua_pushvalue(L, 3);
+    lua_setiuservalue(L, -2, 2);
     t->id = ++hyl_state_get(L)->event_id;
     hyl_events_forget(s);
     return go_begin(L, LUA_OK, 0);
@@ -212,10 +214,24 @@ static int transaction_id(lua_State *L)
     return 1;
 }
 
+/* Lua's own way to say what nobody can be told by an error; silent unless warnings are on. */
+static void warn_forgotten(lua_State *L)
+{
+    lua_getiuservalue(L, 1, 2);
+    const char *where = lua_tostring(L, -1);
+    lua_warning(L, "hysteria: a transaction begun at ", 1);
+    lua_warning(L, where != NULL ? where : "?", 1);
+    lua_warning(L, " was never ended: it is rolled back", 0);
+    lua_pop(L, 1);
+}
+
 /* Rolls back without waiting; the object stays, finished. */
 static int transaction_gc(lua_State *L)
 {
     hyl_transaction *t = lua_touserdata(L, 1);
+    hy_transaction_state state = t->trx != NULL ? hy_transaction_get_state(t->trx) : HY_TRX_FINISHED;
+    if (state == HY_TRX_ACTIVE || state == HY_TRX_FAILED)
+        warn_forgotten(L);
     hy_transaction_free(t->trx);
     t->trx = NULL;
     return hyl_retire(L);

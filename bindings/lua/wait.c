@@ -93,6 +93,44 @@ static int core_dev(lua_State *L)
     return 0;
 }
 
+/* ---- connections that garbage holds ----------------------------------------------------- */
+
+enum { PATIENCE_MS = 100 }; /* in a pool that is merely busy a connection comes back sooner */
+
+static void collect(lua_State *L, hyl_patience *p)
+{
+    p->collected = true;
+    lua_gc(L, LUA_GCCOLLECT);
+}
+
+bool hyl_lost_patience(lua_State *L, hy_source *source, hyl_patience *p, hy_wait *wait)
+{
+    if (p->collected || p->until == HY_NO_DEADLINE)
+        return false;
+    int64_t now = hy_monotonic_ns();
+    if (p->until == 0)
+        p->until = now + PATIENCE_MS * INT64_C(1000000);
+    if (now < p->until) {
+        wait->deadline = wait->deadline < p->until ? wait->deadline : p->until;
+        return false;
+    }
+    hy_pool_stats stats;
+    hy_source_stats(source, &stats);
+    p->until = HY_NO_DEADLINE;
+    if (stats.waiting == 0)
+        return false;
+    collect(L, p);
+    return true;
+}
+
+bool hyl_collect_for(lua_State *L, hyl_patience *p, hy_status status)
+{
+    if (p->collected || (status != HY_EPOOL_SELF_DEADLOCK && status != HY_EPOOL_TIMEOUT))
+        return false;
+    collect(L, p);
+    return true;
+}
+
 /* core.task(coroutine, on): its waits yield, or (false, before it is closed) block. */
 static int core_task(lua_State *L)
 {
