@@ -243,6 +243,17 @@ function constructors.enum(values, given)
   return make("enum", "enum", rest)
 end
 
+local VERSION = options.names("databaseName", "comment", "hidden")
+
+-- The number of a row's last change: writes of a record check it and count it (STALE_RECORD).
+function constructors.version(given)
+  given = options.check(given, VERSION, "column.version")
+  if given.hidden then
+    fail("column.version", "a hidden version would not be read, and then not be checked")
+  end
+  return make("bigInteger", "version", given, { nullable = false, default = 1, counts = true }, VERSION)
+end
+
 local HASH_SIZE = 128 -- what libsodium's hashes fit in
 
 local function secret_column(kind, label, given, accepts, codec, forced)

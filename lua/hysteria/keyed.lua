@@ -38,18 +38,51 @@ local function not_found(definition)
   core.raise("ROW_NOT_FOUND", definition.name .. ": the row does not exist any more", { model = definition.name })
 end
 
--- The row after the change as a record, or nil when there is none. `wanted` as in returning_list.
-local function change_by_key(frozen, place, key, wanted, change)
-  local query = core.query(frozen):_keyIs(key)
-  change(query)
-  if place.handle:can("RETURNING_UPDATE") then
-    query:_returning(wanted)
-    return core.fetch(place.handle, query, place.opts)[1]
-  end
-  if core.execute(place.handle, query, place.opts) == 0 then
+function keyed.stale(definition)
+  core.raise("STALE_RECORD", definition.name .. ": the row was changed or deleted since it was read", {
+    model = definition.name,
+  })
+end
+
+-- The version that the record's row must still have; nil where the model has none, or no record
+-- is there.
+local function version_of(definition, record)
+  if not definition.version or not record then
     return nil
   end
-  return core.fetchOne(place.handle, writing.select_list(core.query(frozen), wanted):_keyIs(key), place.opts)
+  return rawget(record, definition.version) or core.raise("INVALID_ARGUMENT",
+    ("%s: a write of this record needs `%s`, which it was read without"):format(definition.name, definition.version),
+    { model = definition.name })
+end
+
+-- A query for the row of that key, and of that version if one is expected.
+local function row_query(frozen, definition, key, expected)
+  local query = core.query(frozen):_keyIs(key)
+  return expected and query:where(definition.version, expected) or query
+end
+
+-- The row that was read again after a write has the version of that write, whatever somebody else
+-- did meanwhile: their change shows when this record is written again.
+local function read_again(frozen, definition, place, key, expected, wanted)
+  local stored = core.fetchOne(place.handle, writing.select_list(core.query(frozen), wanted):_keyIs(key), place.opts)
+  if stored and expected then
+    stored[definition.version] = expected + 1
+  end
+  return stored
+end
+
+-- The row after the change as a record; no row is an error. `wanted` as in returning_list.
+local function change_by_key(frozen, definition, place, key, expected, wanted, change)
+  local query = row_query(frozen, definition, key, expected)
+  change(query)
+  local stored
+  if place.handle:can("RETURNING_UPDATE") then
+    query:_returning(wanted)
+    stored = core.fetch(place.handle, query, place.opts)[1]
+  elseif core.execute(place.handle, query, place.opts) > 0 then
+    stored = read_again(frozen, definition, place, key, expected, wanted)
+  end
+  return stored or (expected and keyed.stale or not_found)(definition)
 end
 
 -- One column of the row that a record stands for, as it is stored.
@@ -68,8 +101,9 @@ function keyed.read_column(class, record, name, given)
   return rawget(row, name)
 end
 
-local function names_of(row)
-  local names = {}
+-- What a write of a row brings back to its record, sorted.
+local function names_of(definition, row)
+  local names = { definition.version }
   for name in next, row do
     names[#names + 1] = name
   end
@@ -91,6 +125,7 @@ function keyed.update_key(frozen, key, row, given, record)
   local definition, bound = state.definition_of[frozen], state.source_of[frozen]
   local ignored = hooks.ignored(given.ignoreHooks, "update")
   local place = writing.place_of(definition, bound, nil, given)
+  local expected = writing.take_version(definition, row) or version_of(definition, record)
   return writing.with_hooks(definition, "update", ignored, place, function(inner)
     local ctx = running.context("update", definition, inner.ds, inner.trx, { ids = key, record = record })
     validation.run(definition, row, "update", ignored, ctx)
@@ -98,13 +133,10 @@ function keyed.update_key(frozen, key, row, given, record)
     hooks.run(definition, "beforeUpdate", ignored, row, ctx)
     writing.fill(definition.updaters, row)
     writing.prepare(definition, row)
-    local names = record and names_of(row)
-    local stored = change_by_key(frozen, inner, key, names or true, function(query)
+    local names = record and names_of(definition, row)
+    local stored = change_by_key(frozen, definition, inner, key, expected, names or true, function(query)
       writing.set_columns(query, definition, row)
     end)
-    if stored == nil then
-      not_found(definition)
-    end
     reading.arrive({ stored }, definition)
     if record then
       merge(record, stored, names)
@@ -130,6 +162,7 @@ function keyed.delete_key(frozen, key, given, record)
   local definition, bound = state.definition_of[frozen], state.source_of[frozen]
   local ignored = hooks.ignored(given.ignoreHooks, "delete")
   local place = writing.place_of(definition, bound, nil, given)
+  local expected = version_of(definition, record)
   return writing.with_hooks(definition, "delete", ignored, place, function(inner)
     local subject, exists = subject_of(frozen, definition, inner, key, record, "delete", ignored)
     if not exists then
@@ -137,9 +170,12 @@ function keyed.delete_key(frozen, key, given, record)
     end
     local ctx = running.context("delete", definition, inner.ds, inner.trx, { ids = key })
     hooks.run(definition, "beforeDelete", ignored, subject, ctx)
-    local query = core.query(frozen):_keyIs(key)
+    local query = row_query(frozen, definition, key, expected)
     query:_delete()
     local count = core.execute(inner.handle, query, inner.opts)
+    if count == 0 and expected then
+      keyed.stale(definition)
+    end
     hooks.run(definition, "afterDelete", ignored, subject, ctx)
     return count
   end)
@@ -152,6 +188,7 @@ function keyed.soft_key(frozen, key, deleted, given, record)
   updating.need_soft_delete(definition, operation)
   local ignored = hooks.ignored(given.ignoreHooks, operation)
   local place = writing.place_of(definition, bound, nil, given)
+  local expected = version_of(definition, record)
   local plan = updating.soft_plan(definition, deleted)
   return writing.with_hooks(definition, operation, ignored, place, function(inner)
     local subject, exists = subject_of(frozen, definition, inner, key, record, operation, ignored)
@@ -160,13 +197,10 @@ function keyed.soft_key(frozen, key, deleted, given, record)
     end
     local ctx = running.context(operation, definition, inner.ds, inner.trx, { ids = key })
     hooks.run(definition, plan.before, ignored, subject, ctx)
-    local stored = change_by_key(frozen, inner, key, true, plan.change)
-    if stored == nil then
-      not_found(definition)
-    end
+    local stored = change_by_key(frozen, definition, inner, key, expected, true, plan.change)
     reading.arrive({ stored }, definition)
     if subject then
-      merge(subject, stored, { definition.soft_delete })
+      merge(subject, stored, { definition.soft_delete, definition.version })
     end
     hooks.run(definition, plan.after, ignored, subject or stored, ctx)
     return subject or stored

@@ -452,6 +452,9 @@ local function save_row(class, data, frozen, rest)
     end
     local given = inner()
     if not core.query(frozen):_keyIs(key):exists({ trx = trx, ignoreHooks = true, timeout = given.timeout }) then
+      if definition.version and rawget(data, definition.version) ~= nil then
+        keyed.stale(definition)
+      end
       return inserting.insert(frozen, nil, data, inner())
     end
     local row = writing.changes(frozen, definition, data, given)

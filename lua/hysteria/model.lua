@@ -260,6 +260,16 @@ local function part_of(made)
   return { made.kind == "time" and 12 or 1, last }
 end
 
+local function read_version(definition)
+  for _, made in ipairs(definition.columns) do
+    if made.counts and definition.version then
+      fail(definition, "`%s` and `%s` are both column.version()", definition.version, made.property)
+    elseif made.counts then
+      definition.version = made.property
+    end
+  end
+end
+
 local function read_soft_delete(definition)
   local name = definition.soft_delete
   if not name then
@@ -279,9 +289,15 @@ local function read_soft_delete(definition)
   end
 end
 
+local function first_version()
+  return 1
+end
+
 -- What an insert computes for a column that the row leaves out: fn(now) or nil.
 local function filler_of(definition, made)
-  if type(made.default) == "function" then
+  if made.counts then
+    return first_version
+  elseif type(made.default) == "function" then
     return made.default
   elseif made.autoCreate or made.autoUpdate then
     local auto = made.autoCreate or made.autoUpdate
@@ -428,6 +444,7 @@ local function read_definition(definition, literal)
     fail(definition, "no columns")
   end
   read_keys(definition)
+  read_version(definition)
   refuse_secrets(definition, definition.keys, "primaryKey")
   for _, index in ipairs(definition.indexes) do
     refuse_secrets(definition, need_columns(definition, index.columns, "index"), "index")

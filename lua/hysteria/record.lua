@@ -60,7 +60,7 @@ local function fields_to_save(self, shape, definition)
   local row, tracked = {}, tracking.is_tracked(self)
   for _, made in ipairs(definition.columns) do
     local value = rawget(self, made.property)
-    if value ~= nil and not made.generated and not is_stale(self, made, tracked) then
+    if value ~= nil and not made.generated and not made.counts and not is_stale(self, made, tracked) then
       row[made.property] = value
     end
   end

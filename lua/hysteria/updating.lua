@@ -161,7 +161,10 @@ function updating.increment(query, frozen, extra, column, amount, given)
       target:_increment(column, amount)
     end)
   end
-  local made = definition.by_database[column]
+  local made = definition.by_property[column] or definition.by_database[column]
+  if made and made.counts then
+    core.raise("INVALID_ARGUMENT", ("increment: `%s` counts the changes of a row by itself"):format(column))
+  end
   writing.check_guarded(definition, { [made and made.property or column] = amount }, given)
   local ignored = hooks.ignored(given.ignoreHooks, "increment")
   local target = filtered(query, definition, extra)

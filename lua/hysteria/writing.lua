@@ -116,9 +116,36 @@ function writing.select_list(query, wanted)
   return query
 end
 
+-- The version that a row with changes must still have, taken out of them.
+function writing.take_version(definition, row)
+  local name = definition.version
+  local expected = name and row[name]
+  if expected == nil or not name then
+    return nil
+  elseif math.type(expected) ~= "integer" then
+    core.raise("INVALID_ARGUMENT", ("%s: `%s` must be the version that was read, an integer, not %s"):format(
+      definition.name, name, options.kind(expected)), { model = definition.name })
+  end
+  row[name] = nil
+  return expected
+end
+
+-- Every update of a row counts its version.
+local function count_version(query, definition, row)
+  local name = definition.version
+  if name == nil then
+    return
+  elseif row[name] ~= nil then
+    core.raise("INVALID_ARGUMENT", ("%s: `%s` counts the changes of a row and is not written"):format(
+      definition.name, name), { model = definition.name })
+  end
+  query:_increment(name, 1)
+end
+
 -- In the model's order, so that equal updates are equal texts.
 function writing.set_columns(query, definition, row)
   if definition then
+    count_version(query, definition, row)
     for index = 1, #definition.properties do
       local name = definition.properties[index]
       if row[name] ~= nil then

@@ -200,6 +200,7 @@
 ---@field ulid fun(options: hysteria.ColumnOptions?): hysteria.Column
 ---@field uuid fun(options: hysteria.ColumnOptions?): hysteria.Column
 ---@field varbinary fun(options: hysteria.ColumnOptions?): hysteria.Column
+---@field version fun(options: { databaseName: string?, comment: string? }?): hysteria.Column
 
 ---@class hysteria.Query
 ---@field where fun(self, ...: any): hysteria.Query
