@@ -58,8 +58,8 @@ static const char *const kind_takes[HY_KIND_COUNT] = {
     [HY_KIND_VARBINARY] = "bytes",
     [HY_KIND_JSON] = "a JSON document",
     [HY_KIND_JSONB] = "a JSON document",
-    [HY_KIND_DATE] = "a date (YYYY-MM-DD)",
-    [HY_KIND_TIME] = "a time (HH:MM:SS)",
+    [HY_KIND_DATE] = "a date (YYYY-MM-DD) or epoch seconds of a midnight",
+    [HY_KIND_TIME] = "a time (HH:MM:SS) or seconds since midnight",
     [HY_KIND_DATETIME] = "a timestamp (YYYY-MM-DD HH:MM:SS) or epoch seconds",
     [HY_KIND_TIMESTAMP] = "a timestamp (YYYY-MM-DD HH:MM:SS) or epoch seconds",
 };
@@ -373,6 +373,9 @@ static hy_status to_uuid(const job *j)
 
 /* ---- dates and times ---- */
 
+#define OUTSIDE_CALENDAR "it lies outside the years 1 to 9999"
+#define OUTSIDE_CLOCK "it lies outside -838:59:59 to 838:59:59"
+
 static hy_value count(hy_type type, int64_t n)
 {
     hy_value value = {type, {0}};
@@ -383,11 +386,51 @@ static hy_value count(hy_type type, int64_t n)
     return value;
 }
 
+/*
+ * The value as seconds since 1970, or since midnight. Databases do not store moments as numbers.
+ * The bound keeps the product far from overflow; the exact limits are checked on microseconds.
+ */
+static hy_status micros_of_number(const job *j, int64_t *micros)
+{
+    double seconds = j->in->type == HY_INT ? (double)j->in->as.integer : j->in->as.number;
+
+    if (j->decoding)
+        return refuse_type(j);
+    if (!(fabs(seconds) < 1e12))
+        return refuse_content(j, OUTSIDE_CALENDAR);
+    int64_t whole = (int64_t)seconds;
+    double fraction = (seconds - (double)whole) * 1e6; /* of the same sign */
+    *micros = whole * MICROS_PER_SECOND + (int64_t)(fraction < 0 ? fraction - 0.5 : fraction + 0.5);
+    return HY_OK;
+}
+
+/* Counts that name no moment of ours would be cut when written as text. */
+static hy_status check_moment(const job *j, const hy_value *value)
+{
+    switch (value->type) {
+    case HY_DATE:
+        return hy_date_in_range(value->as.days) ? HY_OK : refuse_content(j, OUTSIDE_CALENDAR);
+    case HY_TIME:
+        return hy_time_in_range(value->as.micros) ? HY_OK : refuse_content(j, OUTSIDE_CLOCK);
+    case HY_TIMESTAMP:
+        return hy_timestamp_in_range(value->as.micros) ? HY_OK : refuse_content(j, OUTSIDE_CALENDAR);
+    default:
+        return HY_OK;
+    }
+}
+
+static hy_status give_moment(const job *j, hy_type type, int64_t n)
+{
+    hy_value value = count(type, n);
+    hy_status status = check_moment(j, &value);
+    return status == HY_OK ? give(j, value) : status;
+}
+
 static hy_status date_from_timestamp(const job *j, int64_t micros)
 {
     if (micros % MICROS_PER_DAY != 0)
         return refuse_content(j, "it has a time of day");
-    return give(j, count(HY_DATE, micros / MICROS_PER_DAY));
+    return give_moment(j, HY_DATE, micros / MICROS_PER_DAY);
 }
 
 static hy_status to_date(const job *j)
@@ -406,6 +449,11 @@ static hy_status to_date(const job *j)
         if (hy_timestamp_parse(in->as.text.data, in->as.text.size, &n))
             return date_from_timestamp(j, n);
         return refuse_content(j, "expected YYYY-MM-DD");
+    case HY_INT:
+    case HY_DOUBLE: {
+        hy_status status = micros_of_number(j, &n);
+        return status == HY_OK ? date_from_timestamp(j, n) : status;
+    }
     default:
         return refuse_type(j);
     }
@@ -416,36 +464,21 @@ static hy_status to_time(const job *j)
     const hy_value *in = j->in;
     int64_t micros;
 
-    if (in->type == HY_TIME)
+    switch (in->type) {
+    case HY_TIME:
         return give(j, *in);
-    if (in->type != HY_TEXT)
+    case HY_TEXT:
+        if (!hy_time_parse(in->as.text.data, in->as.text.size, &micros))
+            return refuse_content(j, "expected HH:MM[:SS[.ffffff]]");
+        return give(j, count(HY_TIME, micros));
+    case HY_INT:
+    case HY_DOUBLE: {
+        hy_status status = micros_of_number(j, &micros);
+        return status == HY_OK ? give_moment(j, HY_TIME, micros) : status;
+    }
+    default:
         return refuse_type(j);
-    if (!hy_time_parse(in->as.text.data, in->as.text.size, &micros))
-        return refuse_content(j, "expected HH:MM[:SS[.ffffff]]");
-    return give(j, count(HY_TIME, micros));
-}
-
-/* The bound keeps the product far from overflow; the exact limits are checked on microseconds. */
-static bool micros_from_epoch(double seconds, int64_t *micros)
-{
-    if (!(fabs(seconds) < 1e12))
-        return false;
-    int64_t whole = (int64_t)seconds;
-    double fraction = (seconds - (double)whole) * 1e6; /* of the same sign */
-    *micros = whole * MICROS_PER_SECOND + (int64_t)(fraction < 0 ? fraction - 0.5 : fraction + 0.5);
-    return hy_timestamp_in_range(*micros);
-}
-
-static hy_status timestamp_from_epoch(const job *j)
-{
-    const hy_value *in = j->in;
-    int64_t micros;
-
-    if (j->decoding)
-        return refuse_type(j);
-    if (!micros_from_epoch(in->type == HY_INT ? (double)in->as.integer : in->as.number, &micros))
-        return refuse_content(j, "it lies outside the years 1 to 9999");
-    return give(j, count(HY_TIMESTAMP, micros));
+    }
 }
 
 static hy_status to_timestamp(const job *j)
@@ -459,8 +492,10 @@ static hy_status to_timestamp(const job *j)
     case HY_DATE:
         return give(j, count(HY_TIMESTAMP, in->as.days * MICROS_PER_DAY));
     case HY_INT:
-    case HY_DOUBLE:
-        return timestamp_from_epoch(j);
+    case HY_DOUBLE: {
+        hy_status status = micros_of_number(j, &micros);
+        return status == HY_OK ? give_moment(j, HY_TIMESTAMP, micros) : status;
+    }
     case HY_TEXT:
         if (!hy_timestamp_parse(in->as.text.data, in->as.text.size, &micros))
             return refuse_content(j, "expected YYYY-MM-DD HH:MM:SS[.ffffff][+HH:MM]");
@@ -514,27 +549,10 @@ static const convert_fn decoders[HY_KIND_COUNT] = {
     [HY_KIND_ULID] = decode_text,
 };
 
-/* Counts that name no moment of ours would be cut when written as text. */
-static bool is_moment(const hy_value *value)
-{
-    switch (value->type) {
-    case HY_DATE:
-        return hy_date_in_range(value->as.days);
-    case HY_TIME:
-        return hy_time_in_range(value->as.micros);
-    case HY_TIMESTAMP:
-        return hy_timestamp_in_range(value->as.micros);
-    default:
-        return true;
-    }
-}
-
 static hy_status convert(const job *j)
 {
-    if (!is_moment(j->in))
-        return refuse_content(j, j->in->type == HY_TIME ? "it lies outside -838:59:59 to 838:59:59"
-                                                        : "it lies outside the years 1 to 9999");
-    return (j->decoding ? decoders : encoders)[j->kind](j);
+    hy_status status = check_moment(j, j->in);
+    return status == HY_OK ? (j->decoding ? decoders : encoders)[j->kind](j) : status;
 }
 
 /* Most values come as their column keeps them, and can be taken over without a converter. */

@@ -556,7 +556,8 @@ moment_group("date", column.date(), PLAIN, same_text(
   error_case("year 0", "0000-01-01"),
   error_case("year 10000", "10000-01-01"),
   error_case("a moment past midnight", "2024-02-29 12:00:00"),
-  error_case("epoch seconds", 1700000000),
+  taken("epoch seconds of a midnight", 1709164800, "2024-02-29"),
+  error_case("epoch seconds past midnight", 1700000000),
   error_case("'today'", "today"),
   error_case("empty", ""),
 })
@@ -579,7 +580,9 @@ group("time", column.time(), {
   error_case("839:00:00", "839:00:00"),
   error_case("7 digits of a second", "12:30:00.1234567"),
   error_case("'noon'", "noon"),
-  error_case("12", 12),
+  { "12", 12, read = "00:00:12", raw = false, text = by { sqlite = "00:00:12", other = "00:00:12.000000" } },
+  { "0.000001", 0.000001, read = "00:00:00.000001", raw = false, text = "00:00:00.000001" },
+  error_case("839 hours in seconds", 839 * 3600),
 })
 
 local MOMENT = {
@@ -687,6 +690,7 @@ moment_group("datetime as table", column.datetime { as = "table" }, NAIVE, {
 
 moment_group("date as epoch", column.date { as = "epoch" }, PLAIN, {
   { "1969-12-31", "1969-12-31", read = -86400, text = "1969-12-31", raw = false },
+  { "1709164800", 1709164800, text = "2024-02-29", raw = false },
 })
 
 moment_group("date as table", column.date { as = "table" }, PLAIN, {
@@ -696,6 +700,7 @@ moment_group("date as table", column.date { as = "table" }, PLAIN, {
 moment_group("time as epoch", column.time { as = "epoch" },
   { sqlite = "v", postgres = "to_char(v, 'HH24:MI:SS.US')", other = "CAST(v AS CHAR)" }, {
     { "01:00:00.5", "01:00:00.5", read = 3600.5, text = "01:00:00.500000", raw = false },
+    { "86399.999999", 86399.999999, text = "23:59:59.999999", raw = false },
   })
 
 group("string with prepare and serialize", column.string {
