@@ -3,9 +3,11 @@ set(HY_LUA_FILES
     hysteria/init.lua
     hysteria/annotation.lua
     hysteria/async.lua
+    hysteria/cli/explain.lua
     hysteria/column.lua
     hysteria/config.lua
     hysteria/dotenv.lua
+    hysteria/error_pages.lua
     hysteria/hooks.lua
     hysteria/inserting.lua
     hysteria/keyed.lua

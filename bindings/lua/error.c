@@ -294,6 +294,28 @@ static int caller(lua_State *L)
     return 1;
 }
 
+/* core.errorCodes(): { { code, kind, text } } in the order of error.h */
+static int error_codes(lua_State *L)
+{
+    static const hy_status all[] = {
+#define STATUS(name, number, cls, text) HY_E##name,
+        HY_STATUS_MAP(STATUS)
+#undef STATUS
+    };
+    lua_createtable(L, sizeof all / sizeof *all, 0);
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
+        lua_createtable(L, 0, 3);
+        lua_pushstring(L, hy_status_name(all[i]));
+        lua_setfield(L, -2, "code");
+        lua_pushstring(L, hy_error_class_name(hy_status_class(all[i])));
+        lua_setfield(L, -2, "kind");
+        lua_pushstring(L, hy_status_text(all[i]));
+        lua_setfield(L, -2, "text");
+        lua_rawseti(L, -2, (lua_Integer)i + 1);
+    }
+    return 1;
+}
+
 /* err:is("CODE") */
 static int error_is(lua_State *L)
 {
@@ -326,7 +348,8 @@ void hyl_error_open(lua_State *L)
 {
     static const luaL_Reg functions[] = {
         {"error", make},    {"raise", raise},          {"isError", core_is_error},
-        {"caller", caller}, {"ownPrefix", own_prefix}, {NULL, NULL},
+        {"caller", caller}, {"ownPrefix", own_prefix}, {"errorCodes", error_codes},
+        {NULL, NULL},
     };
     static const luaL_Reg methods[] = {{"is", error_is}, {NULL, NULL}};
     luaL_setfuncs(L, functions, 0);

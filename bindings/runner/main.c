@@ -1,7 +1,7 @@
 /*
  * main.c - hysteria-lua: a Lua 5.4 with Hysteria built in.
  *
- * Runs a script file, a line of code or standard input. The globals `hysteria` and `sql` are
+ * Runs a script file, a line of code, standard input or a command. The globals `hysteria` and `sql` are
  * set here and only here. Exit: 0 fine, 1 the script failed, 2 wrong usage, 130 interrupted.
  */
 #include <signal.h>
@@ -16,12 +16,14 @@
 enum { EXIT_USAGE = 2, EXIT_INTERRUPTED = 130 };
 
 static const char usage[] = "usage: hysteria-lua [options] [script.lua [arguments]]\n"
+                            "       hysteria-lua explain [CODE]\n"
                             "\n"
                             "  script.lua       run a file; `arg` holds the arguments\n"
                             "  -                run standard input\n"
                             "  -e CODE          run CODE (may be given several times, before the script)\n"
                             "  -v, --version    print versions\n"
                             "  -h, --help       print this\n"
+                            "  explain CODE     what an error code means; without CODE, all of them\n"
                             "\n"
                             "Globals besides Lua's own: hysteria, sql.\n"
                             "Exit: 0 fine, 1 the script failed, 2 wrong usage, 130 interrupted.\n";
@@ -111,6 +113,32 @@ static int run_script(lua_State *L, char **argv, int first)
     return report(L, call_chunk(L, n));
 }
 
+/* The module of a command, NULL: the name is a script's. ./NAME is always a script. */
+static const char *command_module(const char *name)
+{
+    static const char *const commands[][2] = {{"explain", "hysteria.cli.explain"}};
+    for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
+        if (strcmp(name, commands[i][0]) == 0)
+            return commands[i][1];
+    return NULL;
+}
+
+/* require(module).run(arguments): its result is the exit code. */
+static int run_command(lua_State *L, const char *module, char **arguments)
+{
+    lua_getglobal(L, "require");
+    lua_pushstring(L, module);
+    lua_call(L, 1, 1);
+    lua_getfield(L, -1, "run");
+    lua_newtable(L);
+    for (int i = 0; arguments[i] != NULL; i++) {
+        lua_pushstring(L, arguments[i]);
+        lua_rawseti(L, -2, i + 1);
+    }
+    lua_call(L, 1, 1);
+    return (int)lua_tointeger(L, -1);
+}
+
 static void set_arg(lua_State *L, int argc, char **argv, int script)
 {
     lua_createtable(L, argc, 1);
@@ -188,7 +216,10 @@ static int protected_main(lua_State *L)
     for (int i = 1; i < a->script && a->result == EXIT_SUCCESS; i++)
         if (strcmp(a->argv[i], "-e") == 0)
             a->result = run_code(L, a->argv[++i]);
-    if (a->result == EXIT_SUCCESS && a->script < a->argc)
+    const char *command = a->script < a->argc ? command_module(a->argv[a->script]) : NULL;
+    if (a->result == EXIT_SUCCESS && command != NULL)
+        a->result = run_command(L, command, a->argv + a->script + 1);
+    else if (a->result == EXIT_SUCCESS && a->script < a->argc)
         a->result = run_script(L, a->argv, a->script);
     return 0;
 }
