@@ -21,9 +21,12 @@ hardened()
     grep -q 'GNU_STACK.*RWE' <<<"$headers" && complain "executable stack"
     grep -q TEXTREL <<<"$dynamic" && complain "text relocations"
     grep -qE 'RPATH|RUNPATH' <<<"$dynamic" && complain "carries an RPATH"
-    readelf -hW "$file" | grep -q 'Type:.*DYN' || complain "not position-independent"
+    readelf -hW "$file" | has 'Type:.*DYN' || complain "not position-independent"
     # A library that defines no large local array may have nothing to fortify or protect.
 }
+
+# Like grep -q, but reads to the end: a pipe that is cut short would be a failure (pipefail).
+has() { grep -E "$1" >/dev/null; }
 
 exported() { readelf --dyn-syms -W "$file" | awk '$7 != "UND" && $5 != "LOCAL" && NR > 3 && $8 != "" { sub(/@.*/, "", $8); print $8 }'; }
 undefined() { readelf --dyn-syms -W "$file" | awk '$7 == "UND" && $8 != "" { sub(/@.*/, "", $8); print $8 }'; }
@@ -45,17 +48,17 @@ for file in "$prefix"/lib*/libhysteria.so "$prefix"/lib*/*/libhysteria.so; do
     core=$(readlink -f "$file")
     hardened
     exports_only '^hy_'
-    undefined | grep -qE '^luaL?_' && complain "refers to Lua symbols"
-    readelf -dW "$file" | grep -q 'SONAME.*libhysteria\.so\.[0-9]' || complain "no versioned SONAME"
-    undefined | grep -qE '^__(memcpy|memset|snprintf|vsnprintf|memmove|strcpy)_chk$|^__stack_chk_fail$' ||
+    undefined | has '^luaL?_' && complain "refers to Lua symbols"
+    readelf -dW "$file" | has 'SONAME.*libhysteria\.so\.[0-9]' || complain "no versioned SONAME"
+    undefined | has '^__(memcpy|memset|snprintf|vsnprintf|memmove|strcpy)_chk$|^__stack_chk_fail$' ||
         complain "neither FORTIFY nor stack protector left a trace"
 done
 for file in "$prefix"/lib*/libhysteria-lua.so "$prefix"/lib*/*/libhysteria-lua.so; do
     lua=$(readlink -f "$file")
     hardened
     exports_only '^(hyl?_|luaopen_hysteria)'
-    needs | grep -q '^liblua' && complain "links liblua; its symbols come from the host"
-    readelf -dW "$file" | grep -q 'SONAME.*libhysteria-lua\.so\.[0-9]' || complain "no versioned SONAME"
+    needs | has '^liblua' && complain "links liblua; its symbols come from the host"
+    readelf -dW "$file" | has 'SONAME.*libhysteria-lua\.so\.[0-9]' || complain "no versioned SONAME"
     # Resolved when the library is loaded, so the linker does not say it.
     missing=$(comm -23 <(undefined | grep -E '^hyl?_' | sort -u) <(file=$core exported | sort -u) | tr '\n' ' ')
     [ -z "$missing" ] || complain "nobody defines $missing"
@@ -66,7 +69,7 @@ for file in "$prefix"/lib/lua/5.4/hysteria/core.so; do
 done
 for file in "$prefix"/bin/hysteria-lua; do
     hardened
-    needs | grep -q '^liblua5\.4\.so' || complain "does not bring Lua 5.4"
+    needs | has '^liblua5\.4\.so' || complain "does not bring Lua 5.4"
 done
 
 [ -n "$core" ] || { file=$prefix/libhysteria.so; complain "not found"; }
