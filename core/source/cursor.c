@@ -167,22 +167,28 @@ static void leave_gate(hy_cursor *cursor)
         hy__lease_leave_gate(lease);
 }
 
+static bool is_midway(const hy_cursor *cursor)
+{
+    return cursor->state == HY__CURSOR_PREPARING || cursor->state == HY__CURSOR_EXECUTING || cursor->waiting;
+}
+
 /* Left while the driver was in the middle of something: nobody can use the connection. */
 static void note_abandoned(hy_cursor *cursor)
 {
-    bool midway =
-        cursor->state == HY__CURSOR_PREPARING || cursor->state == HY__CURSOR_EXECUTING || cursor->waiting;
     bool interleaves = (connection_of(cursor)->driver->flags & HY_DRIVER_INTERLEAVES) != 0;
 
-    if (midway && !interleaves && cursor->lease->how == HY__RETURN_CLEAN)
+    if (is_midway(cursor) && !interleaves && cursor->lease->how == HY__RETURN_CLEAN)
         cursor->lease->how = HY__RETURN_DISCARD;
 }
 
-/* What it slept on may have been used up to wake it. */
+/* Cancelled while a server was at it, the connection is of no use any more. */
 static void wake(hy_cursor *cursor)
 {
-    if (hy__stop_wake(&cursor->stop))
+    bool cut = hy__stop_wake(&cursor->stop);
+
+    if (cut || (cursor->midway && hy__stop_is_wanted(&cursor->stop)))
         cursor->lease->how = HY__RETURN_DISCARD;
+    cursor->midway = false;
 }
 
 /* Give everything back. `status` HY_OK, or the failure that `error` may tell about. */
@@ -227,8 +233,8 @@ static hy_status doubt(const hy_cursor *cursor, hy_status status, hy_error *err)
     if (!cursor->commits || !cursor->executed || refused || lease->state != HY__LEASE_READY)
         return status;
     hy_connection *c = connection_of(cursor);
-    if (!cursor->given_up && c->driver->transaction_status(c) != HY_TRANSACTION_UNKNOWN)
-        return status; /* the database has answered */
+    if (lease->how == HY__RETURN_CLEAN && c->driver->transaction_status(c) != HY_TRANSACTION_UNKNOWN)
+        return status;
     const hy_error cause = err != NULL ? *err : (hy_error){.status = status};
     status =
         hy_fail(err, HY_EOUTCOME_UNKNOWN,
@@ -242,6 +248,7 @@ static hy_status doubt(const hy_cursor *cursor, hy_status status, hy_error *err)
 
 static hy_status fail_run(hy_cursor *cursor, hy_status status, hy_error *err)
 {
+    wake(cursor);
     hy_status told = doubt(cursor, status, err);
     hy_error unnamed;
 
@@ -427,10 +434,16 @@ static void take_over(hy_cursor *cursor, hy_connection *c)
     c->stop = &cursor->stop;
 }
 
-static hy_status fail_canceled(hy_cursor *cursor, hy_error *err)
+static hy_status fail_canceled(hy_error *err)
 {
-    cursor->given_up = true;
     return hy_fail(err, HY_EQUERY_CANCELED, "the statement was cancelled");
+}
+
+/* Somebody waits for `wait`: from now on it can be cancelled by that. */
+static hy_status sleep_on(hy_cursor *cursor, const hy_wait *wait, hy_error *err)
+{
+    cursor->midway = wait->fd >= 0 && is_midway(cursor);
+    return hy__stop_sleep(&cursor->stop, wait->fd) ? HY_AGAIN : fail_canceled(err);
 }
 
 /*
@@ -446,7 +459,6 @@ static hy_status still_waiting(hy_cursor *cursor, hy_wait *wait, hy_error *err)
         wait->deadline = hy__earlier(wait->deadline, cursor->deadline);
         return HY_AGAIN;
     }
-    cursor->given_up = true;
     cursor->lease->how = HY__RETURN_DISCARD; /* in the middle of something: nobody can use it */
     return hy_fail(err, HY_EQUERY_TIMEOUT, "the statement was given up: its time was up");
 }
@@ -659,10 +671,10 @@ static hy_status cursor_step(hy_task *task, hy_wait *wait, hy_error *err)
         return refuse_idle(cursor, err);
     wake(cursor);
     while (status == HY_OK && cursor->state < HY__CURSOR_ROWS)
-        status = hy__stop_is_wanted(&cursor->stop) ? fail_canceled(cursor, err)
-                                                   : steps[cursor->state](cursor, wait, err);
-    if (status == HY_AGAIN && !hy__stop_sleep(&cursor->stop, wait->fd))
-        status = fail_canceled(cursor, err);
+        status =
+            hy__stop_is_wanted(&cursor->stop) ? fail_canceled(err) : steps[cursor->state](cursor, wait, err);
+    if (status == HY_AGAIN)
+        status = sleep_on(cursor, wait, err);
     return status == HY_OK || status == HY_AGAIN ? status : fail_run(cursor, status, err);
 }
 
@@ -678,8 +690,8 @@ static void begin_run(hy_cursor *cursor, const hy_source *source, const hy_run_o
     cursor->sql = (hy_sql){0};
     cursor->cacheable = true;
     cursor->waiting = cursor->first = cursor->executed = cursor->prepared_again = false;
-    cursor->commits = cursor->given_up = false;
-    cursor->queued = cursor->overdue = cursor->borrows_binds = cursor->known_columns = false;
+    cursor->commits = false;
+    cursor->queued = cursor->midway = cursor->overdue = cursor->borrows_binds = cursor->known_columns = false;
     cursor->statement = NULL;
     cursor->limit = options->limit > 0 ? options->limit : 0;
     cursor->rows = cursor->affected = cursor->insert_id = 0;
@@ -846,13 +858,13 @@ hy_status hy_cursor_next(hy_cursor *cursor, const hy_value **row, hy_wait *wait,
     hy_connection *c = connection_of(cursor);
     wake(cursor);
     hy_status status =
-        hy__stop_is_wanted(&cursor->stop) ? fail_canceled(cursor, err) : step_row(cursor, c, wait, err);
+        hy__stop_is_wanted(&cursor->stop) ? fail_canceled(err) : step_row(cursor, c, wait, err);
     if (status == HY_OK)
         status = c->driver->row(c, cursor->statement->statement, cursor->values.data, err);
     else if (status == HY_AGAIN)
         status = still_waiting(cursor, wait, err);
-    if (status == HY_AGAIN && !hy__stop_sleep(&cursor->stop, wait->fd))
-        status = fail_canceled(cursor, err);
+    if (status == HY_AGAIN)
+        status = sleep_on(cursor, wait, err);
     if (status == HY_OK) {
         cursor->rows++;
         *row = cursor->values.data;

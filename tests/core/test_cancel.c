@@ -343,7 +343,7 @@ static void one_round(hy_source *source, canceller *k, hy_cursor *cursor, hy_cur
         fail_msg("hit: %s", err.message);
 }
 
-/* Microseconds in which half of the cancels come in time, on this machine, now. */
+/* Microseconds: about twice as long as the nap takes, on this machine, now. */
 static uint64_t measure_nap(hy_source *source, hy_cursor *cursor)
 {
     enum { TIMES = 30 };
@@ -352,7 +352,7 @@ static uint64_t measure_nap(hy_source *source, hy_cursor *cursor)
 
     for (int i = 0; i < TIMES; i++)
         assert_int_equal(HY_OK, try_on(cursor, source, NULL, db->nap, NULL, &err));
-    return (uint64_t)(hy_monotonic_ns() - began) * 3 / 2 / TIMES / 1000 + 1;
+    return (uint64_t)(hy_monotonic_ns() - began) * 2 / TIMES / 1000 + 1;
 }
 
 static void report(const tally *t, const innocent *n, int64_t ns)
@@ -391,8 +391,12 @@ static void test_random_moments(void **state)
     canceller_init(&k);
     assert_int_equal(0, pthread_create(&thread, NULL, run_undisturbed, &n));
     uint64_t span = measure_nap(source, cursor);
-    for (long i = 0; i < rounds(); i++)
+    for (long i = 0; i < rounds(); i++) {
+        long before = t.canceled;
         one_round(source, &k, cursor, witness, (useconds_t)(hy_test_random(&seed) % span), i % 4 == 0, &t);
+        span += t.canceled > before ? span / 50 + 1 : 0;
+        span -= t.canceled == before && span > 500 ? span / 50 + 1 : 0;
+    }
     atomic_store(&n.stop, true);
     (void)pthread_join(thread, NULL);
     canceller_clear(&k);
@@ -492,7 +496,7 @@ static void test_waiting_for_a_lock(void **state)
     assert_int_equal(HY_OK,
                      hy_cursor_start_raw(cursor, source, sql, sizeof sql - 1, NULL, NULL, 0, &options, &err));
     cancel_after(&k, cursor, 50000);
-    /* The server may be done with it before it hears of the cancel. */
+    /* A server that was asked to write may have done so; to SQLite nothing was said yet. */
     assert_fails(has_server() ? HY_EOUTCOME_UNKNOWN : HY_EQUERY_CANCELED, err,
                  hy_task_run(hy_cursor_task(cursor), &err));
     int64_t ended = hy_monotonic_ns();

@@ -190,9 +190,10 @@ HY_API int64_t hy_cursor_insert_id(const hy_cursor *cursor);
 HY_API void hy_cursor_finish(hy_cursor *cursor);
 /**
  * From any thread, while the cursor exists: what it runs ends soon with HY_EQUERY_CANCELED, also
- * when it still waits for a connection or the server is frozen. When nothing runs, nothing
- * happens. It never hits another statement: one that a server was busy with costs its connection
- * (a transaction is rolled back), and the server is told to stop behind the caller's back.
+ * when it still waits for a connection or the server is frozen; a write by itself that the server
+ * was busy with ends with HY_EOUTCOME_UNKNOWN. When nothing runs, nothing happens. It never hits
+ * another statement: one that a server was busy with costs its connection (a transaction is
+ * rolled back), and the server is told to stop behind the caller's back.
  */
 HY_API void hy_cursor_cancel(hy_cursor *cursor);
 /** Blocking: start and run the task; rows follow with hy_cursor_fetch(). */
