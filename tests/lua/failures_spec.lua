@@ -651,6 +651,11 @@ local ELSEWHERE = {
   CONFLICT_COLUMNS_NOT_PRESENT_IN_DATA = "not raised yet",
   CACHE_ADAPTER_NOT_CONFIGURED = "not raised yet",
   STALE_RECORD = "not raised yet",
+  FAILED_TO_ENCRYPT_SYMMETRICALLY = "secret_spec.lua",
+  FAILED_TO_DECRYPT_SYMMETRICALLY = "secret_spec.lua",
+  FAILED_TO_ENCRYPT_ASYMMETRICALLY = "secret_spec.lua",
+  FAILED_TO_DECRYPT_ASYMMETRICALLY = "secret_spec.lua",
+  NOT_SEARCHABLE = "secret_spec.lua",
 }
 
 describe("the search for canaries", function()
