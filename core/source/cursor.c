@@ -181,13 +181,20 @@ static void note_abandoned(hy_cursor *cursor)
         cursor->lease->how = HY__RETURN_DISCARD;
 }
 
-/* Cancelled while a server was at it, the connection is of no use any more. */
+/* A server is in the middle of something: nobody can use the connection, or tell what came of it. */
+static void give_up(hy_cursor *cursor)
+{
+    cursor->given_up = true;
+    cursor->lease->how = HY__RETURN_DISCARD;
+}
+
+/* Somebody waited, and may have been woken by a cancel. */
 static void wake(hy_cursor *cursor)
 {
     bool cut = hy__stop_wake(&cursor->stop);
 
     if (cut || (cursor->midway && hy__stop_is_wanted(&cursor->stop)))
-        cursor->lease->how = HY__RETURN_DISCARD;
+        give_up(cursor);
     cursor->midway = false;
 }
 
@@ -233,8 +240,8 @@ static hy_status doubt(const hy_cursor *cursor, hy_status status, hy_error *err)
     if (!cursor->commits || !cursor->executed || refused || lease->state != HY__LEASE_READY)
         return status;
     hy_connection *c = connection_of(cursor);
-    if (lease->how == HY__RETURN_CLEAN && c->driver->transaction_status(c) != HY_TRANSACTION_UNKNOWN)
-        return status;
+    if (!cursor->given_up && c->driver->transaction_status(c) != HY_TRANSACTION_UNKNOWN)
+        return status; /* the database has answered */
     const hy_error cause = err != NULL ? *err : (hy_error){.status = status};
     status =
         hy_fail(err, HY_EOUTCOME_UNKNOWN,
@@ -248,7 +255,6 @@ static hy_status doubt(const hy_cursor *cursor, hy_status status, hy_error *err)
 
 static hy_status fail_run(hy_cursor *cursor, hy_status status, hy_error *err)
 {
-    wake(cursor);
     hy_status told = doubt(cursor, status, err);
     hy_error unnamed;
 
@@ -439,11 +445,14 @@ static hy_status fail_canceled(hy_error *err)
     return hy_fail(err, HY_EQUERY_CANCELED, "the statement was cancelled");
 }
 
-/* Somebody waits for `wait`: from now on it can be cancelled by that. */
+/* Somebody is about to wait: from here on a cancel ends that too. */
 static hy_status sleep_on(hy_cursor *cursor, const hy_wait *wait, hy_error *err)
 {
     cursor->midway = wait->fd >= 0 && is_midway(cursor);
-    return hy__stop_sleep(&cursor->stop, wait->fd) ? HY_AGAIN : fail_canceled(err);
+    if (hy__stop_sleep(&cursor->stop, wait->fd))
+        return HY_AGAIN;
+    wake(cursor);
+    return fail_canceled(err);
 }
 
 /*
@@ -459,7 +468,7 @@ static hy_status still_waiting(hy_cursor *cursor, hy_wait *wait, hy_error *err)
         wait->deadline = hy__earlier(wait->deadline, cursor->deadline);
         return HY_AGAIN;
     }
-    cursor->lease->how = HY__RETURN_DISCARD; /* in the middle of something: nobody can use it */
+    give_up(cursor);
     return hy_fail(err, HY_EQUERY_TIMEOUT, "the statement was given up: its time was up");
 }
 
@@ -690,8 +699,8 @@ static void begin_run(hy_cursor *cursor, const hy_source *source, const hy_run_o
     cursor->sql = (hy_sql){0};
     cursor->cacheable = true;
     cursor->waiting = cursor->first = cursor->executed = cursor->prepared_again = false;
-    cursor->commits = false;
-    cursor->queued = cursor->midway = cursor->overdue = cursor->borrows_binds = cursor->known_columns = false;
+    cursor->commits = cursor->midway = cursor->given_up = false;
+    cursor->queued = cursor->overdue = cursor->borrows_binds = cursor->known_columns = false;
     cursor->statement = NULL;
     cursor->limit = options->limit > 0 ? options->limit : 0;
     cursor->rows = cursor->affected = cursor->insert_id = 0;

@@ -125,9 +125,10 @@ struct hy_cursor {
     bool first;          /* a row is there that was not handed out */
     bool executed;       /* the driver needs a `finish` */
     bool commits;        /* it writes, outside of a transaction */
+    bool midway;         /* a server is at it, and somebody waits for its answer */
+    bool given_up;       /* before the database answered */
     bool prepared_again; /* once is enough */
     bool queued;         /* waits for the write ticket */
-    bool midway;         /* a server is at it, and somebody sleeps until it answers */
     bool overdue;        /* the deadline had passed when the driver was asked last */
     bool borrows_binds;  /* sql.binds are not copies: forget them at the end */
     bool known_columns;  /* sql.columns are copies */
