@@ -650,7 +650,7 @@ local ELSEWHERE = {
   RELATION_NOT_LOADED = "relations_spec.lua: dev mode is a process's",
   CONFLICT_COLUMNS_NOT_PRESENT_IN_DATA = "not raised yet",
   CACHE_ADAPTER_NOT_CONFIGURED = "not raised yet",
-  STALE_RECORD = "not raised yet",
+  STALE_RECORD = "version_spec.lua",
   FAILED_TO_ENCRYPT_SYMMETRICALLY = "secret_spec.lua",
   FAILED_TO_DECRYPT_SYMMETRICALLY = "secret_spec.lua",
   FAILED_TO_ENCRYPT_ASYMMETRICALLY = "secret_spec.lua",
@@ -667,7 +667,7 @@ describe("the search for canaries", function()
   end)
 end)
 
-describe("the list of docs/errors.md", function()
+describe("the list of error codes", function()
   it("is provoked whole", function()
     local file <close> = assert(io.open((os.getenv("HY_ROOT") or ".") .. "/tests/lua/failures_spec.lua"))
     local provoked = {}

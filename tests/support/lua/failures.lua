@@ -1,6 +1,7 @@
 -- Provoking errors for real: what a failure must look like (code, kind, the caller's line, fields),
 -- and that no secret shows in it. The canaries stand where secrets do: the password of every
 -- connection, a value bound for a sensitive column, and the contents of rows.
+local core = require("hysteria.core")
 local hysteria = require("hysteria")
 
 local searched = 0
@@ -84,18 +85,10 @@ function failures.report()
   end
 end
 
--- Code -> kind, from the page that users read.
-local function read_kinds()
-  local kinds = {}
-  for line in io.lines((os.getenv("HY_ROOT") or ".") .. "/docs/errors.md") do
-    local code, kind = line:match("^| `([%u_]+)` | (%a+) |")
-    if code then
-      kinds[code] = kind
-    end
-  end
-  return kinds
+-- Code -> kind.
+failures.kinds = {}
+for _, known in ipairs(core.errorCodes()) do
+  failures.kinds[known.code] = known.kind
 end
-
-failures.kinds = read_kinds()
 
 return failures
