@@ -266,10 +266,10 @@ const char *server_slow_sql(char out[64], int ms)
 
 /* ---- this process ----------------------------------------------------------------------- */
 
-int open_descriptors(void)
+static int count_entries(const char *path)
 {
-    DIR *folder = opendir("/proc/self/fd");
-    int n = -3; /* ".", ".." and the folder itself */
+    DIR *folder = opendir(path);
+    int n = -2; /* "." and ".." */
 
     assert_non_null(folder);
     while (readdir(folder) != NULL)
@@ -278,14 +278,30 @@ int open_descriptors(void)
     return n;
 }
 
-int descriptors_left(int before)
+int open_descriptors(void)
+{
+    return count_entries("/proc/self/fd") - 1; /* without the folder's own */
+}
+
+static int running_threads(void)
+{
+    return count_entries("/proc/self/task");
+}
+
+/* What count() says above `before`, once it had some time to sink. */
+static int sunken(int (*count)(void), int before)
 {
     int64_t end = hy_monotonic_ns() + DRAIN_MS * (int64_t)MS;
     int left;
 
-    while ((left = open_descriptors() - before) > 0 && hy_monotonic_ns() < end)
+    while ((left = count() - before) > 0 && hy_monotonic_ns() < end)
         pause_ms(2);
     return left > 0 ? left : 0;
+}
+
+int descriptors_left(int before)
+{
+    return sunken(open_descriptors, before);
 }
 
 void pause_ms(int ms)
@@ -296,7 +312,7 @@ void pause_ms(int ms)
 
 /* ---- running ---------------------------------------------------------------------------- */
 
-static int descriptors_before;
+static int descriptors_before, threads_before;
 
 static int open_admin(void **state)
 {
@@ -304,6 +320,7 @@ static int open_admin(void **state)
 
     (void)state;
     descriptors_before = open_descriptors();
+    threads_before = running_threads();
     server.admin = server_open(&config);
     return 0;
 }
@@ -313,9 +330,10 @@ static int close_admin(void **state)
     (void)state;
     server_shut(server.admin);
     int left = descriptors_left(descriptors_before);
-    if (left != 0)
-        print_error("%s: %d descriptors were left open\n", server.type, left);
-    return left != 0;
+    int threads = sunken(running_threads, threads_before);
+    if (left + threads != 0)
+        print_error("%s: %d descriptors and %d threads are left\n", server.type, left, threads);
+    return left + threads != 0;
 }
 
 static void skip_test(void **state)
