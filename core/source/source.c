@@ -249,6 +249,7 @@ const char *hy_source_name(const hy_source *source)
 void hy_source_stats(hy_source *source, hy_pool_stats *out)
 {
     hy__pool_stats(&source->pool, out);
+    out->waiting += hy__gate_waiting(&source->writer);
 }
 
 void hy_source_set_observer(hy_source *source, hy_observer observer, void *ctx)

@@ -71,6 +71,7 @@ void hy__gate_init(hy__gate *g)
     (void)pthread_mutex_init(&g->lock, NULL);
     hy_list_init(&g->waiters);
     g->owner = NULL;
+    g->waiting = 0;
 }
 
 void hy__gate_clear(hy__gate *g)
@@ -101,6 +102,7 @@ hy_status hy__gate_enter(hy__gate *g, hy__waiter *w, bool may_block, hy_error *e
         status = refuse_self(g->owner, err);
     } else if ((status = hy__waiter_prepare(w, err)) == HY_OK) {
         hy_list_push_back(&g->waiters, &w->link);
+        g->waiting++;
         status = HY_AGAIN;
     }
     (void)pthread_mutex_unlock(&g->lock);
@@ -117,10 +119,19 @@ bool hy__gate_has(hy__gate *g, hy__waiter *w)
     return inside;
 }
 
+int hy__gate_waiting(hy__gate *g)
+{
+    (void)pthread_mutex_lock(&g->lock);
+    int waiting = g->waiting;
+    (void)pthread_mutex_unlock(&g->lock);
+    return waiting;
+}
+
 void hy__gate_leave(hy__gate *g, hy__waiter *w)
 {
     (void)pthread_mutex_lock(&g->lock);
     if (g->owner != w) {
+        g->waiting -= !hy_list_empty(&w->link);
         hy_list_remove(&w->link);
     } else {
         g->owner = NULL;
@@ -128,6 +139,7 @@ void hy__gate_leave(hy__gate *g, hy__waiter *w)
         if (!hy_list_empty(&g->waiters)) {
             g->owner = hy_container(g->waiters.next, hy__waiter, link);
             hy_list_remove(&g->owner->link);
+            g->waiting--;
             hy__waiter_wake(g->owner);
         }
     }

@@ -49,6 +49,7 @@ typedef struct hy__gate {
     pthread_mutex_t lock;
     hy_link waiters;
     hy__waiter *owner; /* who is inside; NULL: nobody */
+    int waiting;
 } hy__gate;
 
 void hy__gate_init(hy__gate *g);
@@ -59,6 +60,8 @@ void hy__gate_clear(hy__gate *g);
  */
 hy_status hy__gate_enter(hy__gate *g, hy__waiter *w, bool may_block, hy_error *err);
 bool hy__gate_has(hy__gate *g, hy__waiter *w);
+/** How many are in the queue. */
+int hy__gate_waiting(hy__gate *g);
 /** Come out, leave the queue, or nothing: whatever `w` does here, it ends. */
 void hy__gate_leave(hy__gate *g, hy__waiter *w);
 

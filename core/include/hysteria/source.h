@@ -94,7 +94,8 @@ HY_API const char *hy_source_name(const hy_source *source);
 
 /** A consistent snapshot. Counters only grow. */
 typedef struct hy_pool_stats {
-    int size, idle, leased, connecting, waiting, max;
+    int size, idle, leased, connecting, max;
+    int waiting; /* calls, for a connection or for their turn to write */
     uint64_t acquired, waited, timeouts, created, closed;
     uint64_t discarded; /* came back unusable */
     uint64_t refused;   /* connects for which the server had no room */
