@@ -1,5 +1,6 @@
 -- What every state of test_states.c runs: a model with hooks over the source that they share.
 local table_name, shared, extra = ...
+local core = require("hysteria.core")
 local hysteria = require("hysteria")
 local column, model, sql = hysteria.column, hysteria.model, hysteria.sql
 
@@ -111,6 +112,75 @@ end
 function host.observe()
   local ok, err = pcall(sql.addObserver, { onAfterQuery = print })
   return not ok and err.code or nil
+end
+
+-- Coroutines that are suspended in the middle of something. In a task a statement yields while it
+-- runs; a server may have answered by then, so each raises at its end.
+local ways = {}
+
+function ways.in_transaction()
+  local co = coroutine.create(function()
+    sql.transaction(function()
+      insert(1, 1)
+      coroutine.yield()
+    end)
+  end)
+  assert(coroutine.resume(co))
+end
+
+function ways.in_first_wait()
+  local co = coroutine.create(function()
+    sql.transaction(function()
+      insert(1, 1)
+      error("in vain", 0)
+    end)
+  end)
+  core.task(co, true)
+  local ok, err = coroutine.resume(co)
+  assert(ok or err == "in vain", err)
+end
+
+-- Resumed so often, waiting in between: somewhere in BEGIN, INSERT, SELECT or ROLLBACK.
+function ways.in_some_wait(steps)
+  local co = coroutine.create(function()
+    sql.transaction(function()
+      insert(1, 1)
+      Entry:query():count()
+      error("in vain", 0)
+    end)
+  end)
+  core.task(co, true)
+  for _ = 1, steps do
+    local ok, token, descriptor, events, deadline = coroutine.resume(co)
+    if not core.isWait(token) then
+      assert(not ok and token == "in vain", token)
+      return
+    end
+    core.poll { { descriptor, events, deadline } }
+  end
+end
+
+function ways.by_hand()
+  local trx = sql.startTransaction()
+  Entry:insert({ owner = 1, seq = 1, amount = amount_of(1), note = "left" }, { trx = trx })
+end
+
+-- Drop so many. What is cut in the middle of a statement costs a connection: every tenth is.
+function host.abandon(count, at_once)
+  local dropped = 0
+  while dropped < count do
+    for _ = 1, at_once do
+      dropped = dropped + 1
+      local turn = dropped % 40
+      local way = turn == 10 and "in_first_wait" or turn % 10 == 0 and "in_some_wait" or turn == 1 and "by_hand"
+        or "in_transaction"
+      ways[way](dropped // 40 % 8 + 1)
+    end
+  end
+  for _ = 1, 3 do
+    collectgarbage()
+  end
+  return dropped, Entry:query():count()
 end
 
 -- Leaves a transaction open and a result half read, for a state that is closed over them.

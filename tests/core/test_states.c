@@ -316,6 +316,39 @@ static void test_other_model(void **state)
     close_stage(&s);
 }
 
+/* Coroutines are dropped by the thousand; the collector gives back what they held, rolled back. */
+static void test_abandoned(void **state)
+{
+    enum { POOL = 4 };
+    char failure[300];
+    stage s;
+
+    (void)state;
+    open_stage(&s, POOL, 0);
+    lua_State *L = need_state(&s, NULL);
+    ask(L, "refused"); /* a connection is there */
+    int before = open_descriptors();
+    lua_getfield(L, -1, "abandon");
+    lua_pushinteger(L, scaled(10000));
+    lua_pushinteger(L, sqlite_file[0] != '\0' ? 1 : POOL); /* its writers are one at a time */
+    call(L, 2, 2, failure, sizeof failure);
+    if (failure[0] != '\0')
+        fail_msg("%s: %s", server.type, failure);
+    hy_pool_stats stats = server_stats(s.source);
+    long dropped = (long)lua_tointeger(L, -2), stored = (long)lua_tointeger(L, -1);
+    int more = open_descriptors() - before;
+    lua_close(L);
+    report("abandoned %s: %ld coroutines dropped, %ld rows stored, %d of %d connections lent, %llu made, %d "
+           "descriptors more",
+           server.type, dropped, stored, stats.leased, stats.max, (unsigned long long)stats.created, more);
+    assert_true(dropped >= scaled(10000));
+    assert_int_equal(stored, 0);
+    assert_int_equal(stats.leased + stats.connecting + stats.waiting, 0);
+    assert_in_range(stats.size, 1, POOL);
+    assert_true(more <= 4 * POOL); /* connections that are kept; a file of SQLite's is three */
+    close_stage(&s);
+}
+
 /* A state that goes away in the middle of its work takes nothing with it. */
 static void test_state_that_leaves(void **state)
 {
@@ -340,10 +373,7 @@ static void test_state_that_leaves(void **state)
 #name, test_##name, NULL, NULL, NULL \
     }
 static const struct CMUnitTest tests[] = {
-    TEST(two_states),
-    TEST(eight_states),
-    TEST(other_model),
-    TEST(state_that_leaves),
+    TEST(two_states), TEST(eight_states), TEST(other_model), TEST(state_that_leaves), TEST(abandoned),
 };
 
 static int begin_sqlite(void **state)

@@ -1,5 +1,6 @@
 -- Coroutines and tasks that are dropped in the middle of something: what they held comes back,
--- rolled back, whatever they were at, and nothing of it reaches whoever gets it next.
+-- rolled back, whatever they were at, and nothing of it reaches whoever gets it next. Thousands of
+-- them are dropped by tests/core/test_states.c.
 local core = require("hysteria.core")
 local hysteria = require("hysteria")
 local databases = require("tests.support.lua.databases")
@@ -9,33 +10,10 @@ local error_of = databases.error_of
 
 local POOL = 4
 
-local function full_scale()
-  return os.getenv("HY_SCALE") == "full"
-end
-
-local function report(text, ...)
-  local line = text:format(...)
-  print(line)
-  local path = os.getenv("HY_REPORT")
-  if path then
-    local file <close> = assert(io.open(path, "a"))
-    file:write(line, "\n")
-  end
-end
-
 local function collect()
   for _ = 1, 3 do
     collectgarbage()
   end
-end
-
-local function descriptors()
-  local count = 0
-  for number = 0, 400 do
-    local file <close> = io.open("/proc/self/fdinfo/" .. number)
-    count = count + (file and 1 or 0)
-  end
-  return count
 end
 
 -- Statements that take a while, and how many sessions the server has of a user.
@@ -165,31 +143,8 @@ databases.each(function(ds, database) describe("coroutines", function()
   end
   table.sort(names)
 
-  it("give everything back when they are dropped", function()
-    -- What is cut in the middle of a statement costs a connection: fewer of those.
-    local wanted = full_scale() and 10000 or 1000
-    local dropped, at_once = 0, database == "sqlite" and 1 or POOL
-    local before = descriptors()
-    while dropped < wanted do
-      for index = 1, at_once do
-        local cheap = dropped % 10 ~= 0
-        ways[cheap and "in_transaction" or names[(dropped // 10 + index) % #names + 1]]()
-        dropped = dropped + 1
-      end
-    end
-    collect()
-    local stored, stats = items:count(), ds:getPool():stats()
-    report("abandoned %s: %d coroutines dropped, %d rows stored, %d connections lent, %d descriptors more, %d connects",
-      database, dropped, stored, stats.leased, descriptors() - before, stats.created)
-
-    assert.equal(0, stored)
-    assert.equal(0, stats.leased)
-    assert.is_true(stats.size <= POOL)
-    assert.is_true(descriptors() - before <= 4 * at_once) -- a file of SQLite's is three
-  end)
-
   for _, name in ipairs(names) do
-    it("do so " .. name:gsub("_", " "), function()
+    it("give everything back when dropped " .. name:gsub("_", " "), function()
       for _ = 1, 3 * POOL do
         ways[name]()
       end
