@@ -26,6 +26,10 @@ function(hy_add_link_flags)
     endforeach()
 endfunction()
 
+# Nobody is meant to put functions in place of ours: inside a library they are called directly.
+hy_add_compile_flags(-fno-semantic-interposition)
+hy_add_link_flags(-Wl,-Bsymbolic-functions)
+
 # CMAKE_C_EXTENSIONS is OFF: POSIX and GNU declarations are asked for by name.
 target_compile_definitions(hysteria_flags INTERFACE _GNU_SOURCE)
 
