@@ -364,6 +364,8 @@ static hy_status make_handle(hy__mysql *c, hy__mysql_statement *s, hy_error *err
     (void)mysql_stmt_attr_set(s->stmt, STMT_ATTR_CB_RESULT, pointer);
     (void)mysql_stmt_attr_set(s->stmt, STMT_ATTR_CB_USER_DATA, s);
     s->epoch = c->epoch;
+    s->connection = c;
+    s->many = false;
     c->target = s->stmt;
     return HY_OK;
 }
@@ -526,6 +528,11 @@ static hy_status fail_execute(hy__mysql *c, hy_error *err)
     hy__mysql_statement *s = c->statement;
     unsigned code = hy__mysql_errno(c, s->stmt);
 
+    if (s->many && s->refused) {
+        if (err != NULL)
+            *err = c->failure;
+        return c->failed;
+    }
     if (code == NEW_COLUMNS)
         return hy__mysql_plan(c, HY__MYSQL_DRAIN, after_misfit);
     if (code == NEEDS_REPREPARE || code == UNKNOWN_STATEMENT || code == LOST_STATEMENT)

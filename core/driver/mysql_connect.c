@@ -297,6 +297,17 @@ static bool may_try_next(hy__mysql *c)
     return unreached && c->resolving != NULL && ++c->address < c->resolving->n;
 }
 
+/* MariaDB does, unless something older stands in between. */
+static bool takes_rows(MYSQL *my)
+{
+    unsigned long told = 0, more = 0;
+
+    (void)mariadb_get_infov(my, MARIADB_CONNECTION_SERVER_CAPABILITIES, &told);
+    (void)mariadb_get_infov(my, MARIADB_CONNECTION_EXTENDED_SERVER_CAPABILITIES, &more);
+    return (told & CLIENT_MYSQL) == 0 &&
+           (more & (unsigned long)(MARIADB_CLIENT_STMT_BULK_OPERATIONS >> 32)) != 0;
+}
+
 static hy_status after_connect(hy__mysql *c, hy_error *err)
 {
     static const char question[] = "SELECT @@max_allowed_packet, @@sql_mode";
@@ -309,6 +320,7 @@ static hy_status after_connect(hy__mysql *c, hy_error *err)
         return status;
     c->head.server_version =
         (int)mysql_get_server_version(c->my); /* of MariaDB without the 5.5.5- before it */
+    c->head.takes_rows = takes_rows(c->my);
     unblock(mysql_get_socket(c->my));
     if (c->settings->socket == NULL)
         keep_alive(mysql_get_socket(c->my));

@@ -90,6 +90,10 @@ typedef struct hy__mysql_statement {
     hy_error *late;    /* this one; NULL: memory ran out */
     int64_t n_rows;    /* handed out so far */
     void *params;      /* see mysql_params.c; NULL until there are any */
+    bool many;         /* they are sent for many rows at once */
+    bool refused;      /* one of these rows could not be, and nothing was: the connection's `failure` */
+    uint64_t rows_size;
+    hy__mysql *connection;
 } hy__mysql_statement;
 
 /* ---- connections ------------------------------------------------------------------------ */
@@ -230,7 +234,7 @@ void hy__mysql_leave_connecting(hy__mysql *c);
 /** Have a thread stop, by c->settings, which it takes, what the server does for the connection. */
 void hy__mysql_stop_server(hy__mysql *c);
 
-/** Give the binds to `s`, which is prepared. They stay the caller's. */
+/** Give the binds to `s`, which is prepared; they may be those of many rows. They stay the caller's. */
 hy_status hy__mysql_bind(hy__mysql *c, hy__mysql_statement *s, const hy_bind *binds, size_t n, hy_error *err);
 
 /** Behind spaces and comments; `end` if there is nothing else. */

@@ -4,7 +4,8 @@
  * Text and bytes are borrowed, all else lies in one block that a statement keeps. Decimals are
  * sent as such, so that comparing them is exact; those longer than the server's decimals go as
  * text, which it must refuse where they do not fit. Nothing is sent that the server would
- * change in silence. Knows nothing of how statements run.
+ * change in silence. Many rows for the parameters of one go to MariaDB in one message, for
+ * which the library asks row by row. Knows nothing of how statements run.
  */
 #include <float.h>
 #include <math.h>
@@ -24,12 +25,15 @@ enum {
     PARAM_ROOM = 16    /* for its type and length, or for what has a fixed size */
 };
 
-typedef union param {
-    signed char truth;
-    int64_t integer;
-    double number;
-    MYSQL_TIME time;
-    char uuid[UUID_SIZE + 1];
+typedef struct param {
+    union {
+        signed char truth;
+        int64_t integer;
+        double number;
+        MYSQL_TIME time;
+        char uuid[UUID_SIZE + 1];
+    };
+    char indicator; /* of many rows: is this one's value NULL? */
 } param;
 
 /* n_params binds, then as many of these. */
@@ -204,27 +208,128 @@ static hy_status check_size(const hy__mysql *c, uint64_t size, hy_error *err)
         (unsigned long long)c->max_packet);
 }
 
-hy_status hy__mysql_bind(hy__mysql *c, hy__mysql_statement *s, const hy_bind *binds, size_t n, hy_error *err)
+static hy_status give_binds(hy__mysql *c, hy__mysql_statement *s, hy_error *err)
 {
-    if (n != s->head.n_params)
-        return hy_fail(err, HY_EINVALID_ARGUMENT, "the statement has %zu parameters and got %zu values",
-                       s->head.n_params, n);
-    hy_status status = reserve(s, err);
-    if (status != HY_OK || n == 0)
-        return status;
+    return mysql_stmt_bind_param(s->stmt, s->params) == 0 ? HY_OK : hy__mysql_fail(c, s->stmt, err);
+}
 
+static hy_status bind_row(hy__mysql *c, hy__mysql_statement *s, const hy_bind *binds, size_t n, hy_error *err)
+{
     MYSQL_BIND *list = s->params;
     param *params = (param *)(void *)(list + n);
     uint64_t size = MESSAGE_ROOM + n * PARAM_ROOM;
-    memset(list, 0, n * sizeof *list);
+
     for (size_t i = 0; i < n; i++) {
-        status = bind_one(&list[i], i, &binds[i], &params[i], err);
+        hy_status status = bind_one(&list[i], i, &binds[i], &params[i], err);
         if (status != HY_OK)
             return status;
         size += list[i].buffer_length;
     }
-    status = check_size(c, size, err);
-    if (status == HY_OK && mysql_stmt_bind_param(s->stmt, list) != 0)
-        status = hy__mysql_fail(c, s->stmt, err);
+    hy_status status = check_size(c, size, err);
+    return status == HY_OK ? give_binds(c, s, err) : status;
+}
+
+/* ---- many rows -------------------------------------------------------------------------- */
+
+/*
+ * A value of one row, of the type that was told for its parameter. Decimals go as text: where
+ * they are stored that is exact, and all of a column are sent alike.
+ */
+static hy_status bind_cell(MYSQL_BIND *b, size_t i, const hy_bind *bind, param *p, hy_error *err)
+{
+    enum enum_field_types told = b->buffer_type;
+    const hy_value *v = &bind->value;
+
+    b->buffer_length = 0;
+    p->indicator = v->type == HY_NULL ? STMT_INDICATOR_NULL : STMT_INDICATOR_NONE;
+    if (v->type == HY_NULL)
+        return HY_OK;
+    hy_status status = bind_one(b, i, bind, p, err);
+    if (v->type == HY_DECIMAL)
+        b->buffer_type = MYSQL_TYPE_STRING;
+    bool same = b->buffer_type == told;
+    b->buffer_type = told;
+    return status != HY_OK || same ? status : refuse(i, "its values are of several types", err);
+}
+
+/* Called by the library for each row. True: it must not be sent, and c->failure says why. */
+static my_bool bind_next(void *data, MYSQL_BIND *list, unsigned row)
+{
+    hy__mysql_statement *s = data;
+    hy__mysql *c = s->connection;
+    size_t n = s->head.n_params;
+    param *params = (param *)(void *)((MYSQL_BIND *)s->params + n);
+    const hy_bind *binds = c->binds + row * n;
+
+    c->failed = HY_OK;
+    for (size_t i = 0; i < n && c->failed == HY_OK; i++) {
+        c->failed = bind_cell(&list[i], i, &binds[i], &params[i], &c->failure);
+        s->rows_size += list[i].buffer_length + PARAM_ROOM;
+    }
+    if (c->failed == HY_OK)
+        c->failed = check_size(c, s->rows_size, &c->failure);
+    s->refused = c->failed != HY_OK;
+    return s->refused;
+}
+
+/* What the values of a parameter are sent as: by the first that is not NULL. */
+static hy_status find_type(MYSQL_BIND *b, size_t i, const hy_bind *binds, size_t n_rows, size_t n, param *p,
+                           hy_error *err)
+{
+    size_t row = 0;
+
+    while (row + 1 < n_rows && binds[row * n + i].value.type == HY_NULL)
+        row++;
+    const hy_bind *bind = &binds[row * n + i];
+    hy_status status = bind_one(b, i, bind, p, err);
+    if (bind->value.type == HY_NULL || bind->value.type == HY_DECIMAL)
+        b->buffer_type = MYSQL_TYPE_STRING;
+    b->u.indicator = &p->indicator;
     return status;
+}
+
+static hy_status bind_rows(hy__mysql *c, hy__mysql_statement *s, const hy_bind *binds, size_t n_rows,
+                           size_t n, hy_error *err)
+{
+    MYSQL_BIND *list = s->params;
+    param *params = (param *)(void *)(list + n);
+
+    for (size_t i = 0; i < n; i++) {
+        hy_status status = find_type(&list[i], i, binds, n_rows, n, &params[i], err);
+        if (status != HY_OK)
+            return status;
+    }
+    s->rows_size = MESSAGE_ROOM;
+    s->refused = false;
+    return give_binds(c, s, err);
+}
+
+/* The library takes functions as data. */
+static void set_rows(hy__mysql_statement *s, size_t n_rows)
+{
+    my_bool (*function)(void *, MYSQL_BIND *, unsigned) = n_rows > 1 ? bind_next : NULL;
+    unsigned size = n_rows > 1 ? (unsigned)n_rows : 0;
+    const void *pointer;
+
+    memcpy(&pointer, &function, sizeof pointer);
+    (void)mysql_stmt_attr_set(s->stmt, STMT_ATTR_CB_PARAM, pointer);
+    (void)mysql_stmt_attr_set(s->stmt, STMT_ATTR_ARRAY_SIZE, &size);
+    s->many = n_rows > 1;
+}
+
+hy_status hy__mysql_bind(hy__mysql *c, hy__mysql_statement *s, const hy_bind *binds, size_t n_binds,
+                         hy_error *err)
+{
+    size_t n = s->head.n_params, n_rows = n > 0 ? n_binds / n : 1;
+
+    if (n_binds != n && (n_rows < 2 || n_binds % n != 0 || n_rows > UINT32_MAX || !c->head.takes_rows))
+        return hy_fail(err, HY_EINVALID_ARGUMENT, "the statement has %zu parameters and got %zu values", n,
+                       n_binds);
+    hy_status status = reserve(s, err);
+    if (status != HY_OK || n == 0)
+        return status;
+    memset(s->params, 0, n * sizeof(MYSQL_BIND));
+    if (s->many || n_rows > 1)
+        set_rows(s, n_rows);
+    return n_rows > 1 ? bind_rows(c, s, binds, n_rows, n, err) : bind_row(c, s, binds, n, err);
 }

@@ -462,16 +462,17 @@ static hy_status postgres_execute(hy_connection *conn, hy_statement *statement, 
         return hy__postgres_refuse_child(err);
     if (!is_current(c, s))
         return refuse_stale(s, err);
-    if (n_binds != s->head.n_params)
-        return hy_fail(err, HY_EINVALID_ARGUMENT, "the statement has %zu parameters and got %zu values",
-                       s->head.n_params, n_binds);
-    hy_status status = hy__postgres_params_encode(c, s->described, binds, n_binds, &params, err);
+    size_t n = s->head.n_params, n_rows = n > 0 ? n_binds / n : 0;
+    if (n_binds != n && (n_rows < 2 || n_binds % n != 0))
+        return hy_fail(err, HY_EINVALID_ARGUMENT, "the statement has %zu parameters and got %zu values", n,
+                       n_binds);
+    hy_status status = hy__postgres_params_encode(c, s->described, binds, n_rows, n, &params, err);
     if (status != HY_OK)
         return status;
     c->statement = s;
     note_changes(c, s);
     hy__postgres_begin(c, HY__POSTGRES_EXECUTE);
-    int sent = send_execute(c, s, &params, n_binds);
+    int sent = send_execute(c, s, &params, n);
     if (sent == 1 && c->row_by_row)
         (void)PQsetSingleRowMode(c->pg);
     return hy__postgres_sent(c, sent, wait, err);

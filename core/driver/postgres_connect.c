@@ -378,6 +378,7 @@ hy_status hy__postgres_end_setup(hy__postgres *c, hy_wait *wait, hy_error *err)
 
     if (status == HY_EDATA_INVALID)
         return hy_fail(err, HY_EINVALID_CONFIG, "the server does not know the time zone that is configured");
+    c->head.takes_rows = hy__postgres_is_utc(c); /* see postgres_params.c */
     return status;
 }
 

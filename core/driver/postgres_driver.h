@@ -246,7 +246,8 @@ Oid hy__postgres_param_type(hy_kind kind, bool utc);
 Oid hy__postgres_param_second_type(hy_kind kind);
 /** Room for n parameters; NULL: out of memory. */
 void *hy__postgres_params_reserve(hy__postgres *c, size_t size);
+/** n parameters from the binds of n_rows rows; above one row each parameter is an array. */
 hy_status hy__postgres_params_encode(hy__postgres *c, const PGresult *described, const hy_bind *binds,
-                                     size_t n, hy__postgres_params *out, hy_error *err);
+                                     size_t n_rows, size_t n, hy__postgres_params *out, hy_error *err);
 
 #endif

@@ -1,11 +1,12 @@
 /*
- * postgres_params.c - bound values as PostgreSQL's parameters.
+ * postgres_params.c - bound values as PostgreSQL's parameters; those of many rows as arrays.
  *
  * A value goes in binary when the parameter's type has that form for it, else as text, which
  * the server reads as whatever the parameter is. libpq copies everything when it sends, so
  * one block per connection serves all statements. Text is checked here, before anything is
  * sent: libpq would cut it at a NUL without a word.
  */
+#include <endian.h>
 #include <float.h>
 #include <math.h>
 #include <string.h>
@@ -96,6 +97,7 @@ typedef struct slot {
     Oid type;
     const char *value;
     int size, format;
+    char *room; /* for numbers in binary; NULL: in c->scratch */
     hy_error *err;
 } slot;
 
@@ -110,12 +112,13 @@ static char *scratch(slot *s, size_t size)
 
 static hy_status put_binary(slot *s, uint64_t number, int size)
 {
-    char *at = scratch(s, FIXED_SIZE);
+    char *at = s->room != NULL ? s->room : scratch(s, FIXED_SIZE);
+    uint64_t wire = htobe64(number << (64 - 8 * size)); /* its last `size` bytes, first */
 
     if (at == NULL)
         return hy_fail_oom(s->err);
-    for (int i = size; i-- > 0; number >>= 8)
-        at[i] = (char)(number & 0xff);
+    memcpy(at, &wire, FIXED_SIZE);
+    s->value = at;
     s->size = size;
     s->format = FORMAT_BINARY;
     return HY_OK;
@@ -319,8 +322,201 @@ static hy_status put(slot *s, const hy_value *v)
     return HY_OK;
 }
 
+/* ---- arrays ----------------------------------------------------------------------------- */
+
+/* One column of the rows: an array of what `put` makes of its values. */
+typedef struct column {
+    slot whole;           /* where the array goes */
+    const hy_bind *binds; /* of the first row */
+    size_t n, step;       /* rows, and from one row's value to the next one's */
+    Oid element;
+} column;
+
+enum { ARRAY_HEAD = 20, SIZE_SIZE = 4, MOST_FIXED = 16, MOST_ARRAY = 1 << 29 };
+
+static const hy_value *value_at(const column *c, size_t row)
+{
+    return &c->binds[row * c->step].value;
+}
+
+static size_t bytes_of(const hy_value *v)
+{
+    switch (v->type) {
+    case HY_TEXT:
+    case HY_BLOB:
+    case HY_JSON:
+    case HY_DECIMAL:
+        return v->as.text.size;
+    default:
+        return MOST_FIXED;
+    }
+}
+
+/* Room for an array whose elements take `each` bytes besides `times` their own. */
+static hy_status make_room(column *c, size_t each, size_t times, char **at)
+{
+    size_t size = ARRAY_HEAD;
+
+    for (size_t i = 0; i < c->n && size <= MOST_ARRAY; i++)
+        size += each + times * bytes_of(value_at(c, i));
+    if (size > MOST_ARRAY)
+        return hy_fail(
+            c->whole.err, HY_ELIMIT_EXCEEDED,
+            "the rows are more than fit into one statement (512 MiB a column): insert fewer at once");
+    *at = scratch(&c->whole, size);
+    return *at != NULL ? HY_OK : hy_fail_oom(c->whole.err);
+}
+
+static hy_status put_element(const column *c, size_t row, int format, slot *s)
+{
+    hy_status status = put(s, value_at(c, row));
+
+    if (status == HY_OK && s->value != NULL && s->format != format)
+        status = hy_fail(s->err, HY_EDATA_INVALID, "a value in a list of rows is not of its column's type");
+    return status;
+}
+
+static char *write_word(char *at, uint32_t word)
+{
+    uint32_t wire = htobe32(word);
+
+    memcpy(at, &wire, sizeof wire);
+    return at + sizeof wire;
+}
+
+/* Dimensions, whether there are NULLs, type; length and first index; each value behind its size. */
+static hy_status write_binary_array(column *c)
+{
+    uint32_t any_null = 0;
+    char *start, *at;
+    hy_status status = make_room(c, SIZE_SIZE, 1, &start);
+
+    if (status != HY_OK)
+        return status;
+    at = start + ARRAY_HEAD;
+    for (size_t i = 0; i < c->n; i++) {
+        slot s = {.c = c->whole.c, .type = c->element, .room = at + SIZE_SIZE, .err = c->whole.err};
+        status = put_element(c, i, FORMAT_BINARY, &s);
+        if (status != HY_OK)
+            return status;
+        if (s.value == NULL) {
+            any_null = 1;
+            at = write_word(at, UINT32_MAX);
+            continue;
+        }
+        at = write_word(at, (uint32_t)s.size);
+        if (s.value != at && s.size > 0)
+            memcpy(at, s.value, (size_t)s.size);
+        at += s.size;
+    }
+    (void)write_word(write_word(write_word(start, 1), any_null), c->element);
+    (void)write_word(write_word(start + 12, (uint32_t)c->n), 1);
+    c->whole.size = (int)(at - start);
+    c->whole.format = FORMAT_BINARY;
+    return HY_OK;
+}
+
+static char *write_quoted(char *at, const char *text)
+{
+    *at++ = '"';
+    for (; *text != '\0'; text++) {
+        if (*text == '"' || *text == '\\')
+            *at++ = '\\';
+        *at++ = *text;
+    }
+    *at++ = '"';
+    return at;
+}
+
+/* {"1.50",NULL} */
+static hy_status write_text_array(column *c)
+{
+    char *at;
+    hy_status status = make_room(c, sizeof ",NULL", 2, &at);
+
+    if (status != HY_OK)
+        return status;
+    *at++ = '{';
+    for (size_t i = 0; i < c->n; i++) {
+        slot s = {.c = c->whole.c, .type = c->element, .err = c->whole.err};
+        status = put_element(c, i, FORMAT_TEXT, &s);
+        if (status != HY_OK)
+            return status;
+        if (i > 0)
+            *at++ = ',';
+        if (s.value != NULL)
+            at = write_quoted(at, s.value);
+        else
+            at = (char *)memcpy(at, "NULL", 4) + 4;
+    }
+    *at++ = '}';
+    *at = '\0';
+    return HY_OK;
+}
+
+/* Values of these types go as text, so their arrays do. */
+static hy_status put_array(column *c)
+{
+    bool as_text = c->element == HY__PG_NUMERIC || c->element == HY__PG_JSONB;
+    return as_text ? write_text_array(c) : write_binary_array(c);
+}
+
+/* ---- all of them ------------------------------------------------------------------------ */
+
+static void keep_param(hy__postgres_params *out, size_t i, const slot *s)
+{
+    out->values[i] = s->value;
+    out->sizes[i] = s->size;
+    out->formats[i] = s->format;
+}
+
+/* The column may have a time zone or not: only in UTC that makes no difference. */
+static hy_status refuse_zone(hy_error *err)
+{
+    return hy_fail(
+        err, HY_EUNSUPPORTED,
+        "timestamps of many rows can be sent only while the session's time zone is UTC: set it back, "
+        "or insert a few rows at a time");
+}
+
+static hy_status encode_rows(hy__postgres *c, const PGresult *described, const hy_bind *binds, size_t n_rows,
+                             size_t n, hy__postgres_params *out, hy_error *err)
+{
+    for (size_t i = 0; i < n; i++) {
+        const hy__postgres_type *type = hy__postgres_type_of(c, PQparamtype(described, (int)i));
+        column list = {.whole = {.c = c, .err = err},
+                       .binds = binds + i,
+                       .n = n_rows,
+                       .step = n,
+                       .element = type->element};
+        if (type->element == HY__PG_TIMESTAMP && !hy__postgres_is_utc(c))
+            return refuse_zone(err);
+        if (type->element == 0)
+            return hy_fail(err, HY_EINVALID_ARGUMENT, "the statement has %zu parameters and got %zu values",
+                           n, n * n_rows);
+        hy_status status = put_array(&list);
+        if (status != HY_OK)
+            return status;
+        keep_param(out, i, &list.whole);
+    }
+    return HY_OK;
+}
+
+static hy_status encode_row(hy__postgres *c, const PGresult *described, const hy_bind *binds, size_t n,
+                            hy__postgres_params *out, hy_error *err)
+{
+    for (size_t i = 0; i < n; i++) {
+        slot s = {.c = c, .type = described != NULL ? PQparamtype(described, (int)i) : 0, .err = err};
+        hy_status status = put(&s, &binds[i].value);
+        if (status != HY_OK)
+            return status;
+        keep_param(out, i, &s);
+    }
+    return HY_OK;
+}
+
 hy_status hy__postgres_params_encode(hy__postgres *c, const PGresult *described, const hy_bind *binds,
-                                     size_t n, hy__postgres_params *out, hy_error *err)
+                                     size_t n_rows, size_t n, hy__postgres_params *out, hy_error *err)
 {
     *out = (hy__postgres_params){0};
     if (n == 0)
@@ -332,14 +528,6 @@ hy_status hy__postgres_params_encode(hy__postgres *c, const PGresult *described,
     out->sizes = (int *)(void *)(values + n);
     out->formats = out->sizes + n;
     hy_arena_clear(&c->scratch);
-    for (size_t i = 0; i < n; i++) {
-        slot s = {.c = c, .type = described != NULL ? PQparamtype(described, (int)i) : 0, .err = err};
-        hy_status status = put(&s, &binds[i].value);
-        if (status != HY_OK)
-            return status;
-        values[i] = s.value;
-        out->sizes[i] = s.size;
-        out->formats[i] = s.format;
-    }
-    return HY_OK;
+    return n_rows > 1 ? encode_rows(c, described, binds, n_rows, n, out, err)
+                      : encode_row(c, described, binds, n, out, err);
 }

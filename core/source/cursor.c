@@ -356,6 +356,8 @@ static hy_status list_kinds(hy_cursor *cursor, const hy_kind **kinds, size_t *n,
     *n = 0;
     if ((connection_of(cursor)->driver->flags & HY_DRIVER_TYPED_PARAMS) == 0 || sql->n_binds == 0)
         return HY_OK;
+    if (sql->n_rows > 0)
+        return HY_OK; /* the text says what the arrays are */
     if (!reserve(&cursor->kinds, sql->n_binds * sizeof **kinds))
         return hy_fail_oom(err);
     hy_kind *list = cursor->kinds.data;

@@ -39,7 +39,9 @@ static hy_status ready(hy_lease *lease)
 
     lease->state = HY__LEASE_READY;
     if (atomic_load_explicit(&s->features, memory_order_relaxed) == 0) {
-        hy_features learnt = hy_dialect_features(s->dialect, hy__lease_connection(lease)->server_version);
+        const hy_connection *c = hy__lease_connection(lease);
+        hy_features learnt = hy_dialect_features(s->dialect, c->server_version);
+        learnt |= c->takes_rows ? HY_FEATURE(ROW_ARRAYS) : 0;
         atomic_store_explicit(&s->features, learnt, memory_order_relaxed);
     }
     return HY_OK;

@@ -997,6 +997,8 @@ void hy__clause_values(hy_emitter *e)
         e->dialect->empty_insert(e);
         return;
     }
+    if (hy__emit_row_arrays(e))
+        return;
     PUT(e, " VALUES ");
     HY_EACH (hy_row, row, &tree->rows) {
         if (&row->cell != tree->rows.first)

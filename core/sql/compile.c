@@ -74,9 +74,10 @@ static hy_status finish(hy_emitter *e, hy_sql *out)
 
     if (e->status == HY_OK && c->text.failed)
         e->status = hy_fail_oom(e->err);
-    if (e->status == HY_OK && c->n_binds > e->dialect->max_binds)
+    size_t n_params = e->n_rows > 0 ? c->n_binds / e->n_rows : c->n_binds;
+    if (e->status == HY_OK && n_params > e->dialect->max_binds)
         e->status = hy_fail(e->err, HY_ELIMIT_EXCEEDED, "the statement has %zu parameters, %s takes %zu",
-                            c->n_binds, e->dialect->name, e->dialect->max_binds);
+                            n_params, e->dialect->name, e->dialect->max_binds);
     if (e->status != HY_OK)
         return e->status;
     mutate(c);
@@ -85,6 +86,7 @@ static hy_status finish(hy_emitter *e, hy_sql *out)
     out->hash = hy_hash(0, out->text, out->size);
     out->binds = c->binds;
     out->n_binds = c->n_binds;
+    out->n_rows = e->n_rows;
     out->param_names = e->has_params ? c->params : NULL;
     out->has_raw = e->has_raw;
     return HY_OK;

@@ -38,7 +38,8 @@ enum {
     HY_TRAIT_EXACT_AVG = 1 << 15,         /* AVG of whole numbers is no float */
     HY_TRAIT_QUESTION_OPERATOR = 1 << 16, /* ? can be an operator */
     HY_TRAIT_DERIVED_LIMIT = 1 << 17,     /* IN (SELECT ... LIMIT) only through a derived table */
-    HY_TRAIT_DERIVED_OWN = 1 << 18 /* a write's subqueries read its own table only through a derived one */
+    HY_TRAIT_DERIVED_OWN = 1 << 18, /* a write's subqueries read its own table only through a derived one */
+    HY_TRAIT_ARRAYS_ALONE = 1 << 19 /* rows as arrays: without RETURNING and upsert only */
 };
 
 /* A two-operand operator's text around and between its operands; `between` NULL: ANSI. */
@@ -85,6 +86,9 @@ struct hy_dialect {
     void (*list_item)(hy_buf *out, const hy_value *value);
     void (*list_close)(hy_buf *out);
     void (*empty_insert)(hy_emitter *e);
+    /* Many rows with the placeholders of one, where the server can; NULL: it has no way to. */
+    void (*row_arrays)(hy_emitter *e);
+    const char *const *array_types; /* by hy_kind; NULL: any kind of column will do */
 };
 
 /**

@@ -222,12 +222,29 @@ enum {
     .list_open = array_open, .list_item = array_item, .list_close = array_close,                          \
     .empty_insert = hy__empty_default_values
 
+/* What a value of that kind is sent as: the driver's types. Holes: the column's own type decides. */
+static const char *const postgres_array_types[HY_KIND_COUNT] = {
+    [HY_KIND_BOOLEAN] = "boolean",    [HY_KIND_TINYINT] = "smallint",
+    [HY_KIND_SMALLINT] = "smallint",  [HY_KIND_MEDIUMINT] = "integer",
+    [HY_KIND_INTEGER] = "integer",    [HY_KIND_BIGINT] = "bigint",
+    [HY_KIND_FLOAT] = "real",         [HY_KIND_DOUBLE] = "double precision",
+    [HY_KIND_DECIMAL] = "numeric",    [HY_KIND_STRING] = "text",
+    [HY_KIND_CHAR] = "bpchar",        [HY_KIND_TEXT] = "text",
+    [HY_KIND_ULID] = "bpchar",        [HY_KIND_UUID] = "uuid",
+    [HY_KIND_BINARY] = "bytea",       [HY_KIND_VARBINARY] = "bytea",
+    [HY_KIND_JSON] = "json",          [HY_KIND_JSONB] = "jsonb",
+    [HY_KIND_DATE] = "date",          [HY_KIND_TIME] = "time",
+    [HY_KIND_DATETIME] = "timestamp", [HY_KIND_TIMESTAMP] = "timestamp",
+};
+
 static const hy_dialect postgres = {
     POSTGRES_FAMILY,
     .name = "postgres",
     .oldest = 120000,
     .traits = POSTGRES_TRAITS | HY_TRAIT_DELETE_USING,
     .features = postgres_features,
+    .row_arrays = hy__rows_unnest,
+    .array_types = postgres_array_types,
     .clauses = {select_clauses, insert_clauses, update_from_clauses, delete_using_clauses, truncate_clauses,
                 NULL},
 };
@@ -383,7 +400,8 @@ static const hy_dialect mariadb = {
     MYSQL_FAMILY,
     .name = "mariadb",
     .oldest = 100600,
-    .traits = MYSQL_TRAITS,
+    .traits = MYSQL_TRAITS | HY_TRAIT_ARRAYS_ALONE,
+    .row_arrays = hy__rows_repeated,
     .lock_share = "LOCK IN SHARE MODE",
     .excluded_before = "VALUES(",
     .excluded_after = ")",

@@ -73,7 +73,7 @@ static bool grow_binds(hy_compiler *c)
     return true;
 }
 
-static void put_placeholder(hy_emitter *e, size_t number)
+void hy__put_placeholder(hy_emitter *e, size_t number)
 {
     char text[HY_NUMBER_TEXT_SIZE];
     char *p = text + sizeof text;
@@ -98,7 +98,7 @@ static void add_bind(hy_emitter *e, const hy_bind *bind, const char *param)
     }
     c->binds[c->n_binds] = *bind;
     c->params[c->n_binds++] = param;
-    put_placeholder(e, c->n_binds);
+    hy__put_placeholder(e, c->n_binds);
 }
 
 void hy__emit_bind(hy_emitter *e, const hy_bind *bind)
@@ -130,8 +130,7 @@ static bool are_values(hy_expr *const *list, size_t n)
     return true;
 }
 
-/* "(?, ?)"; n is at least 1. */
-static void put_placeholders(hy_emitter *e, size_t n)
+void hy__put_placeholders(hy_emitter *e, size_t n)
 {
     static const char sixteen[] = "?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ";
 
@@ -142,12 +141,10 @@ static void put_placeholders(hy_emitter *e, size_t n)
     PUT(e, ")");
 }
 
-bool hy__emit_values(hy_emitter *e, hy_expr *const *list, size_t n)
+bool hy__emit_row_binds(hy_emitter *e, hy_expr *const *list, size_t n)
 {
     hy_compiler *c = e->compiler;
 
-    if (n == 0 || e->inline_values || e->dialect->bind_style != HY_BIND_QUESTION || !are_values(list, n))
-        return false;
     while (c->binds_room - c->n_binds < n)
         if (!grow_binds(c))
             return false;
@@ -156,7 +153,15 @@ bool hy__emit_values(hy_emitter *e, hy_expr *const *list, size_t n)
         binds[i] = bind_of(list[i]);
     memset(c->params + c->n_binds, 0, n * sizeof *c->params);
     c->n_binds += n;
-    put_placeholders(e, n);
+    return true;
+}
+
+bool hy__emit_values(hy_emitter *e, hy_expr *const *list, size_t n)
+{
+    if (n == 0 || e->inline_values || e->dialect->bind_style != HY_BIND_QUESTION || !are_values(list, n) ||
+        !hy__emit_row_binds(e, list, n))
+        return false;
+    hy__put_placeholders(e, n);
     return true;
 }
 

@@ -80,6 +80,7 @@ struct hy_emitter {
     bool select_one;  /* the next SELECT needs no columns */
     bool name_fields; /* columns are named after their properties */
     bool has_raw, has_params;
+    size_t n_rows; /* whose binds share placeholders; 0: none do */
 };
 
 /* ---- text ------------------------------------------------------------------------------- */
@@ -158,6 +159,12 @@ void hy__emit_operand(hy_emitter *e, const hy_expr *x);
  * time here. False: nothing was written, go the ordinary way.
  */
 bool hy__emit_values(hy_emitter *e, hy_expr *const *list, size_t n);
+/** The binds of a row of plain values, and no text. False: out of memory. */
+bool hy__emit_row_binds(hy_emitter *e, hy_expr *const *list, size_t n);
+/** "?" or "$7" */
+void hy__put_placeholder(hy_emitter *e, size_t number);
+/** "(?, ?)"; n is at least 1. */
+void hy__put_placeholders(hy_emitter *e, size_t n);
 /** A list with commas. */
 void hy__emit_list(hy_emitter *e, hy_expr *const *list, size_t n);
 /** A column by its database name alone, without any qualifier. */
@@ -205,6 +212,12 @@ void hy__clause_returning(hy_emitter *e);
 void hy__clause_truncate(hy_emitter *e);
 void hy__clause_delete_all(hy_emitter *e);
 
+/**
+ * The rows of an INSERT as arrays, if there are many and nothing but plain values in them. False: nothing
+ * was written.
+ */
+bool hy__emit_row_arrays(hy_emitter *e);
+
 /* What a dialect chooses from where a table cannot say it. */
 void hy__upsert_on_conflict(hy_emitter *e);
 void hy__upsert_on_duplicate_alias(hy_emitter *e);
@@ -213,5 +226,7 @@ void hy__concat_operator(hy_emitter *e, const hy_branch *call);
 void hy__concat_call(hy_emitter *e, const hy_branch *call);
 void hy__empty_default_values(hy_emitter *e);
 void hy__empty_rows(hy_emitter *e);
+void hy__rows_unnest(hy_emitter *e);
+void hy__rows_repeated(hy_emitter *e);
 
 #endif

@@ -218,6 +218,18 @@ static unsigned check_fails(const golden *g, size_t dialect, hy_status expected,
     return 0;
 }
 
+/* Each row has a bind for each placeholder. */
+static unsigned check_rows(const golden *g, size_t dialect, const char *text, const hy_sql *sql)
+{
+    size_t n = 0;
+
+    for (; *text != '\0'; text++)
+        n += *text == '?';
+    if (n * (sql->n_rows > 0 ? sql->n_rows : 1) == sql->n_binds)
+        return 0;
+    return complain(g, dialect, "binds of each row", "as many as placeholders", sql->text);
+}
+
 static unsigned check_text(const golden *g, size_t dialect, const char *text, const hy_sql *sql)
 {
     hy_buf want = {0}, got = {0};
@@ -230,6 +242,8 @@ static unsigned check_text(const golden *g, size_t dialect, const char *text, co
     print_binds(&got, sql);
     if (strcmp(pick_binds(g, dialect), hy_buf_text(&got)) != 0)
         bad += complain(g, dialect, "binds", pick_binds(g, dialect), hy_buf_text(&got));
+    if (g->row_arrays && !g->inline_values)
+        bad += check_rows(g, dialect, text, sql);
     print_columns(&got, sql);
     if (g->columns != NULL && strcmp(g->columns, hy_buf_text(&got)) != 0)
         bad += complain(g, dialect, "columns", g->columns, hy_buf_text(&got));

@@ -28,6 +28,7 @@ typedef struct golden {
     const char *binds_postgres, *binds_mysql, *binds_mariadb, *binds_sqlite; /* where they differ */
     hy_status fails; /* on every dialect, instead of all texts */
     bool newest;     /* with the features of the newest server */
+    bool row_arrays; /* on a connection that takes rows */
     bool inline_values;
     int64_t limit;
 } golden;

@@ -110,8 +110,12 @@ const char *golden_text(const golden *g, size_t dialect)
 
 hy_compile_options golden_options(const golden *g, const hy_dialect *dialect)
 {
+    hy_features features = g->newest ? hy_dialect_features(dialect, 990000) : 0;
+
+    if (g->row_arrays)
+        features = hy_dialect_features(dialect, 0) | HY_FEATURE(ROW_ARRAYS);
     return (hy_compile_options){
-        .features = g->newest ? hy_dialect_features(dialect, 990000) : 0,
+        .features = features,
         .limit = g->limit,
         .inline_values = g->inline_values,
     };

@@ -85,7 +85,7 @@ static const char *prepare(const hy_sql *sql, size_t *n_columns)
         return "out of memory";
     if (mysql_stmt_prepare(stmt, sql->text, sql->size) != 0)
         wrong = keep(mysql_stmt_error(stmt));
-    else if (mysql_stmt_param_count(stmt) != sql->n_binds)
+    else if (mysql_stmt_param_count(stmt) != golden_n_params(sql))
         wrong = "it has another number of parameters";
     else /* of a RETURNING MariaDB tells the columns only when it runs */
         *n_columns = sql->writes && sql->n_columns > 0 ? sql->n_columns : mysql_stmt_field_count(stmt);

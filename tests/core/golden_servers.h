@@ -16,6 +16,12 @@ typedef struct golden_server {
     void (*close)(void);
 } golden_server;
 
+/** How many parameters the text has. */
+static inline size_t golden_n_params(const hy_sql *sql)
+{
+    return sql->n_rows > 0 ? sql->n_binds / sql->n_rows : sql->n_binds;
+}
+
 extern const golden_server golden_postgres, golden_mysql;
 
 #endif

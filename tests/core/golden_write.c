@@ -33,6 +33,58 @@ static void insert_many(hy_query *q)
     row(q, "Ada", 36);
     row(q, "O'Neil", 9);
 }
+/* So many that they travel as arrays where that is possible. */
+static void insert_nine(hy_query *q)
+{
+    const hy_model *m = golden_get(USER);
+    const hy_column *columns[] = {hy_model_find_column(m, "firstName", 9), hy_model_find_column(m, "age", 3)};
+    hy_value values[] = {hy_text("Ada"), hy_int(36)}, none[] = {hy_null(), hy_null()};
+
+    hy_query_insert_columns(q, columns, 2);
+    for (int i = 0; i < 8; i++)
+        hy_query_insert_values(q, values, 2);
+    hy_query_insert_values(q, none, 2);
+}
+static void insert_nine_returning(hy_query *q)
+{
+    insert_nine(q);
+    hy_query_returning(q, col(q, "id"), NULL);
+}
+static void insert_nine_returning_value(hy_query *q)
+{
+    insert_nine(q);
+    hy_query_returning(q, hy_expr_compare(q, HY_OP_ADD, col(q, "age"), val(q, hy_int(1))), "next");
+}
+static void insert_nine_with_gap(hy_query *q)
+{
+    insert_into(q, "firstName", "age");
+    for (int i = 0; i < 9; i++)
+        row(q, "Ada", i == 7 ? 0 : 36);
+}
+static void insert_nine_with_sum(hy_query *q)
+{
+    insert_into(q, "firstName", "age");
+    for (int i = 0; i < 8; i++)
+        row(q, "Ada", 36);
+    hy_expr *values[] = {stored(q, "firstName", hy_text("Ada")), raw(q, "1 + 1")};
+    hy_query_insert_row(q, values, 2);
+}
+static void insert_nine_upsert(hy_query *q)
+{
+    const char *target[] = {"firstName"}, *update[] = {"age"};
+
+    insert_nine(q);
+    hy_query_on_conflict(q, target, 1, HY_CONFLICT_UPDATE, update, 1);
+}
+static void insert_nine_into_table(hy_query *q)
+{
+    hy_value value = hy_int(1);
+
+    from(q, "tags");
+    insert_into(q, "parent_id", NULL);
+    for (int i = 0; i < 9; i++)
+        hy_query_insert_values(q, &value, 1);
+}
 static void insert_plain_values(hy_query *q)
 {
     const char *columns[] = {"firstName", "balance", "password"};
@@ -446,6 +498,15 @@ static void no_table(hy_query *q)
 
 #define INSERT "INSERT INTO `users` (`first_name`, `age`) VALUES "
 #define ADA "text:Ada/string int:36/integer"
+#define SEVEN(x) x ", " x ", " x ", " x ", " x ", " x ", " x
+#define NINE(x) SEVEN(x) ", " x ", " x
+#define SEVEN_ADA ADA " " ADA " " ADA " " ADA " " ADA " " ADA " " ADA
+#define NINE_ROWS SEVEN_ADA " " ADA " null:/string null:/integer"
+#define NINE_ONES "int:1/any int:1/any int:1/any int:1/any int:1/any int:1/any int:1/any int:1/any int:1/any"
+#define NINE_WRITTEN SEVEN("('Ada', 36)") ", ('Ada', 36), (NULL, NULL)"
+#define UNNEST                                                \
+    "INSERT INTO `users` (`first_name`, `age`) SELECT c1, c2" \
+    " FROM unnest(?::text[], ?::integer[]) WITH ORDINALITY AS r (c1, c2, n) ORDER BY n"
 #define ALL "`id`, `first_name`, `age`, `active`, `balance`, `score`, `created_at`"
 #define BUSY "WITH `busy` AS (SELECT `user_id` FROM `posts` WHERE `views` > ?) "
 
@@ -456,6 +517,33 @@ static const golden cases[] = {
     {"INSERT of plain values", USER, insert_plain_values,
      "INSERT INTO `users` (`first_name`, `balance`, `password`) VALUES (?, ?, ?), (?, ?, ?)",
      "text:Ada/string decimal:1.50/decimal text:x/string! null:/string decimal:2/decimal null:/string!"},
+    {"INSERT of nine rows", USER, insert_nine, INSERT NINE("(?, ?)"), NINE_ROWS},
+    {"INSERT of nine rows as arrays", USER, insert_nine, INSERT NINE("(?, ?)"), NINE_ROWS, .row_arrays = true,
+     .postgres = UNNEST, .cockroachdb = INSERT NINE("(?, ?)"), .mysql = INSERT NINE("(?, ?)"),
+     .mariadb = INSERT "(?, ?)"},
+    {"INSERT of nine rows as arrays RETURNING", USER, insert_nine_returning,
+     INSERT NINE("(?, ?)") " RETURNING `id`", NINE_ROWS, .row_arrays = true,
+     .postgres = UNNEST " RETURNING `id`", .cockroachdb = INSERT NINE("(?, ?)") " RETURNING `id`",
+     .mysql = "!INSERT ... RETURNING", .mariadb = INSERT NINE("(?, ?)") " RETURNING `id`"},
+    {"INSERT of nine rows RETURNING a value of its own", USER, insert_nine_returning_value,
+     INSERT NINE("(?, ?)") " RETURNING `age` + ? AS `next`", NINE_ROWS " int:1/any", .row_arrays = true,
+     .mysql = "!INSERT ... RETURNING", .mariadb = INSERT NINE("(?, ?)") " RETURNING `age` + ? AS `next`"},
+    {"INSERT of nine rows with a gap", USER, insert_nine_with_gap,
+     INSERT SEVEN("(?, ?)") ", (?, DEFAULT), (?, ?)", SEVEN_ADA " text:Ada/string " ADA, .row_arrays = true,
+     .sqlite = "!DEFAULT in VALUES"},
+    {"INSERT of nine rows with an expression", USER, insert_nine_with_sum,
+     INSERT SEVEN("(?, ?)") ", (?, ?), (?, 1 + 1)", SEVEN_ADA " " ADA " text:Ada/string", .row_arrays = true},
+    {"upsert of nine rows as arrays", USER, insert_nine_upsert,
+     INSERT NINE("(?, ?)") " ON CONFLICT (`first_name`) DO UPDATE SET `age` = excluded.`age`", NINE_ROWS,
+     .row_arrays = true,
+     .postgres = UNNEST " ON CONFLICT (`first_name`) DO UPDATE SET `age` = excluded.`age`",
+     .cockroachdb = INSERT NINE("(?, ?)") " ON CONFLICT (`first_name`) DO UPDATE SET `age` = excluded.`age`",
+     .mysql = INSERT NINE("(?, ?)") " AS new ON DUPLICATE KEY UPDATE `age` = new.`age`",
+     .mariadb = INSERT NINE("(?, ?)") " ON DUPLICATE KEY UPDATE `age` = VALUES(`age`)"},
+    {"INSERT of nine rows into a table whose columns are not known", NONE, insert_nine_into_table,
+     "INSERT INTO `tags` (`parent_id`) VALUES " NINE("(?)"), NINE_ONES, .row_arrays = true},
+    {"INSERT of nine rows for people", USER, insert_nine, INSERT NINE_WRITTEN, .row_arrays = true,
+     .inline_values = true},
     {"INSERT with a gap", USER, insert_gap, INSERT "(?, ?), (?, DEFAULT)", ADA " text:Bob/string",
      .sqlite = "!DEFAULT in VALUES"},
     {"INSERT of a default", USER, insert_default, "INSERT INTO `users` (`age`) VALUES (DEFAULT)",

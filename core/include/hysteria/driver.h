@@ -79,6 +79,7 @@ typedef struct hy_connection {
     const struct hy_stop *stop; /* likewise: see hy_connection_is_stopped(); NULL: nobody can */
     struct hy_worker *worker;   /* threads for what can only be done blocking; NULL: there are none */
     int server_version;         /* major * 10000 + minor * 100 + patch, after connecting */
+    bool takes_rows;            /* after connecting: `execute` takes the binds of many rows at once */
 } hy_connection;
 /** True if somebody wants what runs to end. For drivers whose calls take long by themselves. */
 HY_API bool hy_connection_is_stopped(const hy_connection *c);
@@ -125,7 +126,8 @@ struct hy_driver {
     hy_status (*prepare)(hy_connection *c, hy_statement *s, const char *sql, size_t size,
                          const hy_kind *kinds, size_t n_kinds, hy_wait *wait, hy_error *err);
     /*
-     * Bind and run up to the first row. The binds stay valid until `finish`.
+     * Bind and run up to the first row. The binds stay valid until `finish`. Where the
+     * connection takes rows, there may be several times n_params: those of one row after the other.
      * HY_OK: there is a row (see `row`); HY_DONE: there is none; HY_AGAIN; or a failure.
      */
     hy_status (*execute)(hy_connection *c, hy_statement *s, const hy_bind *binds, size_t n_binds,

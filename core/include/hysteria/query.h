@@ -335,7 +335,8 @@ HY_API void hy_query_returning(hy_query *q, hy_expr *item, const char *alias);
     X(UPSERT_TARGET, "ON CONFLICT with a target")          \
     X(TRANSACTIONAL_DDL, "schema changes in transactions") \
     X(SCHEMAS, "schemas")                                  \
-    X(ARRAYS, "array columns")
+    X(ARRAYS, "array columns")                             \
+    X(ROW_ARRAYS, "the values of many rows as arrays")
 
 typedef enum hy_feature_number {
 #define HY_FEATURE_ENUM(bit, name) HY_FEATURE_NUMBER_##bit,
@@ -370,6 +371,9 @@ typedef struct hy_sql {
     uint64_t hash;        /* of the text */
     const hy_bind *binds; /* in reading order */
     size_t n_binds;
+    /* Above 1 (with HY_FEATURE(ROW_ARRAYS) only): the binds are those of so many rows, one row
+     * after the other, for the placeholders of one. */
+    size_t n_rows;
     /*
      * n_columns 0: ask the driver. Where raw fragments or a `*` give some of the fields, the
      * first n_first of `columns` are those of the result, its last n_last those before `ends`.
