@@ -19,12 +19,14 @@ static int by_index(const void *a, const void *b)
 }
 
 /* What one insert writes to. The blocks are userdata, the strings are held by the set of keys. */
+enum { ENOUGH_BYTES = 1 << 20 }; /* for one statement: servers have a limit for a message */
 typedef struct targets {
     int seen; /* stack index of the set: key -> its column's position + 1 */
     size_t n;
     const hy_column **columns; /* NULL: a plain table's */
     const char **names;        /* for messages and plain tables */
     hy_value *values;          /* one row being read */
+    size_t bytes;              /* of the texts read so far; there may be ENOUGH_BYTES */
     /* The first row's keys in the order that lua_next gives them. Rows made by one constructor
        share it, and a short string is known by its address: no look-up. */
     size_t n_order;
@@ -195,6 +197,8 @@ static row_form read_row(lua_State *L, targets *t, bool uniform)
             fail_twice(L, t, i);
         if (is_json(t->columns[i]) || !hyl_to_value(L, row + 2, &t->values[i]))
             form = ROW_MIXED;
+        else if (t->values[i].type == HY_TEXT)
+            t->bytes += t->values[i].as.text.size;
     }
     return uniform && n < t->n ? ROW_SHORT : form;
 }
@@ -214,12 +218,15 @@ static void insert_mixed(lua_State *L, hy_query *q, const targets *t)
     hy_query_insert_row(q, cells, t->n);
 }
 
-/* Rows first..last, up to one that does not fit; the last that did. */
+/* Rows first..last, up to one that does not fit, or until it is enough; the last that was taken. */
 static lua_Integer insert_rows(lua_State *L, hy_query *q, int rows, lua_Integer first, lua_Integer last,
                                bool uniform, targets *t)
 {
     int top = lua_gettop(L);
+    t->bytes = 0;
     for (lua_Integer r = first; r <= last; r++) {
+        if (t->bytes >= ENOUGH_BYTES)
+            return r - 1;
         check_row(L, rows, r);
         row_form form = read_row(L, t, uniform);
         if (form == ROW_FOREIGN || form == ROW_SHORT)
@@ -246,7 +253,7 @@ static int query_insert(lua_State *L)
     /* Most lists are uniform: the first row says what the others have, until one has more. */
     begin_insert(L, q, 2, first, first, &t);
     lua_Integer done = insert_rows(L, q, 2, first, last, uniform, &t);
-    if (done < last && !uniform) {
+    if (done < last && !uniform && t.bytes < ENOUGH_BYTES) {
         lua_settop(L, 2);
         begin_insert(L, q, 2, first, last, &t);
         done = insert_rows(L, q, 2, first, last, false, &t);

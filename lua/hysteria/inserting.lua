@@ -14,6 +14,7 @@ local writing = require("hysteria.writing")
 local inserting = {}
 
 local ROWS_PER_STATEMENT = 250
+local ROWS_AS_ARRAYS = 1000 -- the text does not grow with them
 local BINDS_PER_STATEMENT = 30000 -- below the limit of every database
 
 -- ---- one row ----------------------------------------------------------------------------------
@@ -306,9 +307,15 @@ local function snapshot(run)
   return core.scalar(place.handle, greatest, place.opts) or math.mininteger
 end
 
-local function insert_rows(run, first, last)
+-- The statement for rows[first..last], or for as many of them as fit: its last row comes second.
+local function build(run, first, last)
   local query = core.query(run.frozen)
-  last = query:_insert(run.rows, first, last, run.uniform)
+  return query, query:_insert(run.rows, first, last, run.uniform)
+end
+
+local function insert_rows(run, first, last)
+  local query
+  query, last = build(run, first, last)
   local affected, insert_id = core.execute(run.place.handle, query, run.place.opts)
   query:_drop()
   return last, affected, insert_id
@@ -318,14 +325,15 @@ end
 -- told; so the rows are found as those that the transaction did not see before.
 local function insert_by_snapshot(run, again, first, last)
   local name = run.definition.increment
-  local _, _, number = insert_rows(run, first, last)
+  local number, _
+  last, _, number = insert_rows(run, first, last)
   again:where(name, ">=", number):orderBy(name):limit(last - first + 2)
   local stored = core.fetch(run.place.handle, again, run.place.opts)
   local seen = run.seen
   if #stored > 0 then
     run.seen = stored[#stored][name]
   end
-  return stored, number > seen
+  return stored, number > seen, last
 end
 
 local function insert_one_by_one(run, again, first, last)
@@ -335,11 +343,12 @@ local function insert_one_by_one(run, again, first, last)
     numbers[#numbers + 1] = number
   end
   again:_keyIn({ run.definition.increment }, numbers)
-  return core.fetch(run.place.handle, again, run.place.opts), true
+  return core.fetch(run.place.handle, again, run.place.opts), true, last
 end
 
 local function insert_by_key(run, again, first, last)
   local definition, keys = run.definition, {}
+  last = insert_rows(run, first, last)
   for index = first, last do
     local row = run.rows[index]
     if definition.key then
@@ -352,86 +361,122 @@ local function insert_by_key(run, again, first, last)
       keys[#keys + 1] = key
     end
   end
-  insert_rows(run, first, last)
   again:_keyIn(definition.keys, keys)
-  return core.fetch(run.place.handle, again, run.place.opts), true
+  return core.fetch(run.place.handle, again, run.place.opts), true, last
 end
 
--- Insert rows[first..last] and read them again.
+-- Insert rows[first..last] or as many as fit, and read them again. Gives them and the last row.
 local function store_and_find(run, how, first, last)
   local again = writing.select_list(core.query(run.frozen), run.asked)
   if how == "order" and run.seen == nil then
     run.seen = snapshot(run)
   end
   local insert = how == "key" and insert_by_key or run.seen and insert_by_snapshot or insert_one_by_one
-  local stored, sure = insert(run, again, first, last)
+  local stored, sure
+  stored, sure, last = insert(run, again, first, last)
   if not sure or #stored ~= last - first + 1 then
     core.raise("DATABASE_ERROR", run.definition.name .. ": the rows just inserted cannot be told from others; "
       .. "insert them with { returning = false }", { model = run.definition.name })
   end
-  return stored
+  return stored, last
 end
 
 -- ---- many rows, all databases
 
+-- Run the statement that `build` made. Gives the number of rows.
+local function store_statement(run, query, how, first, last)
+  local place, affected = run.place
+  if run.wanted == false then
+    affected = core.execute(place.handle, query, place.opts)
+  else
+    query:_returning(run.asked)
+    local stored = core.fetch(place.handle, query, place.opts)
+    match(run.definition, how, run.rows, first, last, stored, run.into)
+    affected = #stored
+  end
+  query:_drop()
+  return affected
+end
+
+local function next_end(run, first)
+  return statement_end(run.definition, run.rows, first, run.count, run.per_statement, run.wanted)
+end
+
 -- One statement, or as few as it takes: gives its last row and the number of rows.
 local function store_chunk(run, first)
   local place = run.place
-  local last, how = statement_end(run.definition, run.rows, first, run.count, run.per_statement, run.wanted)
-  local stored
-  if run.wanted == false then
-    local affected
-    last, affected = insert_rows(run, first, last)
-    return last, affected
-  elseif how == false then
+  local last, how = next_end(run, first)
+  if how == false then
     run.into[first] = store_one(run.frozen, run.definition, place.handle, place.opts, run.rows[first], run.wanted)
     return first, 1
-  elseif run.can_return then
-    local query = core.query(run.frozen)
-    last = query:_insert(run.rows, first, last, run.uniform)
-    query:_returning(run.asked)
-    stored = core.fetch(place.handle, query, place.opts)
-    query:_drop()
-  else
-    stored = store_and_find(run, how, first, last)
+  elseif run.wanted == false or run.can_return then
+    local query
+    query, last = build(run, first, last)
+    return last, store_statement(run, query, how, first, last)
   end
+  local stored
+  stored, last = store_and_find(run, how, first, last)
   match(run.definition, how, run.rows, first, last, stored, run.into)
   return last, #stored
 end
 
--- Statement by statement, each run before the next is made. Gives the records and the count.
-local function store_many(frozen, definition, place, rows, count, wanted)
+-- All rows by one statement, which needs no transaction of its own. Gives their number, or nil
+-- when it takes several. Inside another transaction that one must survive a failure.
+local function store_at_once(run)
+  local place = run.place
+  local joins = place.trx or (place.trx == nil and transaction.current(place.ds))
+  if joins or run.count > run.per_statement or not (run.wanted == false or run.can_return) then
+    return nil
+  end
+  local last, how = next_end(run, 1)
+  if last < run.count or how == false then
+    return nil
+  end
+  local query
+  query, last = build(run, 1, last)
+  if last == run.count then
+    return store_statement(run, query, how, 1, last)
+  end
+  query:_drop()
+  return nil
+end
+
+-- Statement by statement, each run before the next is made. Gives the number of rows.
+local function store_many(run)
+  local first, affected = 1, 0
+  while first <= run.count do
+    local last, stored = store_chunk(run, first)
+    affected = affected + stored
+    first = last + 1
+  end
+  return affected
+end
+
+-- Gives the records and the number of rows.
+local function store_together(frozen, definition, place, rows, count, wanted)
+  local handle = place.handle
+  if count == 1 then
+    local stored = store_one(frozen, definition, handle, place.opts, rows[1], wanted)
+    return { stored }, 1
+  end
+  local per_statement = handle:can("ROW_ARRAYS") and ROWS_AS_ARRAYS or ROWS_PER_STATEMENT
   local run = {
     frozen = frozen, definition = definition, place = place, rows = rows, count = count, wanted = wanted, into = {},
-    can_return = place.handle:can("RETURNING_INSERT"), uniform = not place.handle:can("DEFAULT_IN_VALUES"),
-    per_statement = math.max(1, math.min(ROWS_PER_STATEMENT, BINDS_PER_STATEMENT // #definition.columns)),
+    can_return = handle:can("RETURNING_INSERT"), uniform = not handle:can("DEFAULT_IN_VALUES"),
+    per_statement = math.max(1, math.min(per_statement, BINDS_PER_STATEMENT // #definition.columns)),
   }
   local added
   if wanted ~= false then
     run.asked, added = with_key_columns(definition, wanted)
   end
-  local first, affected = 1, 0
-  while first <= count do
-    local last, stored = store_chunk(run, first)
-    affected = affected + stored
-    first = last + 1
-  end
+  local affected = store_at_once(run) or transaction.atomic(place, function(trx)
+    run.place = { handle = handle, trx = trx, opts = running.inside(place.opts, trx) }
+    return store_many(run)
+  end)
   if added then
     strip(run.into, added)
   end
   return run.into, affected
-end
-
--- One statement needs no transaction of its own, several do.
-local function store_together(frozen, definition, place, rows, count, wanted)
-  if count == 1 then
-    local stored = store_one(frozen, definition, place.handle, place.opts, rows[1], wanted)
-    return { stored }, 1
-  end
-  return transaction.atomic(place, function(trx)
-    local inner = { handle = place.handle, trx = trx, opts = running.inside(place.opts, trx) }
-    return store_many(frozen, definition, inner, rows, count, wanted)
-  end)
 end
 
 local function copy_rows(frozen, definition, rows, count, given)
