@@ -46,10 +46,12 @@ local function make_row(index)
   }
 end
 
-local function make_rows(from, to)
+local function make_rows(from, to, keyed)
   local rows = {}
   for index = from, to do
-    rows[#rows + 1] = make_row(index)
+    local row = make_row(index)
+    row.id = keyed and index or nil
+    rows[#rows + 1] = row
   end
   return rows
 end
@@ -235,9 +237,9 @@ local function seed()
   local models = { User, BigUser, NewUser }
   sql.dropTables(models, { ifExists = true })
   sql.createTables(models)
-  User:insertMany(make_rows(1, N_USERS), returning_none)
+  User:insertMany(make_rows(1, N_USERS, true), returning_none)
   for from = 1, N_BIG, N_USERS do
-    BigUser:insertMany(make_rows(from, from + N_USERS - 1), returning_none)
+    BigUser:insertMany(make_rows(from, from + N_USERS - 1, true), returning_none)
   end
 end
 
