@@ -5,6 +5,7 @@
 
 #include <dirent.h>
 #include <inttypes.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -312,7 +313,22 @@ void pause_ms(int ms)
 
 /* ---- running ---------------------------------------------------------------------------- */
 
-static int descriptors_before, threads_before;
+static int descriptors_before, threads_before, remains;
+
+static void *nothing(void *arg)
+{
+    return arg;
+}
+
+/* The thread sanitizer starts one of its own with the first. */
+static int count_threads(void)
+{
+    pthread_t first;
+
+    if (pthread_create(&first, NULL, nothing, NULL) == 0)
+        (void)pthread_join(first, NULL);
+    return running_threads();
+}
 
 static int open_admin(void **state)
 {
@@ -320,7 +336,7 @@ static int open_admin(void **state)
 
     (void)state;
     descriptors_before = open_descriptors();
-    threads_before = running_threads();
+    threads_before = count_threads();
     server.admin = server_open(&config);
     return 0;
 }
@@ -333,7 +349,8 @@ static int close_admin(void **state)
     int threads = sunken(running_threads, threads_before);
     if (left + threads != 0)
         print_error("%s: %d descriptors and %d threads are left\n", server.type, left, threads);
-    return left + threads != 0;
+    remains = left + threads; /* cmocka says so, and calls it a success */
+    return remains != 0;
 }
 
 static void skip_test(void **state)
@@ -384,7 +401,7 @@ static int run_on(server_kind kind, const struct CMUnitTest *tests, size_t n)
     int failed = _cmocka_run_group_tests(server.type, list, n, url != NULL ? open_admin : NULL,
                                          url != NULL ? close_admin : NULL);
     hy_url_clear(&server.url);
-    return failed;
+    return failed + (remains != 0);
 }
 
 int servers_run(int argc, char **argv, const struct CMUnitTest *tests, size_t n)

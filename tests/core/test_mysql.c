@@ -1900,14 +1900,22 @@ static int open_shared(void **state)
     return 0;
 }
 
+static int remains; /* a teardown that fails is no failure to cmocka */
+
+/* Threads of the engine may still close what the last test left to them. */
 static int close_shared(void **state)
 {
+    int64_t end = hy_monotonic_ns() + 5000 * (int64_t)MS;
+
     (void)state;
     hy_pool_stats stats = stats_of(shared);
     shut(shared);
-    if (open_files() != files_before)
-        print_error("%d descriptors were left open\n", open_files() - files_before);
-    return stats.leased == 0 && stats.connecting == 0 && open_files() == files_before ? 0 : -1;
+    while (open_files() != files_before && hy_monotonic_ns() < end)
+        usleep(2000);
+    remains += open_files() - files_before + stats.leased + stats.connecting;
+    if (remains != 0)
+        print_error("%d descriptors or connections were left open\n", remains);
+    return remains != 0;
 }
 
 static void skip_test(void **state)
@@ -2012,7 +2020,7 @@ static int test_server(const char *which, const char *variable)
     }
     failed = _cmocka_run_group_tests(which, list, N_TESTS, open_shared, close_shared);
     hy_url_clear(&address);
-    return failed;
+    return failed + (remains != 0);
 }
 
 int main(int argc, char **argv)

@@ -280,11 +280,13 @@ mysqld_run()
     local service=$1 port first=()
     shift
     port=$(cat "$dir/$service/port")
+    as "$service" mkdir -p "$dir/$service/tmp" # a server that starts empties its own, and everybody's
     if [ ! -e "$dir/$service/ready" ]; then
         sql_first | as "$service" sh -c 'umask 077; cat >"$1"' _ "$dir/$service/first.sql"
         first=(--init-file="$dir/$service/first.sql")
     fi
     spawn "$service" "$@" --datadir="$dir/$service/data" --socket=socket --pid-file=pid --port="$port" \
+        --tmpdir="$dir/$service/tmp" \
         --bind-address=$host --skip-name-resolve --skip-log-bin --innodb-flush-log-at-trx-commit=2 \
         --innodb-buffer-pool-size=64M --max-connections=200 --ssl-ca="$dir/tls/ca.pem" \
         --ssl-cert="$dir/tls/server.pem" --ssl-key="$dir/$service/server.key" "${first[@]}"
