@@ -44,7 +44,7 @@ typedef struct hy__pool {
     pthread_mutex_t lock;
     const hy_driver *driver;
     struct hy_worker *worker; /* for its connections; set once, may be NULL */
-    int64_t (*now)(void); /* CLOCK_MONOTONIC of the last tick, unless a test turns the clock */
+    int64_t (*now)(void);     /* CLOCK_MONOTONIC of the last tick, unless a test turns the clock */
     size_t cache_capacity;
     int max, min;
     int64_t idle_timeout, max_lifetime; /* ns; HY_NO_DEADLINE: never */

@@ -560,12 +560,12 @@ static int check_lease(const dirt *d, const char *clean, int *kept)
 /* Each statement on whatever the pool gives, and an error after it. */
 static int check_calls(const dirt *d, const char *clean)
 {
-    hy_source *source = open_one();
     char seen[ANSWER];
     hy_error err;
 
     if (d->make[1] != NULL)
         return 0;
+    hy_source *source = open_one();
     make((place){.source = source}, d);
     (void)sql_try((place){.source = source}, &err, "SELECT no_such_thing");
     hy_lease *lease = acquire(source);
