@@ -892,7 +892,10 @@ static int64_t mysql_inserted(hy_connection *conn)
     .finish = mysql_finish, .affected = mysql_affected, .insert_id = mysql_inserted,                         \
     .statement_close = mysql_statement_close
 
-enum { COMMON_FLAGS = HY_DRIVER_INTERLEAVES | HY_DRIVER_SET_TRANSACTION | HY_DRIVER_RESET_ROLLS_BACK };
+enum {
+    COMMON_FLAGS =
+        HY_DRIVER_INTERLEAVES | HY_DRIVER_SET_TRANSACTION | HY_DRIVER_RESET_ROLLS_BACK | HY_DRIVER_DDL_COMMITS
+};
 
 const hy_driver hy__mariadb_driver = {.name = "mariadb", .flags = COMMON_FLAGS, MYSQL_SLOTS};
 

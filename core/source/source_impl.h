@@ -157,7 +157,7 @@ void hy__cursor_cut(hy_cursor *cursor);
 /** HY_OK if a statement may start in it; else HY_ETRANSACTION_ABORTED and so on. */
 hy_status hy__transaction_admit(const hy_transaction *trx, hy_error *err);
 bool hy__transaction_is_read_only(const hy_transaction *trx);
-/** A statement of it has ended: look what that did to the transaction. */
-void hy__transaction_after(hy_transaction *trx);
+/** A statement of it has ended so: look what that did to the transaction. */
+void hy__transaction_after(hy_transaction *trx, hy_status status);
 
 #endif

@@ -33,7 +33,8 @@ struct hy_transaction {
     hy_cursor control; /* runs the transaction's own statements */
     hy_transaction_state state;
     bool read_only;
-    bool gone; /* the connection has no transaction any more: nothing to send */
+    bool gone;  /* the connection has no transaction any more: nothing to send */
+    bool ended; /* by a statement of its own, not by an error */
 
     operation op; /* what the task does */
     char texts[MOST_TEXTS][TEXT_SIZE];
@@ -176,10 +177,31 @@ static hy_transaction_status look(hy_transaction *trx)
     return now;
 }
 
-void hy__transaction_after(hy_transaction *trx)
+/*
+ * A statement that succeeds and leaves no transaction has ended it. So has one that fails for a
+ * reason of its own, where statements that change tables commit before they do anything.
+ */
+void hy__transaction_after(hy_transaction *trx, hy_status status)
 {
-    if (is_open(trx) && trx->lease.state == HY__LEASE_READY)
-        (void)look(trx);
+    bool was_gone = trx->gone;
+    hy_error_class class = hy_status_class(status);
+    bool commits = (trx->source->driver->flags & HY_DRIVER_DDL_COMMITS) != 0 &&
+                   class != HY_CLASS_TRANSACTION && class != HY_CLASS_CONNECTION;
+
+    if (!is_open(trx) || trx->lease.state != HY__LEASE_READY)
+        return;
+    if (look(trx) == HY_TRANSACTION_IDLE && !was_gone)
+        trx->ended = status == HY_OK || commits;
+}
+
+/* What is left of a failed transaction. */
+static hy_status fail_aborted(const hy_transaction *trx, const char *otherwise, hy_error *err)
+{
+    return hy_fail(err, HY_ETRANSACTION_ABORTED, "%s",
+                   trx->ended
+                       ? "a statement ended the transaction, as those that change tables do: what came "
+                         "before it is stored, unless it was a ROLLBACK"
+                       : otherwise);
 }
 
 hy_status hy__transaction_admit(const hy_transaction *trx, hy_error *err)
@@ -187,8 +209,8 @@ hy_status hy__transaction_admit(const hy_transaction *trx, hy_error *err)
     if (trx->op != OP_NONE)
         return hy_fail(err, HY_EINVALID_ARGUMENT, "the transaction is not ready: advance its task first");
     if (trx->state == HY_TRX_FAILED)
-        return hy_fail(err, HY_ETRANSACTION_ABORTED,
-                       "an earlier error ended the transaction: roll it back, nothing of it is stored");
+        return fail_aborted(
+            trx, "an earlier error ended the transaction: roll it back, nothing of it is stored", err);
     if (trx->state != HY_TRX_ACTIVE)
         return hy_fail(err, HY_ETRANSACTION_NOT_ACTIVE, "the transaction is finished");
     return HY_OK;
@@ -294,13 +316,16 @@ static hy_status after_commit(hy_transaction *trx, hy_status status, hy_error *e
     return HY_AGAIN;
 }
 
-/* A rollback cannot fail: a connection that does not do it is closed, which does it. */
+/*
+ * A connection that does not roll back is closed, which does it. What a statement has committed
+ * nobody can take back.
+ */
 static hy_status after_rollback(hy_transaction *trx, hy_status status, hy_error *err)
 {
     if (status != HY_OK)
         hy_error_clear(err);
     finish(trx, HY_TRX_FINISHED);
-    return HY_OK;
+    return trx->ended ? fail_aborted(trx, "", err) : HY_OK;
 }
 
 static hy_status after_savepoint(hy_transaction *trx, hy_status status, hy_error *err)
@@ -433,9 +458,9 @@ hy_status hy_transaction_commit(hy_transaction *trx, hy_error *err)
         (void)add_text(trx, "COMMIT");
         return HY_OK;
     }
-    trx->verdict =
-        hy_fail(&trx->verdict_error, HY_ETRANSACTION_ABORTED,
-                "an earlier error ended the transaction: it was rolled back, nothing of it is stored");
+    trx->verdict = fail_aborted(
+        trx, "an earlier error ended the transaction: it was rolled back, nothing of it is stored",
+        &trx->verdict_error);
     if (!trx->gone)
         (void)add_text(trx, "ROLLBACK");
     return HY_OK;

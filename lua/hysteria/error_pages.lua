@@ -446,7 +446,8 @@ page.LOCK_TIMEOUT = {
 }
 page.TRANSACTION_ABORTED = {
   cause = "An earlier error ended the transaction, and a commit would store nothing (PostgreSQL refuses every"
-    .. " further statement).",
+    .. " further statement). Or a statement ended it, as those that change tables do on MariaDB and MySQL: what"
+    .. " came before is stored, and the message says so.",
   example = 'local trx = sql.startTransaction()\npcall(Post.insert, Post, { authorId = 99 }, { trx = trx })\n'
     .. 'trx:commit()   -- on PostgreSQL',
   remedy = "Roll back and look at the first error. trx:savepoint(fn) goes round what may fail.",

@@ -1120,6 +1120,7 @@ static void test_deadlock(void **state)
     assert_fails(HY_ETRANSACTION_ABORTED, err,
                  try_run((place){.trx = victim}, &err, "INSERT INTO hy_account VALUES (7, 7)"));
     assert_fails(HY_ETRANSACTION_ABORTED, err, commit(victim, &err));
+    assert_non_null(strstr(err.message, "nothing of it is stored"));
     assert_int_equal(commit(other, &err), HY_OK);
     assert_int_equal(number("SELECT CAST(SUM(n) AS SIGNED) FROM hy_account"), 2);
     assert_int_equal(number("SELECT COUNT(*) FROM hy_account"), 2);
@@ -1134,22 +1135,31 @@ static void test_ddl_commits(void **state)
     } cases[] = {{"CREATE TABLE hy_ddl (x INT)", HY_OK},
                  {"CREATE TABLE hy_account (x INT)", HY_EOBJECT_EXISTS}};
     hy_error err;
+    size_t depth;
 
     (void)state;
     make_accounts();
-    run("DROP TABLE IF EXISTS hy_ddl");
-    for (size_t i = 0; i < 2; i++) {
+    for (size_t i = 0; i < 4; i++) {
+        run("DROP TABLE IF EXISTS hy_ddl");
         hy_transaction *trx = begin(shared);
-        run_at((place){.trx = trx}, "UPDATE hy_account SET n = n + 1 WHERE id = 1");
-        assert_int_equal(try_run((place){.trx = trx}, &err, cases[i].sql), cases[i].status);
+        place in = {.trx = trx};
+        run_at(in, "UPDATE hy_account SET n = n + 1 WHERE id = 1");
+        assert_int_equal(try_run(in, &err, cases[i % 2].sql), cases[i % 2].status);
         assert_int_equal(hy_transaction_get_state(trx), HY_TRX_FAILED);
-        assert_fails(HY_ETRANSACTION_ABORTED, err,
-                     try_run((place){.trx = trx}, &err, "INSERT INTO hy_account VALUES (8, 8)"));
-        rollback(trx);
+        assert_fails(HY_ETRANSACTION_ABORTED, err, try_run(in, &err, "INSERT INTO hy_account VALUES (8, 8)"));
+        assert_non_null(strstr(err.message, "what came before it is stored"));
+        assert_fails(HY_ETRANSACTION_ABORTED, err, hy_transaction_savepoint(trx, &depth, &err));
+        /* Neither end of it is what its caller thinks. */
+        assert_int_equal(i < 2 ? hy_transaction_rollback(trx, &err) : hy_transaction_commit(trx, &err),
+                         HY_OK);
+        assert_fails(HY_ETRANSACTION_ABORTED, err, hy_transaction_run(trx, &err));
+        assert_non_null(strstr(err.message, "what came before it is stored"));
+        assert_int_equal(hy_transaction_get_state(trx), HY_TRX_FINISHED);
+        hy_transaction_free(trx);
     }
-    assert_int_equal(number("SELECT n FROM hy_account WHERE id = 1"), 2);
+    assert_int_equal(number("SELECT n FROM hy_account WHERE id = 1"), 4);
     assert_int_equal(number("SELECT COUNT(*) FROM hy_account"), 2);
-    run("DROP TABLE hy_ddl");
+    run("DROP TABLE IF EXISTS hy_ddl");
 }
 
 /* Only the statement is undone: the transaction goes on. */

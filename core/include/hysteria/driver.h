@@ -69,7 +69,8 @@ enum {
     HY_DRIVER_TYPED_PARAMS = 1 << 2,    /* a prepared statement depends on the kinds of its binds */
     HY_DRIVER_BEGIN_MODES = 1 << 3,     /* BEGIN ISOLATION LEVEL ... READ ONLY DEFERRABLE */
     HY_DRIVER_SET_TRANSACTION = 1 << 4, /* SET TRANSACTION ISOLATION LEVEL ..., START TRANSACTION READ ONLY */
-    HY_DRIVER_RESET_ROLLS_BACK = 1 << 5 /* `reset` also ends a transaction that is open */
+    HY_DRIVER_RESET_ROLLS_BACK = 1 << 5, /* `reset` also ends a transaction that is open */
+    HY_DRIVER_DDL_COMMITS = 1 << 6 /* what changes tables commits first, and has done so if it then fails */
 };
 
 /** A connection: this head, then driver->connection_size bytes in all. Zeroed by the caller. */

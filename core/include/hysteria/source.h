@@ -246,8 +246,9 @@ HY_API hy_task *hy_transaction_task(hy_transaction *trx);
 /**
  * Start to end it (advance the same task). Commit fails with HY_ETRANSACTION_ABORTED when the
  * database rolled back instead, HY_EOUTCOME_UNKNOWN when the connection broke meanwhile,
- * HY_ETRANSACTION_NOT_ACTIVE when it is finished. Open savepoints end with it. The connection
- * goes back in every case but a failed start.
+ * HY_ETRANSACTION_NOT_ACTIVE when it is finished. Both fail with HY_ETRANSACTION_ABORTED when a
+ * statement has ended it, which on MariaDB and MySQL those that change tables do: they commit.
+ * Open savepoints end with it. The connection goes back in every case but a failed start.
  */
 HY_API hy_status hy_transaction_commit(hy_transaction *trx, hy_error *err);
 HY_API hy_status hy_transaction_rollback(hy_transaction *trx, hy_error *err);
