@@ -311,10 +311,10 @@ static hyl_pusher choose(hy_kind kind, hyl_as as)
 
 /* ---- plans ------------------------------------------------------------------------------- */
 
-/* The decimal places to fill up to; -1: none. */
+/* The decimal places to fill up to; 0 and -1: none. */
 static int scale_of(const hy_result_column *column)
 {
-    return column->column != NULL ? column->column->scale : -1;
+    return column->column != NULL ? column->column->scale : column->scale;
 }
 
 /* Does this plan read these rows? Equal text is not enough: a table may have changed, a joined

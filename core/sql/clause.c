@@ -131,12 +131,12 @@ static bool results_fit(hy_emitter *e, size_t n)
     return true;
 }
 
-static void add_result(hy_emitter *e, const char *name, hy_kind kind, const hy_column *column)
+static void add_result(hy_emitter *e, const hy_result_column *result)
 {
     hy_compiler *c = e->compiler;
 
     if (e->collect && results_fit(e, 1))
-        c->columns[c->n_columns++] = (hy_result_column){.name = name, .kind = kind, .column = column};
+        c->columns[c->n_columns++] = *result;
 }
 
 /* What comes now only the database knows. */
@@ -174,7 +174,7 @@ static void emit_model_columns(hy_emitter *e, const hy_model *model, const char 
         }
         hy__emit_identifier(e, column->name, strlen(column->name));
         emit_field_name(e, column);
-        add_result(e, column->property, column->kind, column);
+        add_result(e, &(hy_result_column){column->property, column->kind, column, 0});
     }
     if (shown == 0)
         EMIT_FAIL(e, HY_EINVALID_ARGUMENT, "%s has no column to select", hy_model_name(model));
@@ -284,18 +284,44 @@ static const char *default_name(const hy_expr *x)
 }
 
 /* A column's kind and the model's column behind it are known once its table is. */
+static void look_up(hy_emitter *e, const hy_column_expr *c, hy_name *name)
+{
+    *name = (hy_name){.label = hy__column_label(c), .column = c->column, .kind = (hy_kind)c->head.kind};
+    if (c->column == NULL && c->head.qualifier > 0)
+        hy__resolve_qualified(e, c, name);
+    else if (c->column == NULL && e->scope->tree->model == NULL)
+        hy__resolve_plain(e, c, name);
+}
+
 static void add_column_result(hy_emitter *e, const hy_item *item)
 {
-    const hy_column_expr *c = (const hy_column_expr *)item->expr;
-    hy_name name = {.label = hy__column_label(c), .column = c->column, .kind = (hy_kind)c->head.kind};
+    hy_name name;
 
-    if (c->column == NULL && c->head.qualifier > 0)
-        hy__resolve_qualified(e, c, &name);
-    else if (c->column == NULL && e->scope->tree->model == NULL)
-        hy__resolve_plain(e, c, &name);
+    look_up(e, (const hy_column_expr *)item->expr, &name);
     if (name.column != NULL && item->alias == NULL)
         emit_field_name(e, name.column);
-    add_result(e, item->alias != NULL ? item->alias : name.label, name.kind, name.column);
+    add_result(
+        e, &(hy_result_column){item->alias != NULL ? item->alias : name.label, name.kind, name.column, 0});
+}
+
+/* A sum, a greatest or a least value has as many decimal places as what it is of. */
+static int scale_of(hy_emitter *e, const hy_expr *x)
+{
+    const hy_branch *b = (const hy_branch *)x;
+    hy_name name;
+
+    if (x->kind != HY_KIND_DECIMAL)
+        return 0;
+    if (x->node == HY_NODE_OVER)
+        return scale_of(e, b->args[0]);
+    if (x->node == HY_NODE_CALL && b->n > 0) {
+        hy_result_rule rule = ((const hy_function *)b->aux)->result;
+        return rule == HY_RESULT_SUM || rule == HY_RESULT_ARGUMENT ? scale_of(e, b->args[0]) : 0;
+    }
+    if (x->node != HY_NODE_COLUMN || (x->flags & HY_FLAG_ALIAS) != 0)
+        return 0;
+    look_up(e, (const hy_column_expr *)x, &name);
+    return name.column != NULL && name.column->scale > 0 ? name.column->scale : 0;
 }
 
 static void emit_item(hy_emitter *e, const hy_item *item)
@@ -317,7 +343,7 @@ static void emit_item(hy_emitter *e, const hy_item *item)
     else if (label == NULL)
         add_unknown(e);
     else
-        add_result(e, label, (hy_kind)x->kind, NULL);
+        add_result(e, &(hy_result_column){label, (hy_kind)x->kind, NULL, scale_of(e, x)});
 }
 
 /* Is there something among them whose fields only the database knows? */
