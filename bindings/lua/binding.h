@@ -127,7 +127,7 @@ const char *hyl_node_word(lua_State *L, int index, size_t *size);
 /** Raise if the table has a metatable that is not ours (record metatables are). */
 void hyl_check_plain(lua_State *L, int index, const char *what);
 
-/* ---- decimal.c, json.c, ids.c, crypto.c -------------------------------------------------- */
+/* ---- decimal.c, json.c, array.c, ids.c, crypto.c ----------------------------------------- */
 
 void hyl_push_decimal(lua_State *L, const hy_decimal *d);
 void hyl_decimal_open(lua_State *L);
@@ -136,7 +136,13 @@ void hyl_json_encode(lua_State *L, int index);
 /** JSON text as Lua values on top. False and err filled if it cannot be read. */
 bool hyl_json_decode(lua_State *L, const char *text, size_t size, hy_error *err);
 bool hyl_json_tagged(lua_State *L, int index);
+/** Push an empty list that is an array, with room for n. */
+void hyl_json_new_array(lua_State *L, int n);
 void hyl_json_open(lua_State *L);
+/** Push the list at index as the JSON text of an array column; raises. */
+void hyl_array_encode(lua_State *L, int index, const hy_column *column);
+/** Push the list that the JSON text of an array of `kind` is; a fault is left in err. */
+hy_status hyl_array_decode(lua_State *L, const char *text, size_t size, hy_kind kind, hy_error *err);
 void hyl_ids_open(lua_State *L); /* also starts libsodium */
 void hyl_crypto_open(lua_State *L);
 
@@ -223,7 +229,8 @@ struct hyl_plan_column {
     hyl_pusher push;
     const char *name;
     hy_kind kind;
-    int scale; /* of a decimal column, -1: not known */
+    int scale;       /* of a decimal column, -1: not known */
+    hy_kind element; /* of an array column */
 };
 
 /* How the rows of one statement become tables: a userdata whose user value has the key strings

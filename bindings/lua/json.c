@@ -320,16 +320,21 @@ void hyl_json_encode(lua_State *L, int index)
 
 static void push_node(lua_State *L, const json_t *node, int depth);
 
+void hyl_json_new_array(lua_State *L, int n)
+{
+    lua_createtable(L, n, 0);
+    lua_rawgetp(L, LUA_REGISTRYINDEX, &array_key);
+    lua_setmetatable(L, -2);
+}
+
 static void push_array(lua_State *L, const json_t *node, int depth)
 {
     size_t n = json_array_size(node);
-    lua_createtable(L, (int)n, 0);
+    hyl_json_new_array(L, (int)n);
     for (size_t i = 0; i < n; i++) {
         push_node(L, json_array_get(node, i), depth + 1);
         lua_rawseti(L, -2, (lua_Integer)i + 1);
     }
-    lua_rawgetp(L, LUA_REGISTRYINDEX, &array_key);
-    lua_setmetatable(L, -2);
 }
 
 static void push_object(lua_State *L, const json_t *node, int depth)

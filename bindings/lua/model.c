@@ -130,6 +130,8 @@ static void add_column(lua_State *L, hyl_model *m, size_t i)
     if (column.property == NULL || column.kind == HY_KIND_COUNT)
         hyl_fail(L, HY_EINVALID_MODEL, "column '%s': no kind '%s'",
                  column.property != NULL ? column.property : "?", kind != NULL ? kind : "?");
+    const char *element = text_field(L, "element");
+    column.element = element != NULL ? hy_kind_from_name(element) : HY_KIND_ANY;
     const char *as = text_field(L, "as");
     for (int w = 0; as != NULL && as_words[w] != NULL; w++)
         if (strcmp(as, as_words[w]) == 0)

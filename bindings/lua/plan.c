@@ -185,6 +185,13 @@ static hy_status push_decimal(lua_State *L, const hy_value *v, const hyl_plan_co
     return status;
 }
 
+static hy_status push_array(lua_State *L, const hy_value *v, const hyl_plan_column *column, hy_error *err)
+{
+    if (v->type != HY_TEXT && v->type != HY_JSON)
+        return push_decoded(L, column->kind, v, err);
+    return hyl_array_decode(L, v->as.text.data, v->as.text.size, column->element, err);
+}
+
 /* ---- `as` -------------------------------------------------------------------------------- */
 
 static hy_status push_decimal_text(lua_State *L, const hy_value *v, const hyl_plan_column *column,
@@ -289,6 +296,7 @@ static const hyl_pusher pushers[HY_KIND_COUNT] = {
     [HY_KIND_TIME] = push_time,
     [HY_KIND_DATETIME] = push_timestamp,
     [HY_KIND_TIMESTAMP] = push_timestamp,
+    [HY_KIND_ARRAY] = push_array,
     [HY_KIND_CUSTOM] = push_any,
 };
 
@@ -317,6 +325,11 @@ static int scale_of(const hy_result_column *column)
     return column->column != NULL ? column->column->scale : column->scale;
 }
 
+static hy_kind element_of(const hy_result_column *column)
+{
+    return column->column != NULL ? column->column->element : HY_KIND_ANY;
+}
+
 /* Does this plan read these rows? Equal text is not enough: a table may have changed, a joined
    model may have been defined anew. */
 static bool fits(const hyl_plan *plan, const hy_sql *sql, const hy_result_column *columns, size_t n,
@@ -328,7 +341,7 @@ static bool fits(const hyl_plan *plan, const hy_sql *sql, const hy_result_column
     for (size_t i = 0; i < n; i++) {
         const hyl_plan_column *known = &plan->columns[i];
         if (known->kind != columns[i].kind || known->scale != scale_of(&columns[i]) ||
-            strcmp(known->name, columns[i].name) != 0)
+            known->element != element_of(&columns[i]) || strcmp(known->name, columns[i].name) != 0)
             return false;
     }
     return true;
@@ -356,6 +369,7 @@ static hyl_plan *push_plan(lua_State *L, const hy_sql *sql, const hy_result_colu
             .name = memcpy(at, columns[i].name, name_size),
             .kind = columns[i].kind,
             .scale = scale_of(&columns[i]),
+            .element = element_of(&columns[i]),
         };
         at += name_size;
     }

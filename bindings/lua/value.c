@@ -317,13 +317,17 @@ static bool is_date_kind(hy_kind kind)
 
 static bool is_json_kind(hy_kind kind)
 {
-    return kind == HY_KIND_JSON || kind == HY_KIND_JSONB;
+    return kind == HY_KIND_JSON || kind == HY_KIND_JSONB || kind == HY_KIND_ARRAY;
 }
 
-/* The value at index as JSON, stored in (or compared with) a JSON column. */
+/* The value at index as JSON, stored in (or compared with) a JSON or array column. */
 static hy_expr *json_expr(lua_State *L, hy_query *q, int index, const hy_expr *like, const hy_column *column)
 {
-    hyl_json_encode(L, index);
+    const hy_column *known = column != NULL ? column : hy_expr_model_column(like);
+    if (known != NULL && known->kind == HY_KIND_ARRAY)
+        hyl_array_encode(L, index, known);
+    else
+        hyl_json_encode(L, index);
     size_t size;
     const char *text = lua_tolstring(L, -1, &size);
     hy_value value = hy_bytes(HY_JSON, text, size);

@@ -163,7 +163,8 @@ static size_t place_of(lua_State *L, const targets *t, size_t i)
 
 static bool is_json(const hy_column *column)
 {
-    return column != NULL && (column->kind == HY_KIND_JSON || column->kind == HY_KIND_JSONB);
+    return column != NULL &&
+           (column->kind == HY_KIND_JSON || column->kind == HY_KIND_JSONB || column->kind == HY_KIND_ARRAY);
 }
 
 static void fail_twice(lua_State *L, const targets *t, size_t i)

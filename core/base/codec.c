@@ -58,6 +58,7 @@ static const char *const kind_takes[HY_KIND_COUNT] = {
     [HY_KIND_VARBINARY] = "bytes",
     [HY_KIND_JSON] = "a JSON document",
     [HY_KIND_JSONB] = "a JSON document",
+    [HY_KIND_ARRAY] = "an array",
     [HY_KIND_DATE] = "a date (YYYY-MM-DD) or epoch seconds of a midnight",
     [HY_KIND_TIME] = "a time (HH:MM:SS) or seconds since midnight",
     [HY_KIND_DATETIME] = "a timestamp (YYYY-MM-DD HH:MM:SS) or epoch seconds",
@@ -519,13 +520,14 @@ static hy_status decode_any(const job *j)
 }
 
 /* Where both directions differ only in what they accept, the function asks j->decoding. */
-#define SHARED_CONVERTERS                                                                                    \
-    [HY_KIND_BOOLEAN] = to_boolean, [HY_KIND_TINYINT] = to_integer, [HY_KIND_SMALLINT] = to_integer,         \
-    [HY_KIND_MEDIUMINT] = to_integer, [HY_KIND_INTEGER] = to_integer, [HY_KIND_BIGINT] = to_integer,         \
-    [HY_KIND_FLOAT] = to_double, [HY_KIND_DOUBLE] = to_double, [HY_KIND_DECIMAL] = to_decimal,               \
-    [HY_KIND_UUID] = to_uuid, [HY_KIND_BINARY] = to_bytes, [HY_KIND_VARBINARY] = to_bytes,                   \
-    [HY_KIND_JSON] = to_json, [HY_KIND_JSONB] = to_json, [HY_KIND_DATE] = to_date, [HY_KIND_TIME] = to_time, \
-    [HY_KIND_DATETIME] = to_timestamp, [HY_KIND_TIMESTAMP] = to_timestamp
+#define SHARED_CONVERTERS                                                                            \
+    [HY_KIND_BOOLEAN] = to_boolean, [HY_KIND_TINYINT] = to_integer, [HY_KIND_SMALLINT] = to_integer, \
+    [HY_KIND_MEDIUMINT] = to_integer, [HY_KIND_INTEGER] = to_integer, [HY_KIND_BIGINT] = to_integer, \
+    [HY_KIND_FLOAT] = to_double, [HY_KIND_DOUBLE] = to_double, [HY_KIND_DECIMAL] = to_decimal,       \
+    [HY_KIND_UUID] = to_uuid, [HY_KIND_BINARY] = to_bytes, [HY_KIND_VARBINARY] = to_bytes,           \
+    [HY_KIND_JSON] = to_json, [HY_KIND_JSONB] = to_json, [HY_KIND_ARRAY] = to_json,                  \
+    [HY_KIND_DATE] = to_date, [HY_KIND_TIME] = to_time, [HY_KIND_DATETIME] = to_timestamp,           \
+    [HY_KIND_TIMESTAMP] = to_timestamp
 
 static const convert_fn encoders[HY_KIND_COUNT] = {
     SHARED_CONVERTERS,

@@ -1,5 +1,5 @@
 /*
- * postgres_arrays.c - PostgreSQL arrays as JSON text.
+ * postgres_arrays.c - PostgreSQL arrays as JSON text, and back.
  *
  * Elements become what their type is in JSON: integers, floats and truth values plain, JSON as it
  * is, everything else a string ("2024-02-29 12:00:00", "\\x00ff" for bytes, "1.50" for a decimal,
@@ -304,4 +304,160 @@ hy_status hy__postgres_array_text(hy__postgres *c, const hy__postgres_type *type
     if (status == HY_OK && w.at != w.end)
         return refuse_form(&w);
     return status == HY_OK ? give(&w, out) : status;
+}
+
+/* ---- JSON as an array ------------------------------------------------------------------- */
+
+/* JSON that the engine wrote, or a program in C: what is not understood is refused. */
+typedef struct json_walk {
+    const char *at, *end;
+    hy_buf *out;
+} json_walk;
+
+static int hex_of(char c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    c = (char)(c | 32);
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+/* The four digits after "\u"; -1: there are none. */
+static int take_unit(json_walk *w)
+{
+    int unit = 0;
+
+    if (w->end - w->at < 4)
+        return -1;
+    for (int i = 0; i < 4; i++) {
+        int digit = hex_of(*w->at++);
+        if (digit < 0)
+            return -1;
+        unit = unit << 4 | digit;
+    }
+    return unit;
+}
+
+static void put_utf8(hy_buf *out, uint32_t code)
+{
+    if (code < 0x80) {
+        hy_buf_putc(out, (char)code);
+    } else if (code < 0x800) {
+        hy_buf_putc(out, (char)(0xC0 | code >> 6));
+        hy_buf_putc(out, (char)(0x80 | (code & 0x3F)));
+    } else if (code < 0x10000) {
+        hy_buf_putc(out, (char)(0xE0 | code >> 12));
+        hy_buf_putc(out, (char)(0x80 | (code >> 6 & 0x3F)));
+        hy_buf_putc(out, (char)(0x80 | (code & 0x3F)));
+    } else {
+        hy_buf_putc(out, (char)(0xF0 | code >> 18));
+        hy_buf_putc(out, (char)(0x80 | (code >> 12 & 0x3F)));
+        hy_buf_putc(out, (char)(0x80 | (code >> 6 & 0x3F)));
+        hy_buf_putc(out, (char)(0x80 | (code & 0x3F)));
+    }
+}
+
+/* Behind "\u": one unit, or the two of a character beyond U+FFFF. */
+static bool take_code(json_walk *w)
+{
+    int high = take_unit(w), low;
+
+    if (high <= 0 || (high >= 0xDC00 && high <= 0xDFFF))
+        return false;
+    if (high < 0xD800 || high > 0xDBFF) {
+        put_utf8(w->out, (uint32_t)high);
+        return true;
+    }
+    if (w->end - w->at < 6 || w->at[0] != '\\' || w->at[1] != 'u')
+        return false;
+    w->at += 2;
+    low = take_unit(w);
+    if (low < 0xDC00 || low > 0xDFFF)
+        return false;
+    put_utf8(w->out, 0x10000 + ((uint32_t)(high - 0xD800) << 10) + (uint32_t)(low - 0xDC00));
+    return true;
+}
+
+static bool take_escape(json_walk *w)
+{
+    static const char letters[] = "bfnrt/\"\\", meant[] = "\b\f\n\r\t/\"\\";
+    char c = *w->at++;
+    const char *letter = c != '\0' ? strchr(letters, c) : NULL;
+
+    if (c == 'u')
+        return take_code(w);
+    if (letter == NULL)
+        return false;
+    c = meant[letter - letters];
+    if (c == '"' || c == '\\')
+        hy_buf_putc(w->out, '\\');
+    hy_buf_putc(w->out, c);
+    return true;
+}
+
+static bool take_string(json_walk *w)
+{
+    hy_buf_putc(w->out, *w->at++);
+    while (w->at < w->end && *w->at != '"') {
+        if (*w->at != '\\') {
+            hy_buf_putc(w->out, *w->at++);
+        } else if (++w->at == w->end || !take_escape(w)) {
+            return false;
+        }
+    }
+    if (w->at == w->end)
+        return false;
+    hy_buf_putc(w->out, *w->at++);
+    return true;
+}
+
+/* A number or a word, up to what ends it. */
+static bool take_plain(json_walk *w)
+{
+    const char *start = w->at;
+
+    while (w->at < w->end && strchr(",] \t\r\n", *w->at) == NULL && *w->at != '\0')
+        w->at++;
+    size_t size = (size_t)(w->at - start);
+    if (size == 0 || memchr(start, '"', size) != NULL || memchr(start, '{', size) != NULL ||
+        memchr(start, '\\', size) != NULL || memchr(start, '}', size) != NULL)
+        return false;
+    hy_buf_append(w->out, start, size); /* null is NULL in any case */
+    return true;
+}
+
+static bool take_json(json_walk *w)
+{
+    switch (*w->at) {
+    case ' ':
+    case '\t':
+    case '\r':
+    case '\n':
+        w->at++;
+        return true;
+    case '[':
+    case ']':
+        hy_buf_putc(w->out, *w->at++ == '[' ? '{' : '}');
+        return true;
+    case ',':
+        hy_buf_putc(w->out, *w->at++);
+        return true;
+    case '"':
+        return take_string(w);
+    default:
+        return take_plain(w);
+    }
+}
+
+hy_status hy__postgres_array_literal(const char *json, size_t size, hy_buf *out, hy_error *err)
+{
+    json_walk w = {.at = json, .end = json + size, .out = out};
+    bool good = size > 0 && hy_text_check(json, size) == HY_TEXT_FINE;
+
+    while (good && w.at < w.end)
+        good = take_json(&w);
+    if (!good)
+        return hy_fail(err, HY_EDATA_INVALID,
+                       "an array is written as a JSON array of values, without objects");
+    return HY_OK;
 }

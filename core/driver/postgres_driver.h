@@ -234,6 +234,9 @@ hy_status hy__postgres_array_binary(hy__postgres *c, const hy__postgres_type *ty
 hy_status hy__postgres_array_text(hy__postgres *c, const hy__postgres_type *type, hy__postgres_bytes in,
                                   hy_value *out, hy_error *err);
 
+/** A JSON array as the text form of an array, appended to `out`. */
+hy_status hy__postgres_array_literal(const char *json, size_t size, hy_buf *out, hy_error *err);
+
 /** Parameters as libpq takes them; they live in c->params and c->scratch. */
 typedef struct hy__postgres_params {
     const char **values;

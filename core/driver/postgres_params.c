@@ -294,13 +294,33 @@ static hy_status put_bool(slot *s, bool truth)
     return HY_OK;
 }
 
+static hy_status put_array(slot *s, const char *json, size_t size)
+{
+    hy_buf *text = &s->c->text;
+
+    hy_buf_reset(text);
+    hy_status status = hy__postgres_array_literal(json, size, text, s->err);
+    if (status != HY_OK)
+        return status;
+    s->value = text->failed ? NULL : hy_arena_strndup(&s->c->scratch, text->data, text->size);
+    return s->value != NULL ? HY_OK : hy_fail_oom(s->err);
+}
+
+static hy_status put_json(slot *s, const char *json, size_t size)
+{
+    if (hy__postgres_type_of(s->c, s->type)->element != 0)
+        return put_array(s, json, size);
+    return put_text(s, json, size);
+}
+
 static hy_status put(slot *s, const hy_value *v)
 {
     switch (v->type) {
     case HY_INT:
         return put_int(s, v->as.integer);
-    case HY_TEXT:
     case HY_JSON:
+        return put_json(s, v->as.text.data, v->as.text.size);
+    case HY_TEXT:
     case HY_DECIMAL:
         return put_text(s, v->as.text.data, v->as.text.size);
     case HY_DOUBLE:

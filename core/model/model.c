@@ -154,15 +154,33 @@ static hy_status invalid_column(hy_error *err, const hy_column *c, const char *w
     return hy_fail(err, HY_EINVALID_MODEL, "column %s %s", c->property, why);
 }
 
+static bool is_element_kind(hy_kind kind)
+{
+    static const bool can[HY_KIND_COUNT] = {
+        [HY_KIND_BOOLEAN] = true, [HY_KIND_SMALLINT] = true, [HY_KIND_INTEGER] = true,
+        [HY_KIND_BIGINT] = true,  [HY_KIND_FLOAT] = true,    [HY_KIND_DOUBLE] = true,
+        [HY_KIND_DECIMAL] = true, [HY_KIND_STRING] = true,   [HY_KIND_TEXT] = true,
+        [HY_KIND_UUID] = true,    [HY_KIND_BINARY] = true,   [HY_KIND_DATE] = true,
+        [HY_KIND_TIME] = true,    [HY_KIND_DATETIME] = true, [HY_KIND_TIMESTAMP] = true,
+    };
+    return (unsigned)kind < HY_KIND_COUNT && can[kind];
+}
+
+/* An array's sizes are its elements'. */
+static hy_kind sized_kind(const hy_column *c)
+{
+    return c->kind == HY_KIND_ARRAY ? c->element : c->kind;
+}
+
 static hy_status check_sizes(const hy_column *c, hy_error *err)
 {
     if (c->length < 0)
         return invalid_column(err, c, "has a negative length");
     if (c->precision < -1 || c->scale < -1)
         return invalid_column(err, c, "has a negative precision or scale");
-    if (is_moment_kind(c->kind) && c->precision > 6)
+    if (is_moment_kind(sized_kind(c)) && c->precision > 6)
         return invalid_column(err, c, "has more than 6 digits of fractional seconds");
-    if (c->kind == HY_KIND_DECIMAL && c->precision > 0 && c->scale > c->precision)
+    if (sized_kind(c) == HY_KIND_DECIMAL && c->precision > 0 && c->scale > c->precision)
         return invalid_column(err, c, "has a scale larger than its precision");
     return HY_OK;
 }
@@ -211,6 +229,8 @@ static hy_status check_column(const hy_column *c, hy_error *err)
         return invalid_column(err, c, "has an unknown kind");
     if (c->kind == HY_KIND_CUSTOM && (!c->type_sql || !*c->type_sql))
         return invalid_column(err, c, "is of a custom kind but names no type");
+    if (c->kind == HY_KIND_ARRAY && !is_element_kind(c->element))
+        return invalid_column(err, c, "is an array of what no array can hold");
     if (c->kind == HY_KIND_ENUM && (status = check_enum(c, err)))
         return status;
     if ((status = check_sizes(c, err)))
@@ -315,7 +335,7 @@ static hy_status copy_column(hy_model *model, const hy_column *from, hy__column 
     c->generated_sql = hy_arena_strdup(arena, from->generated_sql);
     c->comment = hy_arena_strdup(arena, from->comment);
     c->index = model->columns.n;
-    if (c->kind == HY_KIND_DECIMAL)
+    if (sized_kind(c) == HY_KIND_DECIMAL)
         settle_digits(c);
     if (arena->failed)
         return hy_fail_oom(err);

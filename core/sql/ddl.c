@@ -152,8 +152,25 @@ static bool is_integer(const hy_column *c)
     return hy_kind_type(c->kind) == HY_INT;
 }
 
+static void put_type(writer *w, const hy_column *c);
+
+static void put_array_type(writer *w, const hy_column *c)
+{
+    hy_column element = *c;
+
+    if ((hy_dialect_features(w->dialect, 0) & HY_FEATURE(ARRAYS)) == 0 && !w->status)
+        w->status = hy_fail_unsupported(w->err, "an array column", w->ddl->name);
+    element.kind = c->element;
+    put_type(w, &element);
+    put(w, "[]");
+}
+
 static void put_type(writer *w, const hy_column *c)
 {
+    if (c->kind == HY_KIND_ARRAY) {
+        put_array_type(w, c);
+        return;
+    }
     const char *type = type_text(w, c);
 
     if (!type) {

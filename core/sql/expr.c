@@ -146,6 +146,11 @@ static hy_expr *as_expr(hy_branch *b)
     return b != NULL ? &b->head : NULL;
 }
 
+const hy_column *hy_expr_model_column(const hy_expr *e)
+{
+    return e != NULL && e->node == HY_NODE_COLUMN ? ((const hy_column_expr *)e)->column : NULL;
+}
+
 hy_kind hy_expr_kind(const hy_expr *e)
 {
     return e != NULL ? (hy_kind)e->kind : HY_KIND_ANY;

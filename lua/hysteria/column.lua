@@ -43,6 +43,7 @@ local ACCEPTS = {
   time = options.names(DATES, "precision"),
   datetime = CLOCKS,
   timestamp = CLOCKS,
+  array = COMMON,
   custom = COMMON,
 }
 
@@ -277,6 +278,22 @@ function constructors.encrypted(given)
   given = options.check(given, ENCRYPTED, "column.encrypted")
   local codec = secret.encrypted(given, "column.encrypted")
   return secret_column("text", "encrypted", given, ENCRYPTED, codec, {})
+end
+
+-- A list of values of another column's kind, where the database has arrays; the other column's length
+-- and digits are the elements': column.array(column.string { length = 20 }, { nullable = false }).
+function constructors.array(of, given)
+  options.need(of, "of", "column.array")
+  if not column.is(of) then
+    fail("column.array", "expected a column: column.array(column.integer())")
+  end
+  local made = make("array", "array", given, {
+    element = of.kind, length = of.length, precision = of.precision, scale = of.scale, timezone = of.timezone,
+  })
+  if type(made.default) == "table" then
+    fail("column.array", "its default is sql.rawStatement(...) or a function")
+  end
+  return made
 end
 
 -- An enumeration written as a table: its values, as text, sorted.

@@ -487,7 +487,7 @@ local function column_spec(made)
     increment = made.increment, hidden = made.hidden, generated = made.generated, sensitive = made.sensitive,
     unsigned = made.unsigned, timezone = made.timezone, length = made.length, precision = made.precision,
     opaque = made.secret ~= nil, scale = made.scale, typeSql = made.type_sql, values = made.values,
-    default = database_default(made),
+    default = database_default(made), element = made.element,
     comment = made.comment, as = made.as,
   }
 end

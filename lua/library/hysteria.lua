@@ -181,6 +181,7 @@
 ---@field decimal fun(options: hysteria.ColumnOptions?): hysteria.Column
 ---@field double fun(options: hysteria.ColumnOptions?): hysteria.Column
 ---@field encrypted fun(options: hysteria.EncryptedOptions): hysteria.Column
+---@field array fun(of: hysteria.Column, options: hysteria.ColumnOptions?): hysteria.Column
 ---@field enum fun(values: table, options: hysteria.ColumnOptions?): hysteria.Column
 ---@field float fun(options: hysteria.ColumnOptions?): hysteria.Column
 ---@field hashed fun(options: hysteria.HashedOptions?): hysteria.Column

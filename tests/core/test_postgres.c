@@ -587,6 +587,49 @@ static void arrays_become_json(void **state)
     }
 }
 
+static void json_becomes_an_array(void **state)
+{
+    static const char *const cases[][2] = {
+        {"[]", "{}"},
+        {"[1,null,-3]", "{1,null,-3}"},
+        {" [ [ 1.5 , 2 ] , [ 3 , 1e+17 ] ] ", "{{1.5,2},{3,1e+17}}"},
+        {"[true,false]", "{true,false}"},
+        {"[\"a\",\"\",\"NULL\",\"{x,y}\"]", "{\"a\",\"\",\"NULL\",\"{x,y}\"}"},
+        {"[\"\\\"\\\\\\/\\b\\f\\n\\r\\t\"]", "{\"\\\"\\\\/\b\f\n\r\t\"}"},
+        {"[\"\\u0001\\u00e9\\u20AC\\uD83D\\uDE00\"]", "{\"\1\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80\"}"},
+    };
+    static const char *const refused[] = {
+        "",
+        "[{\"a\":1}]",
+        "[\"a]",
+        "[\"\\",
+        "[\"\\x\"]",
+        "[\"\\u12\"]",
+        "[\"\xff\"]",
+        "[\"\\u0000\"]",
+        "[\"\\ud800\"]",
+        "[\"\\ud800\\u0041\"]",
+        "[\"\\udc00\"]",
+        "[a\"b]",
+    };
+    hy_error err;
+    hy_buf out;
+
+    (void)state;
+    hy_buf_init(&out);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        hy_buf_reset(&out);
+        assert_int_equal(HY_OK, hy__postgres_array_literal(cases[i][0], strlen(cases[i][0]), &out, &err));
+        assert_string_equal(cases[i][1], hy_buf_text(&out));
+    }
+    for (size_t i = 0; i < sizeof refused / sizeof refused[0]; i++) {
+        hy_buf_reset(&out);
+        assert_fails(HY_EDATA_INVALID, err,
+                     hy__postgres_array_literal(refused[i], strlen(refused[i]), &out, &err));
+    }
+    hy_buf_clear(&out);
+}
+
 static void types_of_the_database(void **state)
 {
     hy_bind bind = {.value = bytes(HY_TEXT, "sad"), .kind = HY_KIND_ENUM};
@@ -1805,6 +1848,7 @@ int main(void)
         cmocka_unit_test(numerics_agree_in_both_forms),
         cmocka_unit_test(blobs_keep_every_byte),
         cmocka_unit_test(arrays_become_json),
+        cmocka_unit_test(json_becomes_an_array),
         cmocka_unit_test(types_of_the_database),
         cmocka_unit_test(kinds_and_names_are_told),
         cmocka_unit_test(nulls_fit_everywhere),

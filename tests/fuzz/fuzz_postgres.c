@@ -1,13 +1,13 @@
 /*
  * Cells of PostgreSQL results: any bytes as any type, in both forms. What is taken is of the
  * type's kind and lies in memory that can be read; what is refused says so. First byte: the type,
- * second: the form, then the cell.
+ * second: the form, then the cell. With a third form it is JSON on its way to an array.
  */
 #include "fuzz.h"
 
 #include <driver/postgres_driver.h>
 
-enum { HEAD = 2, MINE = HY__PG_FIRST_OWN };
+enum { HEAD = 2, JSON_FORM = 2, MINE = HY__PG_FIRST_OWN };
 
 static const Oid types[] = {
     16,   17,   18,   19,   20,   21,   23,   25,       26,       114,  142,  199,  700,
@@ -49,10 +49,26 @@ static void check(hy_kind kind, const hy_value *value)
     (void)hy_value_decode(kind, value, scratch, &out, NULL);
 }
 
+static int check_literal(const char *json, size_t size)
+{
+    hy_error err;
+    hy_buf out;
+
+    hy_buf_init(&out);
+    if (hy__postgres_array_literal(json, size, &out, &err) == HY_OK)
+        must(out.size <= 2 * size && memchr(hy_buf_text(&out), '\0', out.size) == NULL);
+    else
+        must(err.status == HY_EDATA_INVALID);
+    hy_buf_clear(&out);
+    return 0;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     if (size < HEAD)
         return 0;
+    if (data[1] == JSON_FORM)
+        return check_literal((const char *)data + HEAD, size - HEAD);
     hy__postgres *c = connection();
     const hy__postgres_type *type = hy__postgres_type_of(c, types[data[0] % N_TYPES]);
     hy__postgres_decoder decode = data[1] % 2 == 0 ? type->binary : type->text;

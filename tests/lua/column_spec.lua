@@ -42,6 +42,17 @@ describe("a column constructor", function()
     assert.equal("INVALID_MODEL", databases.error_of(column.enum, {}).code)
   end)
 
+  it("makes arrays of what an array can hold", function()
+    assert.equal("integer", column.array(column.integer()).element)
+    assert.equal("NIL_VALUE", databases.error_of(column.array).code)
+    assert.equal("INVALID_MODEL", databases.error_of(column.array, "integer").code)
+    assert.equal("INVALID_MODEL", databases.error_of(column.array, column.integer(), { default = sql.array {} }).code)
+    for name, of in pairs { json = column.json(), enum = column.enum { "a" }, array = column.array(column.text()) } do
+      local Bad = model("ArrayOf" .. name) { id = column.increment(), list = column.array(of) }
+      assert.equal("INVALID_MODEL", databases.error_of(Bad.query, Bad).code, name)
+    end
+  end)
+
   it("keeps the numbers of a native enumeration as text", function()
     assert.same({ "1", "2" }, column.nativeEnum({ on = 1, off = 2 }).values)
   end)
@@ -131,6 +142,26 @@ databases.each(function(ds, database)
         assert.equal("DATA_INVALID", err.code, name)
       end
     end)
+  end)
+
+  it("an array column needs a database that has arrays", function()
+    local Tagged = model "TaggedThing" { id = column.increment(), tags = column.array(column.text()) }
+    if database == "postgres" then
+      ds:dropTables({ Tagged }, { ifExists = true })
+      ds:createTables { Tagged }
+      finally(function() ds:dropTables { Tagged } end)
+      local tagged = Tagged:using(ds)
+      tagged:insertMany { { tags = { "a", "b" } }, { tags = sql.null }, { tags = sql.array {} } }
+      assert.equal(1, tagged:where("tags", sql.array { "a", "b" }):getCount())
+      assert.equal(1, tagged:where { tags = sql.array {} }:getCount())
+      assert.equal(1, tagged:query():whereNull("tags"):getCount())
+      assert.equal(1, #ds:rawQuery("SELECT id FROM tagged_things WHERE ? = ANY (tags)", { "b" }))
+      assert.equal(1, #ds:rawQuery("SELECT id FROM tagged_things WHERE tags && ?", { sql.array { "x", "b" } }))
+    else
+      local err = databases.error_of(ds.createTables, ds, { Tagged })
+      assert.equal("UNSUPPORTED", err.code)
+      assert.equal(database, err.dialect)
+    end
   end)
 
   describe("what an insert computes", function()

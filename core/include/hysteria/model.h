@@ -59,6 +59,7 @@ typedef struct hy_column {
     unsigned flags;       /* hy_column_flag */
     int length;           /* characters or bytes; 0: the kind's default */
     int precision, scale; /* decimal digits (10 and 2), or parts of a second (precision, 6); -1: default */
+    hy_kind element;      /* HY_KIND_ARRAY: of what; length, precision and scale are the elements' */
     const char *type_sql; /* HY_KIND_CUSTOM: the type as written to the database */
     const char *const *enum_values;
     size_t n_enum_values;

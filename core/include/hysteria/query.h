@@ -236,6 +236,8 @@ HY_API hy_expr *hy_expr_over(hy_query *q, hy_expr *call, hy_expr *const *partiti
                              hy_expr *const *order, const hy_direction *directions, size_t n_order);
 /** What the expression yields, as far as it is known. */
 HY_API hy_kind hy_expr_kind(const hy_expr *e);
+/** The model's column that the expression is, or NULL. */
+HY_API const hy_column *hy_expr_model_column(const hy_expr *e);
 
 /* ---- clauses --------------------------------------------------------------------------- */
 

@@ -80,6 +80,7 @@ typedef struct hy_value {
     X(TIME, "time", HY_TIME)                \
     X(DATETIME, "datetime", HY_TIMESTAMP)   \
     X(TIMESTAMP, "timestamp", HY_TIMESTAMP) \
+    X(ARRAY, "array", HY_JSON)              \
     X(CUSTOM, "custom", HY_NULL)
 
 typedef enum hy_kind {

@@ -720,6 +720,75 @@ group("string with prepare and serialize", column.string {
   { "a list", { "x", "日" }, text = hex("x,日"), raw = false },
 })
 
+-- ---- arrays -------------------------------------------------------------------------------------
+
+-- Only PostgreSQL has them; elsewhere such a table cannot be created.
+local function array_group(of, name, cases)
+  cases.oracle, cases.only = PLAIN, { postgres = true }
+  cases.raw_read = { postgres = "other" } -- lists as JSON has them: decimals and bytes as text
+  for _, case in ipairs(cases) do
+    case.raw = case.raw or false
+  end
+  group("array of " .. name, column.array(of), cases)
+end
+
+array_group(column.integer(), "integer", {
+  { "numbers", { 1, 2, -3 }, text = "{1,2,-3}", raw = sql.array { 1, 2, -3 } },
+  { "empty", sql.array {}, text = "{}", raw = sql.array {} },
+  { "NULL inside", { 1, sql.null, 3 }, text = "{1,NULL,3}" },
+  { "two dimensions", { { 1, 2 }, { 3, 4 } }, text = "{{1,2},{3,4}}" },
+  { "3.0", { 3.0 }, read = { 3 }, text = "{3}" },
+  error_case("1.5", { 1.5 }),
+  error_case("2^31", { 2147483648 }),
+  error_case("text", { "1" }),
+  error_case("of unequal lengths", { { 1, 2 }, { 3 } }),
+  error_case("a single number", 1),
+  error_case("a hole", { 1, nil, 3 }, "INVALID_ARGUMENT"),
+  error_case("a key", { 1, x = 2 }, "INVALID_ARGUMENT"),
+  error_case("7 dimensions", nested(7, 1), "LIMIT_EXCEEDED"),
+})
+array_group(column.bigInteger(), "bigInteger", {
+  { "int64 limits", { math.mininteger, math.maxinteger, 9007199254740993 },
+    text = "{-9223372036854775808,9223372036854775807,9007199254740993}" },
+})
+array_group(column.double(), "double", {
+  { "floats", { 1.0, 0.1, -0.0, 1e17, 0x1p-1074, 1e308 }, text = "{1,0.1,-0,1e+17,5e-324,1e+308}" },
+  error_case("inf", { math.huge }),
+  error_case("nan", { 0 / 0 }),
+})
+array_group(column.decimal { precision = 38, scale = 10 }, "decimal(38,10)", {
+  { "decimals", { sql.decimal("9999999999999999999999999999.9999999999"), sql.decimal("-0.1000000000"), sql.null },
+    text = "{9999999999999999999999999999.9999999999,-0.1000000000,NULL}" },
+  error_case("11 decimals", { sql.decimal("0.12345678901") }),
+})
+array_group(column.boolean(), "boolean", {
+  { "both", { true, false, sql.null }, text = "{t,f,NULL}" },
+})
+array_group(column.string { length = 12 }, "string(12)", {
+  { "plain", { "a", "b c" }, text = [[{a,"b c"}]] },
+  { "what arrays are written with", { "", "NULL", "{x,y}", [["q"]], [[a\b]], "'" },
+    text = [[{"","NULL","{x,y}","\"q\"","a\\b",'}]] },
+  { "lines and 4-byte UTF-8", { "\n\t\r", "\1", "😀日本" }, text = '{"\n\t\r",\1,😀日本}' },
+  error_case("one character more", { ("x"):rep(13) }),
+  error_case("NUL byte", { "a\0b" }),
+  error_case("stray continuation byte", { "a\x80" }),
+})
+array_group(column.uuid { generate = false }, "uuid", {
+  { "two", { UUID, UUID }, text = "{" .. UUID .. "," .. UUID .. "}" },
+})
+array_group(column.binary(), "binary", {
+  { "bytes", { "", "\0", ALL_BYTES }, text = [[{"\\x","\\x00","\\x]] .. hex(ALL_BYTES) .. [["}]] },
+})
+array_group(column.date(), "date", {
+  { "days", { "0001-01-01", "9999-12-31" }, text = "{0001-01-01,9999-12-31}" },
+  error_case("2023-02-29", { "2023-02-29" }),
+})
+array_group(column.datetime(), "datetime", {
+  { "moments", { "2024-02-29 12:30:45.000001", "2024-02-29T12:30:45+05:30" },
+    read = { "2024-02-29 12:30:45.000001", "2024-02-29 07:00:45" },
+    text = [[{"2024-02-29 12:30:45.000001","2024-02-29 07:00:45"}]] },
+})
+
 -- ---- what other programs may have stored --------------------------------------------------------
 
 -- `store` is SQL by database; where there is none, the database refuses to hold such a value.
