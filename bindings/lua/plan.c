@@ -319,10 +319,12 @@ static hyl_pusher choose(hy_kind kind, hyl_as as)
 
 /* ---- plans ------------------------------------------------------------------------------- */
 
-/* The decimal places to fill up to; 0 and -1: none. */
+/* The decimal places that it has; -1: as many as there are. */
 static int scale_of(const hy_result_column *column)
 {
-    return column->column != NULL ? column->column->scale : column->scale;
+    if (column->column != NULL)
+        return column->column->scale;
+    return column->scale > 0 ? column->scale : -1;
 }
 
 static hy_kind element_of(const hy_result_column *column)

@@ -294,7 +294,7 @@ static hy_status put_bool(slot *s, bool truth)
     return HY_OK;
 }
 
-static hy_status put_array(slot *s, const char *json, size_t size)
+static hy_status put_array_text(slot *s, const char *json, size_t size)
 {
     hy_buf *text = &s->c->text;
 
@@ -309,7 +309,7 @@ static hy_status put_array(slot *s, const char *json, size_t size)
 static hy_status put_json(slot *s, const char *json, size_t size)
 {
     if (hy__postgres_type_of(s->c, s->type)->element != 0)
-        return put_array(s, json, size);
+        return put_array_text(s, json, size);
     return put_text(s, json, size);
 }
 

@@ -724,7 +724,7 @@ group("string with prepare and serialize", column.string {
 
 -- Only PostgreSQL has them; elsewhere such a table cannot be created.
 local function array_group(of, name, cases)
-  cases.oracle, cases.only = PLAIN, { postgres = true }
+  cases.oracle, cases.only, cases.array = PLAIN, { postgres = true }, true
   cases.raw_read = { postgres = "other" } -- lists as JSON has them: decimals and bytes as text
   for _, case in ipairs(cases) do
     case.raw = case.raw or false
