@@ -493,12 +493,12 @@ static void cancel_second_writer(hy_source *source, hy_source *holder, hy_source
     assert_int_equal(HY_OK,
                      hy_cursor_start_raw(cursor, source, sql, sizeof sql - 1, NULL, NULL, 0, &options, &err));
     cancel_after(k, cursor, 50000);
-    /* A server that was asked to write may have done so; SQLite is asked again when it is free. */
-    assert_fails(has_server() ? HY_EOUTCOME_UNKNOWN : HY_EQUERY_CANCELED, err,
-                 hy_task_run(hy_cursor_task(cursor), &err));
+    hy_status status = hy_task_run(hy_cursor_task(cursor), &err);
     int64_t ended = hy_monotonic_ns();
     cancel_wait(k);
     assert_in_range((ended - k->pulled_at) / MS, 0, SOON_MS);
+    /* A server that was asked to write may have done so; on a slow machine it was not asked yet. */
+    assert_true(status == HY_EQUERY_CANCELED || (has_server() && status == HY_EOUTCOME_UNKNOWN));
     if (has_server())
         expect_running(watch, sql, 0); /* else it gets the lock before it is told to stop */
     assert_int_equal(HY_OK, hy_transaction_commit(trx, &err));
