@@ -459,7 +459,7 @@ page.TRANSACTION_NOT_ACTIVE = {
   remedy = "Begin another one. Statements of a callback transaction belong inside the function.",
 }
 page.OUTCOME_UNKNOWN = {
-  cause = "The connection broke during a commit. It may have happened, or not.",
+  cause = "No answer came to a commit, or to a write outside of a transaction. It may have happened, or not.",
   example = 'sql.transaction(pay)   -- and the cable is pulled at the very end',
   remedy = "Look in the database before anything is repeated; an id that the program chose makes that easy.",
 }
