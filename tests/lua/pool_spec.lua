@@ -69,7 +69,7 @@ databases.each(function(main, database, config)
     end)
 
     it("counts who waits, and who waited in vain", function()
-      open { pool = { max = 2, acquireTimeout = 500 } } -- connecting counts
+      open { pool = { max = 2, acquireTimeout = 2000 } } -- connecting counts
       async.run(function()
         local one, two = ds:startTransaction { readOnly = true }, ds:startTransaction { readOnly = true }
         local counted = async.spawn(function() return rows:count() end)

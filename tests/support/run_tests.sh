@@ -51,7 +51,7 @@ run_lua()
     if [ "$sanitize" = address,undefined ]; then
         preload="$(gcc -print-file-name=libasan.so) $(gcc -print-file-name=libubsan.so)"
     fi
-    HY_TALLY=$out/lua.tally LD_PRELOAD=$preload timeout -k 10 "${HY_LUA_TIMEOUT:-900}" \
+    HY_TALLY=$out/lua.tally LD_PRELOAD=$preload timeout -k 10 "${HY_LUA_TIMEOUT:-1800}" \
         lua5.4 "$(command -v busted)" ${spec:+"$spec"} </dev/null 2>&1
 }
 
