@@ -177,6 +177,25 @@ static const char *config_text(lua_State *L, int index, const char *name)
     return text;
 }
 
+/* By name, so that the enumeration may change. */
+static hy_prepare config_prepare(lua_State *L, int index)
+{
+    static const char *const words[] = {
+        [HY_PREPARE_AUTO] = "auto",
+        [HY_PREPARE_NAMED] = "named",
+        [HY_PREPARE_UNNAMED] = "unnamed",
+        [HY_PREPARE_OFF] = "off",
+    };
+    const char *given = config_text(L, index, "prepare");
+
+    for (size_t i = 0; given != NULL && i < sizeof words / sizeof words[0]; i++)
+        if (strcmp(given, words[i]) == 0)
+            return (hy_prepare)i;
+    if (given != NULL)
+        hyl_fail(L, HY_EINVALID_CONFIG, "config: 'prepare' is auto, named, unnamed or off");
+    return HY_PREPARE_AUTO;
+}
+
 static int64_t config_number(lua_State *L, int index, const char *name)
 {
     lua_getfield(L, index, name);
@@ -293,6 +312,7 @@ static int core_connect(lua_State *L)
         .connect_timeout = config_number(L, 1, "connectTimeout"),
         .statement_timeout = config_number(L, 1, "statementTimeout"),
         .statement_cache = (int)config_number(L, 1, "statementCache"),
+        .prepare = config_prepare(L, 1),
         .name = config_text(L, 1, "name"),
     };
     read_pool(L, &config.pool);

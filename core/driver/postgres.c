@@ -14,8 +14,10 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <string.h>
+#include <sys/random.h>
 #include <unistd.h>
 
+#include <base/text.h>
 #include <base/worker.h>
 #include <hysteria/datetime.h>
 #include <hysteria/memory.h>
@@ -109,8 +111,11 @@ static void note_error(hy__postgres *c, const PGresult *result)
     if (c->failed != HY_OK)
         return; /* the first is the cause */
     c->failed = hy__postgres_fail(result, sql, &c->error);
-    if (c->pending == HY__POSTGRES_EXECUTE && hy__postgres_is_stale(result))
-        c->statement->broken = true;
+    if (c->pending != HY__POSTGRES_EXECUTE || !hy__postgres_is_stale(result))
+        return;
+    c->statement->broken = true;
+    /* Nobody told this session to forget it: it is not the one that was told to keep it. */
+    c->statement->head.forgotten = strcmp(c->error.sqlstate, "26000") == 0 && !c->touched && !c->names_left;
 }
 
 static void note_failure(hy__postgres *c, hy_status status, const char *message)
@@ -234,6 +239,12 @@ static bool postgres_is_private(const hy_connect_config *config)
     return false;
 }
 
+static void choose_token(hy__postgres *c)
+{
+    if (getrandom(&c->token, sizeof c->token, GRND_NONBLOCK) != (ssize_t)sizeof c->token)
+        c->token = hy_hash((uint64_t)getpid() ^ (uint64_t)hy_monotonic_ns(), &c, sizeof c);
+}
+
 static hy_status postgres_connect(hy_connection *conn, const hy_connect_config *config, hy_wait *wait,
                                   hy_error *err)
 {
@@ -245,6 +256,7 @@ static hy_status postgres_connect(hy_connection *conn, const hy_connect_config *
     hy_buf_init(&c->item);
     hy_arena_init(&c->scratch, c->first_scratch, sizeof c->first_scratch);
     c->epoch = 1;
+    choose_token(c);
     return hy__postgres_connect(c, config, wait, err);
 }
 
@@ -517,8 +529,9 @@ static hy_status after_failure(hy__postgres *c, hy_status status, hy_error *err)
     }
     char state[sizeof c->error.sqlstate];
     memcpy(state, c->error.sqlstate, sizeof state);
-    status = hy_fail(err, HY_ETRANSACTION_ABORTED,
-                     "a table changed under a prepared statement, which ended the transaction: run it again");
+    status = hy_fail(err, HY_ETRANSACTION_ABORTED, "%s, which ended the transaction: run it again",
+                     s->head.forgotten ? "the server, or a pooler before it, forgot a prepared statement"
+                                       : "a table changed under a prepared statement");
     if (err != NULL)
         memcpy(err->sqlstate, state, sizeof state);
     return status;
@@ -661,7 +674,8 @@ extern const hy_driver hy__postgres_driver; /* listed in driver.c */
 const hy_driver hy__postgres_driver = {
     .name = "postgres",
     .package = "libpq5",
-    .flags = HY_DRIVER_TYPED_PARAMS | HY_DRIVER_BEGIN_MODES | HY_DRIVER_RESET_ROLLS_BACK,
+    .flags = HY_DRIVER_TYPED_PARAMS | HY_DRIVER_BEGIN_MODES | HY_DRIVER_RESET_ROLLS_BACK |
+             HY_DRIVER_NAMES_STATEMENTS,
     .connection_size = sizeof(hy__postgres),
     .statement_size = sizeof(hy__postgres_statement),
 

@@ -59,7 +59,6 @@ typedef struct own_option {
     size_t at; /* a bool: the second word */
 } own_option;
 static const own_option own_options[] = {
-    {"prepare", {"named", "unnamed"}, offsetof(hy__postgres, unnamed)},
     {"rows", {"together", "single"}, offsetof(hy__postgres, row_by_row)},
 };
 enum { N_OWN_OPTIONS = sizeof own_options / sizeof own_options[0] };

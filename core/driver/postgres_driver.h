@@ -84,7 +84,7 @@ typedef struct hy__postgres_column {
     hy__postgres_decoder decode;
 } hy__postgres_column;
 
-enum { HY__POSTGRES_NAME = 32 };
+enum { HY__POSTGRES_NAME = 48 };
 
 typedef struct hy__postgres_statement {
     hy_statement head;
@@ -92,7 +92,7 @@ typedef struct hy__postgres_statement {
     void *block;         /* columns, kinds, names: n_columns of each */
     hy__postgres_column *columns;
     char *sql;                    /* NULL once the server has it by name */
-    uint64_t number;              /* its name there is hy_<number>; 0: it has none */
+    uint64_t number;              /* in its name there; 0: it has none */
     char name[HY__POSTGRES_NAME]; /* that name */
     uint64_t epoch, changes;      /* the connection's when it was prepared */
     bool binary;                  /* results come so */
@@ -124,12 +124,12 @@ struct hy__postgres {
     hy__postgres_statement *statement; /* of PREPARE, TYPES and EXECUTE */
     hy_buf setup;                      /* settings of the session: statements */
     ConnStatusType stage;              /* how far connecting had come */
-    bool unnamed;                      /* option: no names on the server (poolers that do not know them) */
     bool row_by_row;                   /* option: never more than one row of a result in memory */
     bool flushing;                     /* libpq could not send everything yet */
     bool unusable;                     /* in the middle of something nobody will end */
     bool touched;                      /* the session may not be as new */
     bool names_left;                   /* it may hold prepared statements that are not ours */
+    uint64_t token; /* in the names of its statements: nobody else behind a pooler has the same */
     uint64_t last_number;
     uint64_t epoch;   /* statements of an older one are gone on the server */
     uint64_t changes; /* of tables, by this session: older plans may fail, and end a transaction */

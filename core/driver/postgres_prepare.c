@@ -15,9 +15,14 @@
 
 enum { MOST_PARAMS = 65535 };
 
-static void write_name(char name[HY__POSTGRES_NAME], uint64_t number)
+/*
+ * Behind a pooler another client's statement may have the same number, and would run instead of
+ * ours without a word.
+ */
+static void write_name(const hy__postgres *c, char name[HY__POSTGRES_NAME], uint64_t number)
 {
-    (void)snprintf(name, HY__POSTGRES_NAME, "hy_%llu", (unsigned long long)number);
+    (void)snprintf(name, HY__POSTGRES_NAME, "hy_%016llx_%llu", (unsigned long long)c->token,
+                   (unsigned long long)number);
 }
 
 /*
@@ -32,7 +37,7 @@ static bool send_closing(hy__postgres *c)
     if (c->n_closing == 0 || PQtransactionStatus(c->pg) != PQTRANS_IDLE)
         return true;
     for (size_t i = 0; i < c->n_closing && fine; i++) {
-        write_name(name, c->closing[i]);
+        write_name(c, name, c->closing[i]);
         (void)snprintf(sql, sizeof sql, "DEALLOCATE %s", name);
         fine = PQsendQueryParams(c->pg, sql, 0, NULL, NULL, NULL, NULL, 0) == 1;
         if (fine)
@@ -146,9 +151,9 @@ hy_status hy__postgres_prepare(hy_connection *conn, hy_statement *statement, con
     status = list_param_types(c, s, kinds, n_kinds, &unsure, err);
     if (status != HY_OK)
         return status;
-    s->number = c->unnamed ? 0 : ++c->last_number;
+    s->number = s->head.unnamed ? 0 : ++c->last_number;
     if (s->number != 0)
-        write_name(s->name, s->number);
+        write_name(c, s->name, s->number);
     c->statement = s;
     c->guarded = unsure && PQtransactionStatus(c->pg) == PQTRANS_INTRANS;
     c->insisted = !unsure;
@@ -230,7 +235,7 @@ static hy_status finish_prepare(hy__postgres *c, hy_error *err)
     hy__postgres_statement *s = c->statement;
 
     s->head.n_params = (size_t)PQnparams(s->described);
-    if (!c->unnamed) {
+    if (s->number != 0) {
         hy_free(s->sql);
         s->sql = NULL;
     }
@@ -304,7 +309,8 @@ hy_status hy__postgres_end_prepare(hy__postgres *c, hy_wait *wait, hy_error *err
     if (status != HY_OK && !c->insisted && !c->unusable && choose_again(c))
         return prepare_again(c, wait, err);
     if (status != HY_OK) {
-        s->number = 0; /* the server does not have it */
+        s->head.forgotten = strcmp(c->error.sqlstate, "42P05") == 0; /* the name is somebody's */
+        s->number = 0;                                               /* the server does not have it */
         return status;
     }
     s->described = c->result;

@@ -3,7 +3,7 @@
  *
  * Its owner looks at the flag between steps, and a driver whose calls take long by themselves
  * looks inside them (hy_connection_is_stopped). An owner that sleeps is woken by what it polls:
- * an event is set, a socket shut down, which also ends whatever else that socket was for. So
+ * an event is set, a socket shut down on this side, after which it is of no use any more. So
  * nothing is ever sent that could come late and hit somebody else's statement.
  */
 #ifndef HY_DRIVER_STOP_H
@@ -19,6 +19,7 @@ typedef struct hy_stop {
     atomic_bool wanted;
     pthread_mutex_t lock; /* of the rest */
     int fd;               /* what the owner, who alone sets it, sleeps on; -1: awake, or a mere timer */
+    int how;              /* to shut it down */
     bool rung, cut;       /* it was woken, by an event or by the end of a socket */
 } hy__stop;
 
@@ -34,8 +35,8 @@ static inline bool hy__stop_is_wanted(const hy__stop *s)
 {
     return atomic_load_explicit(&s->wanted, memory_order_relaxed);
 }
-/** The owner goes to sleep on `fd`. False: it must not, it has to stop. */
-bool hy__stop_sleep(hy__stop *s, int fd);
+/** The owner goes to sleep on this. False: it must not, it has to stop. */
+bool hy__stop_sleep(hy__stop *s, const hy_wait *wait);
 /** The owner is awake, whether it slept or not. True: it slept on a socket that is shut down now. */
 bool hy__stop_wake(hy__stop *s);
 /** Any thread: what runs now should end. */

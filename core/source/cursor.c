@@ -451,7 +451,7 @@ static hy_status fail_canceled(hy_error *err)
 static hy_status sleep_on(hy_cursor *cursor, const hy_wait *wait, hy_error *err)
 {
     cursor->midway = wait->fd >= 0 && is_midway(cursor);
-    if (hy__stop_sleep(&cursor->stop, wait->fd))
+    if (hy__stop_sleep(&cursor->stop, wait))
         return HY_AGAIN;
     wake(cursor);
     return fail_canceled(err);
@@ -506,13 +506,33 @@ static hy_status step_compile(hy_cursor *cursor, hy_wait *wait, hy_error *err)
     return status;
 }
 
+/* A pooler lends the server's session to others meanwhile: from now on nothing is left there. */
+static void note_forgotten(const hy_cursor *cursor)
+{
+    int automatic = HY_PREPARE_AUTO;
+
+    if (cursor->statement->statement->forgotten)
+        (void)atomic_compare_exchange_strong(&cursor->lease->source->prepare, &automatic, HY_PREPARE_UNNAMED);
+}
+
 static hy_status after_prepare(hy_cursor *cursor, hy_status status, hy_wait *wait, hy_error *err)
 {
+    if (status == HY_AGAIN)
+        return still_waiting(cursor, wait, err);
     if (status == HY_OK)
         cursor->state = HY__CURSOR_TICKET;
-    else if (status == HY_AGAIN)
-        return still_waiting(cursor, wait, err);
+    else
+        note_forgotten(cursor);
     return status;
+}
+
+/* `seen`: this connection has run the text before. */
+static bool is_unnamed(const hy_cursor *cursor, bool seen)
+{
+    hy_prepare prepare = hy_source_prepare(cursor->lease->source);
+    bool names = (connection_of(cursor)->driver->flags & HY_DRIVER_NAMES_STATEMENTS) != 0;
+
+    return names && (prepare == HY_PREPARE_AUTO ? !seen : prepare != HY_PREPARE_NAMED);
 }
 
 static hy_status step_prepare(hy_cursor *cursor, hy_wait *wait, hy_error *err)
@@ -532,13 +552,16 @@ static hy_status step_prepare(hy_cursor *cursor, hy_wait *wait, hy_error *err)
     cursor->lease->dirty |= sql->has_raw || sql->kind == HY_STATEMENT_RAW;
     if (cursor->cacheable)
         cursor->statement = hy__statement_cache_find(cache, sql->hash, sql->text, sql->size, kinds, n_kinds);
-    if (cursor->statement != NULL)
+    bool unnamed = is_unnamed(cursor, cursor->statement != NULL);
+    if (cursor->statement != NULL && cursor->statement->statement->unnamed == unnamed)
         return after_prepare(cursor, HY_OK, wait, err);
+    drop_statement(cursor, false);
     cursor->statement = hy__cached_new(c->driver, sql->hash, sql->text, sql->size, kinds, n_kinds);
     if (cursor->statement == NULL)
         return hy_fail_oom(err);
     cursor->state = HY__CURSOR_PREPARING;
     hy__cached *s = cursor->statement;
+    s->statement->unnamed = unnamed;
     status = c->driver->prepare(c, s->statement, s->text, s->size, s->kinds, s->n_kinds, wait, err);
     return after_prepare(cursor, status, wait, err);
 }
@@ -620,8 +643,10 @@ static hy_status after_execute(hy_cursor *cursor, hy_status status, hy_wait *wai
 {
     if (status == HY_AGAIN)
         return still_waiting(cursor, wait, err);
-    if (status != HY_OK && status != HY_DONE)
+    if (status != HY_OK && status != HY_DONE) {
+        note_forgotten(cursor);
         return may_prepare_again(cursor) ? HY_OK : status;
+    }
     hy_status kept = keep_columns(cursor, err);
     if (kept != HY_OK)
         return kept;

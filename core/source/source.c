@@ -55,6 +55,8 @@ static void fill_defaults(hy_source_config *c)
         c->pool.max = c->pool.min > DEFAULT_MAX ? c->pool.min : DEFAULT_MAX;
     if (c->statement_cache == 0)
         c->statement_cache = DEFAULT_CACHE;
+    if (c->prepare == HY_PREPARE_OFF)
+        c->statement_cache = -1;
 }
 
 static hy_status check_config(const hy_source_config *c, hy_error *err)
@@ -67,6 +69,8 @@ static hy_status check_config(const hy_source_config *c, hy_error *err)
         return hy_fail(err, HY_EINVALID_CONFIG, "pool timeouts are milliseconds, or -1 for none");
     if (c->connect_timeout < 0 || c->statement_timeout < 0)
         return hy_fail(err, HY_EINVALID_CONFIG, "timeouts are milliseconds, 0 for the default");
+    if ((unsigned)c->prepare > HY_PREPARE_OFF)
+        return hy_fail(err, HY_EINVALID_CONFIG, "prepare must be auto, named, unnamed or off");
     if (c->statement_cache < -1)
         return hy_fail(err, HY_EINVALID_CONFIG, "the statement cache needs a size, or -1 for none");
     if (c->connect.port < 0 || c->connect.port > 65535)
@@ -188,6 +192,7 @@ hy_status hy_source_open(const hy_source_config *config, hy_source **out, hy_err
     atomic_init(&s->references, 1);
     atomic_init(&s->open, true);
     atomic_init(&s->features, 0);
+    atomic_init(&s->prepare, (int)s->config.prepare);
     atomic_init(&s->last_event, 0);
     *out = s;
     return HY_OK;
@@ -234,6 +239,11 @@ hy_features hy_source_features(const hy_source *source)
 {
     hy_features learnt = atomic_load_explicit(&source->features, memory_order_relaxed);
     return learnt != 0 ? learnt : hy_dialect_features(source->dialect, 0);
+}
+
+hy_prepare hy_source_prepare(const hy_source *source)
+{
+    return (hy_prepare)atomic_load_explicit(&source->prepare, memory_order_relaxed);
 }
 
 const char *hy_source_type(const hy_source *source)

@@ -28,6 +28,7 @@ struct hy_source {
     hy__gate writer; /* HY_DRIVER_SINGLE_WRITER: who may write */
     atomic_bool open;
     _Atomic hy_features features; /* 0: not learnt yet */
+    atomic_int prepare;           /* hy_prepare */
     hy_observer observer;
     void *observer_ctx;
     atomic_uint_fast64_t last_event;

@@ -13,7 +13,10 @@ local TYPES = {
   schema = "string", applicationName = "string", timezone = "string", name = "string",
   port = "port", connectTimeout = "count", statementTimeout = "count", statementCache = "count",
   ssl = "table", pool = "table", driverOptions = "table", models = "table",
-  logs = "boolean", ambientTransactions = "boolean", lazyLoad = "boolean",
+  logs = "boolean", ambientTransactions = "boolean", lazyLoad = "boolean", prepare = "word",
+}
+local WORDS = {
+  prepare = { "auto", "named", "unnamed", "off" },
 }
 local KEYS = {}
 for key in next, TYPES do
@@ -48,6 +51,13 @@ local function check_value(key, value)
       fail("%s must be a whole number", key)
     end
     return math.tointeger(value)
+  elseif wanted == "word" then
+    for _, word in ipairs(WORDS[key]) do
+      if value == word then
+        return value
+      end
+    end
+    fail("%s must be one of %s%s", key, table.concat(WORDS[key], ", "), options.hint(value, WORDS[key]))
   elseif type(value) ~= wanted then
     fail("%s must be a %s, not %s", key, wanted, options.kind(value))
   end
@@ -151,7 +161,8 @@ function config.for_core(resolved)
     type = resolved.type, host = resolved.host, port = resolved.port, username = resolved.username,
     password = resolved.password, database = resolved.database, schema = resolved.schema, ssl = resolved.ssl,
     pool = resolved.pool, connectTimeout = resolved.connectTimeout, statementTimeout = resolved.statementTimeout,
-    statementCache = resolved.statementCache, applicationName = resolved.applicationName,
+    statementCache = resolved.statementCache, prepare = resolved.prepare,
+    applicationName = resolved.applicationName,
     timezone = resolved.timezone, options = resolved.driverOptions, name = resolved.name,
   }
 end

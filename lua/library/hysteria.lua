@@ -78,6 +78,7 @@
 ---@field connectTimeout integer?
 ---@field statementTimeout integer?
 ---@field statementCache integer?
+---@field prepare "auto"|"named"|"unnamed"|"off"|nil what stays of a statement on the server; auto if not said
 ---@field applicationName string?
 ---@field timezone string?
 ---@field logs boolean?

@@ -476,11 +476,34 @@ static void test_waiting_for_a_connection(void **state)
     shut(source);
 }
 
+static void begin_text(hy_cursor *cursor, hy_source *source, const char *sql, int64_t timeout)
+{
+    const hy_run_options options = {.timeout = timeout};
+    hy_error err;
+
+    if (hy_cursor_start_raw(cursor, source, sql, strlen(sql), NULL, NULL, 0, &options, &err) != HY_OK)
+        fail_msg("%s", err.message);
+}
+
+/* Until the statement is with the server. */
+static void send_text(hy_cursor *cursor, hy_source *source, const char *sql, hy_source *watch, int64_t wanted)
+{
+    hy_error err;
+
+    begin_text(cursor, source, sql, 0);
+    int64_t until = hy_monotonic_ns() + 10000 * (int64_t)MS;
+    while (running(watch, sql) < wanted && hy_monotonic_ns() < until) {
+        hy_wait wait = {.fd = -1, .deadline = HY_NO_DEADLINE};
+        assert_int_equal(HY_AGAIN, hy_task_advance(hy_cursor_task(cursor), &wait, &err));
+        wait.deadline = hy_monotonic_ns() + 5 * (int64_t)MS;
+        (void)hy_wait_block(&wait);
+    }
+}
+
 /* Two that write where one may: the second waits for the first, of `holder`. */
 static void cancel_second_writer(hy_source *source, hy_source *holder, hy_source *watch, canceller *k)
 {
     hy_cursor *cursor = hy_cursor_new();
-    const hy_run_options options = {.may_block = false};
     static const char sql[] = "UPDATE hy_cancel SET a = 3";
     hy_transaction *trx;
     hy_error err;
@@ -490,8 +513,10 @@ static void cancel_second_writer(hy_source *source, hy_source *holder, hy_source
     run_in(source, NULL, "INSERT INTO hy_cancel VALUES (1)");
     assert_int_equal(HY_OK, hy_source_begin(holder, NULL, &trx, &err));
     run_in(holder, trx, "UPDATE hy_cancel SET a = 2");
-    assert_int_equal(HY_OK,
-                     hy_cursor_start_raw(cursor, source, sql, sizeof sql - 1, NULL, NULL, 0, &options, &err));
+    if (has_server())
+        send_text(cursor, source, sql, watch, 1);
+    else
+        begin_text(cursor, source, sql, 0);
     cancel_after(k, cursor, 50000);
     hy_status status = hy_task_run(hy_cursor_task(cursor), &err);
     int64_t ended = hy_monotonic_ns();
@@ -528,31 +553,6 @@ static void test_waiting_for_a_lock(void **state)
 
 /* ---- what is left on the server ---------------------------------------------------------- */
 
-static void begin_endless(hy_cursor *cursor, hy_source *source, int64_t timeout)
-{
-    const hy_run_options options = {.timeout = timeout, .may_block = true};
-    hy_error err;
-
-    if (hy_cursor_start_raw(cursor, source, db->endless, strlen(db->endless), NULL, NULL, 0, &options,
-                            &err) != HY_OK)
-        fail_msg("%s", err.message);
-}
-
-/* Until the statement is with the server. */
-static void send_endless(hy_cursor *cursor, hy_source *source, hy_source *watch, int64_t wanted)
-{
-    hy_error err;
-
-    begin_endless(cursor, source, 0);
-    int64_t until = hy_monotonic_ns() + 10000 * (int64_t)MS;
-    while (running(watch, db->endless) < wanted && hy_monotonic_ns() < until) {
-        hy_wait wait = {.fd = -1, .deadline = HY_NO_DEADLINE};
-        assert_int_equal(HY_AGAIN, hy_task_advance(hy_cursor_task(cursor), &wait, &err));
-        wait.deadline = hy_monotonic_ns() + 5 * (int64_t)MS;
-        (void)hy_wait_block(&wait);
-    }
-}
-
 static void test_given_up(void **state)
 {
     enum { MANY = 20 };
@@ -563,14 +563,14 @@ static void test_given_up(void **state)
     (void)state;
     /* Out of time. */
     cursors[0] = hy_cursor_new();
-    begin_endless(cursors[0], source, 100);
+    begin_text(cursors[0], source, db->endless, 100);
     assert_fails(HY_EQUERY_TIMEOUT, err, hy_task_run(hy_cursor_task(cursors[0]), &err));
     hy_cursor_free(cursors[0]);
     expect_running(watch, db->endless, 0);
     /* Left by who waited: nobody is delayed, and all of them stop. */
     for (int i = 0; i < MANY; i++) {
         cursors[i] = hy_cursor_new();
-        send_endless(cursors[i], source, watch, i + 1);
+        send_text(cursors[i], source, db->endless, watch, i + 1);
     }
     expect_running(watch, db->endless, MANY);
     int64_t began = hy_monotonic_ns();
@@ -580,7 +580,7 @@ static void test_given_up(void **state)
     expect_running(watch, db->endless, 0);
     /* With the source closed right behind it. */
     cursors[0] = hy_cursor_new();
-    send_endless(cursors[0], source, watch, 1);
+    send_text(cursors[0], source, db->endless, watch, 1);
     hy_cursor_free(cursors[0]);
     shut(source);
     expect_running(watch, db->endless, 0);

@@ -154,6 +154,7 @@ static hy_source *open_source(int max)
     config.connect.ssl_mode = here.tls ? "verify-full" : "disable";
     config.connect.ssl_ca = here.tls ? getenv("HY_TEST_TLS_CA") : NULL;
     config.pool.max = max;
+    config.prepare = HY_PREPARE_NAMED; /* so that a step is what its name says */
     config.statement_timeout = TIMEOUT;
     here.descriptors = open_descriptors();
     return server_open(&config);

@@ -1028,8 +1028,7 @@ static void certificates_are_verified(void **state)
 
 static void connecting_fails_with_reasons(void **state)
 {
-    static const hy_connect_option unknown[] = {{"keepalive_idle", "1"}},
-                                   wrong[] = {{"prepare", "sometimes"}};
+    static const hy_connect_option unknown[] = {{"keepalive_idle", "1"}}, wrong[] = {{"rows", "sometimes"}};
     hy_source_config bases[8];
     static const struct {
         hy_status status;
@@ -1042,7 +1041,7 @@ static void connecting_fails_with_reasons(void **state)
         {HY_ETLS_REFUSED, "", "ssl.mode"},
         {HY_EINVALID_CONFIG, "", "verify-full"},
         {HY_EUNKNOWN_OPTION, "", "did you mean \"keepalives_idle\"?"},
-        {HY_EINVALID_CONFIG, "", "named or unnamed"},
+        {HY_EINVALID_CONFIG, "", "together or single"},
     };
 
     NEED_SERVER;
@@ -1329,6 +1328,7 @@ static void statements_are_kept_and_let_go(void **state)
 
     NEED_SERVER;
     config = base_config();
+    config.prepare = HY_PREPARE_NAMED;
     config.statement_cache = 8;
     config.pool.max = 1;
     hy_source *source = open_source(&config);
@@ -1367,6 +1367,7 @@ static void stale_plans_are_prepared_again(void **state)
 
     NEED_SERVER;
     hy_source_config config = base_config();
+    config.prepare = HY_PREPARE_NAMED;
     config.pool.max = 1;
     hy_source *source = open_source(&config);
     place at = {.source = source};
@@ -1410,9 +1411,102 @@ static void stale_plans_are_prepared_again(void **state)
     shut(source);
 }
 
+/* How often a text is there under a name. */
+static int64_t named_as(place at, const char *sql)
+{
+    const hy_bind text = {.value = bytes(HY_TEXT, sql)};
+    cells c;
+
+    query_at(at, &c, "SELECT count(*) FROM pg_prepared_statements WHERE statement = ?", &text, 1);
+    int64_t n = c.v[0].as.integer;
+    drop_cells(&c);
+    return n;
+}
+
+static void texts_get_names_when_they_come_again(void **state)
+{
+    static const struct {
+        hy_prepare prepare;
+        int64_t names[3]; /* after the first run, the second and the third */
+    } cases[] = {
+        {HY_PREPARE_AUTO, {0, 1, 1}},
+        {HY_PREPARE_NAMED, {1, 1, 1}},
+        {HY_PREPARE_UNNAMED, {0, 0, 0}},
+        {HY_PREPARE_OFF, {0, 0, 0}},
+    };
+    static const char sql[] = "SELECT 40 + 2";
+
+    NEED_SERVER;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        hy_source_config config = base_config();
+        config.pool.max = 1;
+        config.prepare = cases[i].prepare;
+        hy_source *source = open_source(&config);
+        place at = {.source = source};
+        for (int run = 0; run < 3; run++) {
+            assert_int_equal(number_at(at, sql), 42);
+            assert_int_equal(named_as(at, sql), cases[i].names[run]);
+        }
+        assert_int_equal(hy_source_prepare(source), cases[i].prepare);
+        shut(source);
+    }
+    hy_source_config config = base_config();
+    hy_source *source;
+    hy_error err;
+    config.prepare = (hy_prepare)7;
+    assert_fails(HY_EINVALID_CONFIG, err, hy_source_open(&config, &source, &err));
+}
+
+/* What a pooler does: the session is not the one that was told. */
+static void forgotten_names_are_given_up(void **state)
+{
+    static const char sql[] = "SELECT 40 + 2", other[] = "SELECT 6 * 7";
+    hy_error err;
+
+    NEED_SERVER;
+    run("CREATE FUNCTION hy_test.forget() RETURNS int LANGUAGE plpgsql AS "
+        "$$ BEGIN EXECUTE 'DEALLOCATE ALL'; RETURN 1; END $$");
+    for (int in_transaction = 0; in_transaction < 2; in_transaction++) {
+        hy_source_config config = base_config();
+        config.pool.max = 1;
+        hy_source *source = open_source(&config);
+        place at = {.source = source};
+        for (int i = 0; i < 2; i++)
+            assert_int_equal(number_at(at, sql), 42);
+        assert_int_equal(named_as(at, sql), 1);
+        assert_int_equal(number_at(at, "SELECT hy_test.forget()"), 1);
+        assert_int_equal(hy_source_prepare(source), HY_PREPARE_AUTO);
+        hy_transaction *trx = in_transaction ? begin(source, HY_ISOLATION_DEFAULT) : NULL;
+        if (trx != NULL)
+            assert_fails(HY_ETRANSACTION_ABORTED, err,
+                         try_run((place){.source = source, .trx = trx}, &err, sql));
+        else
+            assert_int_equal(number_at(at, sql), 42); /* nothing ran: once more, without a word */
+        assert_true(trx == NULL || strstr(err.message, "forgot a prepared statement") != NULL);
+        hy_transaction_free(trx);
+        assert_int_equal(hy_source_prepare(source), HY_PREPARE_UNNAMED);
+        for (int i = 0; i < 3; i++)
+            assert_int_equal(number_at(at, i == 0 ? sql : other), 42);
+        assert_int_equal(names_on_server(at), 0);
+        shut(source);
+    }
+    /* Who says that he forgets is believed: that is no pooler. */
+    hy_source_config config = base_config();
+    config.pool.max = 1;
+    hy_source *source = open_source(&config);
+    hy_lease *lease = acquire(source);
+    place at = {.source = source, .lease = lease};
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(number_at(at, sql), 42);
+    run_at(at, "DEALLOCATE ALL");
+    assert_int_equal(number_at(at, sql), 42);
+    assert_int_equal(hy_source_prepare(source), HY_PREPARE_AUTO);
+    hy_lease_release(lease);
+    shut(source);
+}
+
 static void statements_work_without_names(void **state)
 {
-    static const hy_connect_option options[] = {{"prepare", "unnamed"}};
     const hy_bind binds[2] = {{.value = hy_int(5)}, {.value = bytes(HY_TEXT, "x")}};
     hy_source_config config;
     hy_error err;
@@ -1420,8 +1514,7 @@ static void statements_work_without_names(void **state)
 
     NEED_SERVER;
     config = base_config();
-    config.connect.options = options;
-    config.connect.n_options = 1;
+    config.prepare = HY_PREPARE_UNNAMED;
     config.pool.max = 1;
     hy_source *source = open_source(&config);
     place at = {.source = source};
@@ -1871,6 +1964,8 @@ int main(void)
         cmocka_unit_test(lock_timeouts_are_typed),
         cmocka_unit_test(statements_are_kept_and_let_go),
         cmocka_unit_test(stale_plans_are_prepared_again),
+        cmocka_unit_test(texts_get_names_when_they_come_again),
+        cmocka_unit_test(forgotten_names_are_given_up),
         cmocka_unit_test(statements_work_without_names),
         cmocka_unit_test(counts_are_told),
         cmocka_unit_test(too_many_parameters_are_refused),

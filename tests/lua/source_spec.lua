@@ -56,6 +56,25 @@ databases.each(function(_, database, config)
       assert.is_true(default:isConnected())
     end)
 
+    it("prepares as it is told, by one of four words", function()
+      for _, prepare in ipairs { "auto", "named", "unnamed", "off" } do
+        local source = sql.connectToSecondarySource(config { prepare = prepare, pool = { max = 1 } })
+        for _ = 1, 3 do
+          assert.equal(42, source:rawQuery("SELECT 40 + 2 AS n")[1].n)
+        end
+        if database == "postgres" then
+          local text = "SELECT count(*) AS n FROM pg_prepared_statements WHERE statement LIKE 'SELECT 40 + 2%'"
+          local named = prepare == "auto" or prepare == "named"
+          assert.equal(named and 1 or 0, source:rawQuery(text)[1].n, prepare)
+        end
+        source:close()
+      end
+      local err = error_of(sql.connect, config { prepare = "unnamd" })
+      assert.equal("INVALID_CONFIG", err.code)
+      assert.matches("auto, named, unnamed, off; did you mean `unnamed`?", err.message, 1, true)
+      assert.equal("INVALID_CONFIG", error_of(sql.connect, config { prepare = true }).code)
+    end)
+
     it("wants the dot", function()
       sql.connect(config())
       assert.matches("dot", error_of(function() sql:query("t") end).message, 1, true)

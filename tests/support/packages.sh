@@ -7,7 +7,7 @@ build=(gcc libc6-dev make cmake ninja-build pkg-config
     liblua5.4-dev libsqlite3-dev libpq-dev libmariadb-dev libssl-dev libgmp-dev libjansson-dev libsodium-dev uthash-dev)
 # locales: the sources of a locale with a decimal comma, which a test makes
 test=(lua5.4 lua-busted libcmocka-dev locales)
-servers=(postgresql-15 mariadb-server-core openssl)
+servers=(postgresql-15 mariadb-server-core pgbouncer openssl)
 lint=(clang-format clang-tidy cppcheck lua-check binutils g++)
 bench=(lua5.4 valgrind)
 # clang's run-time libraries, libFuzzer among them, are a package of their own
@@ -61,7 +61,7 @@ apt=("${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -q)
 
 # Debian's packages start what they bring: not now. The answer 101 means "forbidden".
 policy=/usr/sbin/policy-rc.d
-if [[ " ${missing[*]} " == *" postgresql-"* ]] && [ ! -e $policy ]; then
+if [[ " ${missing[*]} " == *" postgresql-"* || " ${missing[*]} " == *" pgbouncer "* ]] && [ ! -e $policy ]; then
     trap '"${as_root[@]}" rm -f $policy' EXIT
     printf '#!/bin/sh\nexit 101\n' | "${as_root[@]}" install -m 755 /dev/stdin $policy
 fi

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# servers.sh start|stop|kill|status|env [postgres] [mariadb] [mysql] - throw-away database
-# servers for the tests; without names all three. Loopback only, free ports, a private directory
+# servers.sh start|stop|kill|status|env [postgres] [mariadb] [mysql] [pgbouncer] - throw-away
+# database servers for the tests; without names all of them. Loopback only, free ports, a private directory
 # ($HY_SERVERS_DIR or build/servers), an unprivileged account. Nothing waits for a disk: what is
 # committed survives the server, not the machine. A server of the system is neither used nor
 # touched: only processes started here are ever stopped.
@@ -14,13 +14,14 @@
 #   env     HY_TEST_<NAME>_URL of those that run, to be evaluated by a shell, the authority
 #           HY_TEST_TLS_CA that signed their certificate, and where the unpacked MySQL is
 #
-# PostgreSQL and MariaDB are Debian's (tests/support/packages.sh servers). Debian 12 has no
+# PostgreSQL, MariaDB and PgBouncer, a pooler in front of this PostgreSQL that lends its sessions
+# by the transaction, are Debian's (tests/support/packages.sh servers). Debian 12 has no
 # MySQL: sid's package is unpacked below the private directory, or $HY_SERVERS_CACHE, and run
 # there by its own dynamic loader; nothing of it is installed.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
-services=(postgres mariadb mysql)
+services=(postgres mariadb mysql pgbouncer)
 host=127.0.0.1
 account=hysteria
 
@@ -253,6 +254,47 @@ postgres_run()
     [ -e "$dir/postgres/ready" ] || postgres_answers postgres "CREATE DATABASE $account"
 }
 
+# ---- PgBouncer ------------------------------------------------------------------------------
+
+pgbouncer_bin() { PATH=$PATH:/usr/sbin command -v pgbouncer; }
+pgbouncer_there() { pgbouncer_bin >/dev/null && postgres_there; }
+pgbouncer_init() { :; }
+
+pgbouncer_config()
+{
+    cat <<END
+[databases]
+* = host=$host port=$(cat "$dir/postgres/port")
+[pgbouncer]
+listen_addr = $host
+listen_port = $(cat "$dir/pgbouncer/port")
+unix_socket_dir =
+auth_type = scram-sha-256
+auth_file = $dir/pgbouncer/users
+pool_mode = transaction
+default_pool_size = 3
+max_client_conn = 200
+END
+}
+
+pgbouncer_answers() { PGPASSWORD=$password "$(postgres_bin)/psql" -qXAt -h $host -p "$1" -U "$account" -d "$account" -c 'SELECT 1'; }
+
+# What it writes is read by its account alone.
+pgbouncer_write() { as pgbouncer sh -c 'umask 077; cat >"$1"' _ "$dir/pgbouncer/$1"; }
+
+pgbouncer_run()
+{
+    local end=$((SECONDS + 60))
+    until [ -e "$dir/postgres/ready" ]; do
+        [ $SECONDS -lt $end ] || { say "pgbouncer: start postgres too"; return 1; }
+        sleep 0.1
+    done
+    pgbouncer_config | pgbouncer_write pgbouncer.ini
+    printf '"%s" "%s"\n' "$account" "$password" | pgbouncer_write users
+    spawn pgbouncer "$(pgbouncer_bin)" "$dir/pgbouncer/pgbouncer.ini"
+    await pgbouncer pgbouncer_answers "$(cat "$dir/pgbouncer/port")"
+}
+
 # ---- MariaDB and MySQL ----------------------------------------------------------------------
 
 # What a new server is told; read by its account, so it holds no more than that account knows.
@@ -404,7 +446,8 @@ start_one()
         if ! "$1_there"; then
             [ "$1" = mysql ] && return 0
             skip "$1" "not installed (tests/support/packages.sh servers)"
-            return 1
+            [ "$1" = pgbouncer ]
+            return
         fi
     fi
     if { [ -e "$dir/$1/ready" ] || "$1_init"; } && run_with_port "$1"; then
@@ -490,7 +533,7 @@ environment()
     for service; do
         if pid_of "$service" >/dev/null; then
             ca=$dir/tls/ca.pem
-            echo "export HY_TEST_${service^^}_URL='$service://$account:$(cat "$dir/password")@$host:$(cat "$dir/$service/port")/$account'"
+            echo "export HY_TEST_${service^^}_URL='${service/pgbouncer/postgres}://$account:$(cat "$dir/password")@$host:$(cat "$dir/$service/port")/$account'"
         elif why=$(skipped "$service"); then
             echo "# $service is skipped: $why"
         fi

@@ -9,8 +9,9 @@ stop_servers()
 trap stop_servers EXIT
 use_servers()
 {
-    local service url given
-    for service in postgres mariadb mysql; do
+    local service url given services=(postgres mariadb mysql)
+    [ -n "${HY_TEST_POSTGRES_URL:-}" ] || services+=(pgbouncer) # it stands before a server of ours
+    for service in "${services[@]}"; do
         url=HY_TEST_${service^^}_URL
         [ -n "${!url:-}" ] || "$HY_ROOT/tests/support/servers.sh" status "$service" >/dev/null ||
             servers_of_mine+=("$service")

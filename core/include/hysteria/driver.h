@@ -70,7 +70,8 @@ enum {
     HY_DRIVER_BEGIN_MODES = 1 << 3,     /* BEGIN ISOLATION LEVEL ... READ ONLY DEFERRABLE */
     HY_DRIVER_SET_TRANSACTION = 1 << 4, /* SET TRANSACTION ISOLATION LEVEL ..., START TRANSACTION READ ONLY */
     HY_DRIVER_RESET_ROLLS_BACK = 1 << 5, /* `reset` also ends a transaction that is open */
-    HY_DRIVER_DDL_COMMITS = 1 << 6 /* what changes tables commits first, and has done so if it then fails */
+    HY_DRIVER_DDL_COMMITS = 1 << 6, /* what changes tables commits first, and has done so if it then fails */
+    HY_DRIVER_NAMES_STATEMENTS = 1 << 7 /* the server keeps prepared ones, unless hy_statement.unnamed */
 };
 
 /** A connection: this head, then driver->connection_size bytes in all. Zeroed by the caller. */
@@ -93,6 +94,8 @@ typedef struct hy_statement {
     const hy_kind *column_kinds;     /* HY_KIND_ANY where the client library does not tell */
     bool read_only;                  /* cannot change the database */
     bool stale;                      /* `execute` failed, nothing ran: prepare again */
+    bool unnamed;                    /* set before `prepare`: leave nothing on the server */
+    bool forgotten;                  /* a call failed: the server forgets what it should keep (poolers) */
 } hy_statement;
 
 struct hy_driver {

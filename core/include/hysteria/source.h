@@ -60,6 +60,17 @@ typedef struct hy_pool_config {
  * figures, and none is lent. A process that makes no call at all keeps what it has.
  */
 
+/*
+ * What of a statement stays on a PostgreSQL server: there, kept ones have names. MariaDB and MySQL
+ * prepare whatever has rows or parameters, SQLite everything; they know only OFF.
+ */
+typedef enum hy_prepare {
+    HY_PREPARE_AUTO,    /* a text gets a name when a connection sees it the second time */
+    HY_PREPARE_NAMED,   /* at once */
+    HY_PREPARE_UNNAMED, /* never: for poolers that lend the server's session by the transaction */
+    HY_PREPARE_OFF      /* never, and no statement is kept on this side either */
+} hy_prepare;
+
 /** What hy_source_open() needs. Zero means the default. All strings are copied. */
 typedef struct hy_source_config {
     const char *type; /* "sqlite" "postgres" "mysql" "mariadb" "cockroachdb" */
@@ -68,8 +79,9 @@ typedef struct hy_source_config {
     int64_t connect_timeout;   /* ms; 0: 10000 */
     int64_t statement_timeout; /* ms a call may take in all; 0: no limit */
     int statement_cache;       /* statements kept per connection; 0: 64; -1: none */
-    const char *name;          /* for messages and observers; NULL: the type */
-    const hy_driver *driver;   /* instead of the type's own: tests */
+    hy_prepare prepare;
+    const char *name;        /* for messages and observers; NULL: the type */
+    const hy_driver *driver; /* instead of the type's own: tests */
 } hy_source_config;
 
 /**
@@ -89,6 +101,8 @@ HY_API bool hy_source_is_open(const hy_source *source);
 HY_API const hy_dialect *hy_source_dialect(const hy_source *source);
 /** What the server can do: learnt at the first connection, before it the oldest supported. */
 HY_API hy_features hy_source_features(const hy_source *source);
+/** As configured, or UNNAMED since the server turned out not to keep names (with AUTO, a pooler). */
+HY_API hy_prepare hy_source_prepare(const hy_source *source);
 HY_API const char *hy_source_type(const hy_source *source);
 HY_API const char *hy_source_name(const hy_source *source);
 
