@@ -10,6 +10,7 @@
 
 #include <pthread.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -22,7 +23,9 @@ enum {
     MOST_THREADS = 8,
     MOST_SENDERS = 6, /* threads at jobs that nobody waits for */
     MOST_QUEUED = 256,
-    IDLE_SECONDS = 10
+    IDLE_SECONDS = 10,
+    EXIT_MS = 500,
+    NS_PER_MS = 1000000
 };
 
 struct hy_worker {
@@ -75,6 +78,34 @@ void hy__worker_close(hy_worker *w)
     w->closed = true;
     (void)pthread_cond_broadcast(&w->news);
     leave(w);
+}
+
+/* ---- the end of the process ------------------------------------------------------------- */
+
+static atomic_int jobs_left; /* of all workers: queued or running */
+static atomic_int jobs_pid;  /* whose they are; a forked child has none */
+static pthread_once_t guard_once = PTHREAD_ONCE_INIT;
+
+static void count_job(void)
+{
+    if (atomic_exchange(&jobs_pid, (int)getpid()) != (int)getpid())
+        atomic_store(&jobs_left, 0);
+    atomic_fetch_add(&jobs_left, 1);
+}
+
+/* What hangs sleeps in the kernel, and may be left there. */
+static void wait_for_jobs(void)
+{
+    int64_t end = hy_monotonic_ns() + EXIT_MS * (int64_t)NS_PER_MS;
+
+    while (atomic_load(&jobs_pid) == (int)getpid() && atomic_load(&jobs_left) > 0 && hy_monotonic_ns() < end)
+        (void)nanosleep(&(struct timespec){.tv_nsec = NS_PER_MS}, NULL);
+}
+
+/* Handlers run in the opposite order of their registration. */
+void hy__worker_guard_exit(void)
+{
+    (void)atexit(wait_for_jobs);
 }
 
 /* ---- jobs ------------------------------------------------------------------------------- */
@@ -154,6 +185,7 @@ static void *work(void *arg)
         w->senders += sends;
         (void)pthread_mutex_unlock(&w->lock);
         perform(job);
+        atomic_fetch_sub(&jobs_left, 1);
         (void)pthread_mutex_lock(&w->lock);
         w->senders -= sends;
     }
@@ -197,6 +229,8 @@ static hy_status queue(hy_worker *w, hy__job *job, hy_link *list, int *n, hy_err
                        MOST_QUEUED);
     if (!have_thread(w))
         return hy_fail(err, HY_ELIMIT_EXCEEDED, "the system does not let this process start a thread");
+    (void)pthread_once(&guard_once, hy__worker_guard_exit);
+    count_job();
     hy_list_push_back(list, &job->link);
     ++*n;
     (void)pthread_cond_signal(&w->news);

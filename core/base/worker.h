@@ -41,6 +41,12 @@ hy_worker *hy__worker_new(void);
 void hy__worker_close(hy_worker *worker);
 
 /**
+ * When the process exits it waits a moment for jobs: a library that has cleaned itself up while a
+ * thread is inside crashes. To be called once the library has registered its own end.
+ */
+void hy__worker_guard_exit(void);
+
+/**
  * Have a job done that the caller waits for. It is the caller's, with the worker's threads, until
  * hy__job_release(); when this fails it has been dropped. Where there are no threads (`worker`
  * NULL, or a forked child) it is run here and now.

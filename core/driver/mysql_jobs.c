@@ -9,6 +9,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <openssl/crypto.h>
+
 #include <hysteria/datetime.h>
 #include <hysteria/memory.h>
 
@@ -81,6 +83,8 @@ static void init_library(void)
     library_works = mysql_library_init(0, NULL, NULL) == 0;
     if (known)
         (void)sigaction(SIGPIPE, &before, NULL);
+    (void)OPENSSL_init_crypto(0, NULL); /* else it would be ready for its end only later */
+    hy__worker_guard_exit();
 }
 
 static bool set_tls(MYSQL *my, const hy__mysql_settings *with)

@@ -9,6 +9,7 @@
  * Nothing waits. libpq itself would look a host's name up, blocking: it gets addresses, which a
  * thread of the worker finds, and the name only to compare it with the server's certificate.
  */
+#include <pthread.h>
 #include <string.h>
 
 #include <base/number.h>
@@ -341,8 +342,12 @@ static int version_of(const PGconn *pg)
     return version >= 100000 ? version / 10000 * 10000 + version % 10000 * 100 : version;
 }
 
+static pthread_once_t guard_once = PTHREAD_ONCE_INIT;
+
 static hy_status connected(hy__postgres *c, hy_wait *wait, hy_error *err)
 {
+    if (PQsslInUse(c->pg) != 0) /* from now on threads may be in OpenSSL when the process exits */
+        (void)pthread_once(&guard_once, hy__worker_guard_exit);
     (void)PQsetErrorVerbosity(c->pg, PQERRORS_DEFAULT);
     if (PQsetnonblocking(c->pg, 1) != 0)
         return hy__postgres_fail_call(c, err);

@@ -1803,6 +1803,37 @@ static void test_broken_pipe(void **state)
     assert_true(action.sa_handler == SIG_DFL);
 }
 
+/* A process may exit while a thread of it shakes hands. */
+static void test_exit_while_connecting(void **state)
+{
+    (void)state;
+    for (useconds_t i = 0; i < 40; i++) {
+        int verdict = -1;
+        pid_t child = fork();
+        if (child == 0) {
+            hy_source_config config = base_config();
+            hy_run_options options = {.may_block = false};
+            hy_cursor *cursor = hy_cursor_new();
+            hy_source *source;
+            hy_wait wait;
+            hy_error err;
+            config.connect.ssl_mode = "prefer";
+            if (hy_source_open(&config, &source, &err) != HY_OK ||
+                hy_cursor_start_raw(cursor, source, "SELECT 1", 8, NULL, NULL, 0, &options, &err) != HY_OK)
+                _exit(2);
+            (void)hy_task_advance(hy_cursor_task(cursor), &wait, &err);
+            (void)usleep(i * 500);
+            hy_cursor_free(cursor);
+            hy_source_unref(source);
+            exit(0);
+        }
+        assert_int_equal(waitpid(child, &verdict, 0), child);
+        if (!WIFEXITED(verdict) || WEXITSTATUS(verdict) != 0)
+            fail_msg("after %u us: signal %d, exit status %d", i * 500, WTERMSIG(verdict),
+                     WEXITSTATUS(verdict));
+    }
+}
+
 /* What other code of the thread did wrong with OpenSSL is not the end of our connection. */
 static void test_foreign_tls_errors(void **state)
 {
@@ -1981,6 +2012,7 @@ static const struct CMUnitTest tests[] = {
     TEST(local_infile),
     TEST(broken_pipe),
     TEST(foreign_tls_errors),
+    TEST(exit_while_connecting),
     TEST(fork),
 };
 enum { N_TESTS = sizeof tests / sizeof tests[0] };

@@ -385,6 +385,56 @@ static void a_child_has_no_threads(void **state)
     hy__worker_close(worker);
 }
 
+static int report_to; /* of a child: a pipe */
+
+static void take_a_while(hy__job *job)
+{
+    const work *w = hy_container(job, work, job);
+
+    while (w->hangs)
+        (void)pause();
+    (void)usleep(200000);
+    (void)!write(report_to, "done", 4);
+}
+
+/* A child that exits with a job under way: how long it took, and what the job had to say. */
+static int64_t exit_with_a_job(bool hangs, ssize_t *told)
+{
+    int ends[2], verdict = -1;
+    char words[8];
+
+    assert_int_equal(0, pipe(ends));
+    int64_t began = hy_monotonic_ns();
+    pid_t child = fork();
+    if (child == 0) {
+        hy_worker *worker = hy__worker_new();
+        work *w = hy_alloc_zero(sizeof *w);
+        report_to = ends[1];
+        *w = (work){.job = {.run = take_a_while, .drop = drop, .deadline = LATER}, .of = &t, .hangs = hangs};
+        hy__job_send(&w->job, worker);
+        hy__worker_close(worker);
+        exit(0);
+    }
+    (void)close(ends[1]);
+    assert_int_equal(waitpid(child, &verdict, 0), child);
+    int64_t took = hy_monotonic_ns() - began;
+    assert_true(WIFEXITED(verdict) && WEXITSTATUS(verdict) == 0);
+    *told = read(ends[0], words, sizeof words);
+    (void)close(ends[0]);
+    return took / MS;
+}
+
+static void the_process_ends_after_its_jobs(void **state)
+{
+    ssize_t told;
+
+    (void)state;
+    assert_true(exit_with_a_job(false, &told) >= 200);
+    assert_int_equal(told, 4);
+    assert_in_range(exit_with_a_job(true, &told), 490, 5000); /* what hangs is left */
+    assert_int_equal(told, 0);
+}
+
 /* ---- when the system has no more -------------------------------------------------------- */
 
 static void lack_of_threads_is_told(void **state)
@@ -604,6 +654,7 @@ int main(void)
         T(idle_threads_end),
         T(signals_stay_with_the_host),
         T(a_child_has_no_threads),
+        T(the_process_ends_after_its_jobs),
         T(lack_of_threads_is_told),
         T(lack_of_descriptors_is_told),
         T(queues_have_an_end),
