@@ -6,6 +6,7 @@ local reading = require("hysteria.reading")
 local running = require("hysteria.running")
 local state = require("hysteria.state")
 local tracking = require("hysteria.tracking")
+local transaction = require("hysteria.transaction")
 local updating = require("hysteria.updating")
 local validation = require("hysteria.validation")
 local writing = require("hysteria.writing")
@@ -61,16 +62,6 @@ local function row_query(frozen, definition, key, expected)
   return expected and query:where(definition.version, expected) or query
 end
 
--- The row that was read again after a write has the version of that write, whatever somebody else
--- did meanwhile: their change shows when this record is written again.
-local function read_again(frozen, definition, place, key, expected, wanted)
-  local stored = core.fetchOne(place.handle, writing.select_list(core.query(frozen), wanted):_keyIs(key), place.opts)
-  if stored and expected then
-    stored[definition.version] = expected + 1
-  end
-  return stored
-end
-
 -- The row after the change as a record; no row is an error. `wanted` as in returning_list.
 local function change_by_key(frozen, definition, place, key, expected, wanted, change)
   local query = row_query(frozen, definition, key, expected)
@@ -79,8 +70,11 @@ local function change_by_key(frozen, definition, place, key, expected, wanted, c
   if place.handle:can("RETURNING_UPDATE") then
     query:_returning(wanted)
     stored = core.fetch(place.handle, query, place.opts)[1]
-  elseif core.execute(place.handle, query, place.opts) > 0 then
-    stored = read_again(frozen, definition, place, key, expected, wanted)
+  else
+    stored = transaction.together(place, function(opts)
+      local again = writing.select_list(core.query(frozen), wanted):_keyIs(key)
+      return core.execute(place.handle, query, opts) > 0 and core.fetchOne(place.handle, again, opts) or nil
+    end)
   end
   return stored or (expected and keyed.stale or not_found)(definition)
 end

@@ -354,6 +354,21 @@ function transaction.atomic(place, fn, ...)
   return run_inside(trx, source._root._ambient, fn, ...)
 end
 
+-- fn(core options) in the transaction that a call at this place joins, or in one of its own: for
+-- statements that nobody may come between.
+function transaction.together(place, fn)
+  local open = place.trx
+  if open == nil then
+    open = transaction.current(place.ds)
+  end
+  if open then
+    return fn(place.opts)
+  end
+  return transaction.atomic(place, function(trx)
+    return fn({ trx = trx._core, deadline = place.opts and place.opts.deadline })
+  end)
+end
+
 -- trx:savepoint(fn?) and trx:nestedTransaction(fn?) are the same.
 function methods:savepoint(fn)
   if fn == nil then

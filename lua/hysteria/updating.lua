@@ -83,7 +83,11 @@ local function execute(query, definition, place, given, statement, change)
   return transaction.atomic(place, function(trx)
     local opts = running.inside(place.opts, trx)
     local frozen = query:_model()
-    local keys = core.pluck(place.handle, query:clone():select(definition.key), opts)
+    local keys_of = query:clone():clearSelect():select(definition.key)
+    if place.handle:can("LOCK") then
+      keys_of:lockForUpdate()
+    end
+    local keys = core.pluck(place.handle, keys_of, opts)
     local function read()
       local again = writing.select_list(core.query(frozen), wanted):whereIn(definition.key, keys)
       return core.fetch(place.handle, again, opts)

@@ -376,6 +376,34 @@
 ---@field toSql fun(self, dialect: string?): string
 ---@field unWrap fun(self, dialect: string?): { sql: string, bindings: any[] }
 
+---@class hysteria.CreateOptions
+---@field ifNotExists boolean?
+---@field trx any
+---@field timeout integer?
+
+---@class hysteria.DropOptions
+---@field ifExists boolean?
+---@field trx any
+---@field timeout integer?
+
+---@class hysteria.PoolStats
+---@field size integer connections, in use or not
+---@field idle integer
+---@field leased integer
+---@field connecting integer
+---@field waiting integer calls in the queue now
+---@field max integer
+---@field acquired integer since the source was opened, like those that follow
+---@field waited integer
+---@field timeouts integer
+---@field created integer
+---@field closed integer
+---@field discarded integer came back unusable
+
+---@class hysteria.Pool
+---@field stats fun(self): hysteria.PoolStats
+---@field size fun(self): integer
+
 ---@class hysteria.Record
 ---@field save fun(self, options: hysteria.WriteOptions?): hysteria.Record
 ---@field update fun(self, changes: hysteria.Row, options: hysteria.WriteOptions?): hysteria.Record
@@ -441,13 +469,13 @@
 ---@field close fun(self): nil
 ---@field closeConnection fun(self): nil
 ---@field commitGlobalTransaction fun(self): boolean
----@field createTables fun(self, models: hysteria.Model[], options: table?): hysteria.Source
+---@field createTables fun(self, models: hysteria.Model[], options: hysteria.CreateOptions?): hysteria.Source
 ---@field disconnect fun(self): nil
----@field dropTables fun(self, models: hysteria.Model[], options: { ifExists: boolean?, trx: any }?): hysteria.Source
+---@field dropTables fun(self, models: hysteria.Model[], options: hysteria.DropOptions?): hysteria.Source
 ---@field getConnectionDetails fun(self): table
 ---@field getDbType fun(self): string
 ---@field getModelManager fun(self, model: hysteria.Model): hysteria.Model
----@field getPool fun(self, type: string?): table
+---@field getPool fun(self, type: string?): hysteria.Pool
 ---@field isConnected fun(self): boolean
 ---@field isHealthy fun(self, options: table?): boolean
 ---@field isInGlobalTransaction fun(self): boolean
@@ -468,13 +496,13 @@
 ---@field close fun(): nil
 ---@field closeConnection fun(): nil
 ---@field commitGlobalTransaction fun(): boolean
----@field createTables fun(models: hysteria.Model[], options: { ifNotExists: boolean?, trx: any }?): hysteria.Source
+---@field createTables fun(models: hysteria.Model[], options: hysteria.CreateOptions?): hysteria.Source
 ---@field disconnect fun(): nil
----@field dropTables fun(models: hysteria.Model[], options: { ifExists: boolean?, trx: any }?): hysteria.Source
+---@field dropTables fun(models: hysteria.Model[], options: hysteria.DropOptions?): hysteria.Source
 ---@field getConnectionDetails fun(): table
 ---@field getDbType fun(): string
 ---@field getModelManager fun(model: hysteria.Model): hysteria.Model
----@field getPool fun(type: string?): table
+---@field getPool fun(type: string?): hysteria.Pool
 ---@field isConnected fun(): boolean
 ---@field isHealthy fun(options: table?): boolean
 ---@field isInGlobalTransaction fun(): boolean

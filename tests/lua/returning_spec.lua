@@ -60,10 +60,41 @@ databases.each(function(ds, database)
     local seen = databases.watch(ds)
     local list = things:where("name", "a"):update({ name = "z", state = "x" }, { returning = true })
     assert.same({ { id = 1, name = "z", state = "x" } }, { list[1]:toTable() })
+    local locks = 0
+    for _, event in ipairs(seen) do
+      locks = locks + (event.sql:find("FOR UPDATE", 1, true) and 1 or 0)
+    end
+    assert.equal(ds:can("LOCK") and 1 or 0, locks)
     local gone = things:where("state", "x"):delete { returning = { "name" } }
     assert.equal("z", gone[1].name)
     assert.equal(1, things:count())
     no_returning(seen)
+  end)
+
+  it("gives the rows of a query that selects other columns", function()
+    things:insertMany({ { name = "a" }, { name = "b" } }, { returning = false })
+    local list = things:query():select("name"):where("name", "b"):update({ state = "x" }, { returning = true })
+    assert.same({ { id = 2, name = "b", state = "x" } }, { list[1]:toTable() })
+  end)
+
+  it("lets nobody come between a write by key and reading it again", function()
+    local row = things:insert { name = "a" }
+    local seen = databases.watch(ds)
+    row:update { state = "x" }
+    local words = {}
+    for _, event in ipairs(seen.stop()) do
+      words[#words + 1] = event.sql:match("^%u+")
+    end
+    assert.matches("UPDATE SELECT COMMIT$", table.concat(words, " "))
+    seen = databases.watch(ds)
+    ds:transaction(function()
+      row:update { state = "y" } -- in a transaction no other is needed, nor a savepoint
+    end)
+    local text = ""
+    for _, event in ipairs(seen.stop()) do
+      text = text .. event.sql:match("^%u+") .. " "
+    end
+    assert.matches("^%u+ UPDATE SELECT COMMIT $", (text:gsub("^SET ", "")))
   end)
 
   it("a record takes what was stored", function()
