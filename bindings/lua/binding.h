@@ -54,7 +54,8 @@ typedef struct hyl_state {
     char *prefixes[HYL_PREFIXES];
     int n_prefixes;
     uint64_t event_id;
-    bool dev; /* warn of mistakes that are silent otherwise */
+    bool dev;             /* warn of mistakes that are silent otherwise */
+    int64_t collected_at; /* a call that waited for a connection has had garbage collected; 0: none has */
 } hyl_state;
 
 /** The state's userdata block; made by hyl_state_open. */
@@ -276,8 +277,9 @@ typedef struct hyl_source {
 
 /* Of a call that may have to wait for a connection which garbage holds. */
 typedef struct hyl_patience {
-    int64_t until;  /* then the collector is asked; 0: not waited yet */
-    bool collected; /* it has been */
+    int64_t until;     /* look at the pool then; 0: not waited yet */
+    uint64_t acquired; /* what the pool had lent when it was looked at last */
+    bool collected;    /* the collector has been asked */
 } hyl_patience;
 
 /* User values: 1 source, 2 where it was begun. */

@@ -95,12 +95,21 @@ static int core_dev(lua_State *L)
 
 /* ---- connections that garbage holds ----------------------------------------------------- */
 
-enum { PATIENCE_MS = 100 }; /* in a pool that is merely busy a connection comes back sooner */
+/* A pool that lends nothing from one look to the next may be held by garbage; all that wait for
+   it wait for the same, so one collection must do for a while. */
+enum { LOOK_MS = 50, COLLECT_MS = 1000, MS = 1000000 };
 
 static void collect(lua_State *L, hyl_patience *p)
 {
     p->collected = true;
     lua_gc(L, LUA_GCCOLLECT);
+    hyl_state_get(L)->collected_at = hy_monotonic_ns();
+}
+
+static void look_again(hyl_patience *p, int64_t now, hy_wait *wait)
+{
+    p->until = now + LOOK_MS * (int64_t)MS;
+    wait->deadline = wait->deadline < p->until ? wait->deadline : p->until;
 }
 
 bool hyl_lost_patience(lua_State *L, hy_source *source, hyl_patience *p, hy_wait *wait)
@@ -109,16 +118,24 @@ bool hyl_lost_patience(lua_State *L, hy_source *source, hyl_patience *p, hy_wait
         return false;
     int64_t now = hy_monotonic_ns();
     if (p->until == 0)
-        p->until = now + PATIENCE_MS * INT64_C(1000000);
+        p->until = now + LOOK_MS * (int64_t)MS;
     if (now < p->until) {
         wait->deadline = wait->deadline < p->until ? wait->deadline : p->until;
         return false;
     }
     hy_pool_stats stats;
     hy_source_stats(source, &stats);
-    p->until = HY_NO_DEADLINE;
-    if (stats.waiting == 0)
+    if (stats.waiting == 0) {
+        p->until = HY_NO_DEADLINE;
         return false;
+    }
+    bool stands_still = stats.acquired == p->acquired;
+    int64_t collected_at = hyl_state_get(L)->collected_at;
+    p->acquired = stats.acquired;
+    if (!stands_still || (collected_at > 0 && now - collected_at < COLLECT_MS * (int64_t)MS)) {
+        look_again(p, now, wait);
+        return false;
+    }
     collect(L, p);
     return true;
 }
