@@ -35,6 +35,7 @@ typedef enum hyl_type {
     HYL_CURSOR,
     HYL_STATE,
     HYL_JSON,        /* a JSON tree while it is being read */
+    HYL_POLLER,      /* what many tasks wait for */
     HYL_JSON_WRITER, /* JSON text while it is being written */
     HYL_KEY,         /* of encrypted columns */
     HYL_TYPE_COUNT
@@ -332,6 +333,9 @@ bool hyl_lost_patience(lua_State *L, hy_source *source, hyl_patience *p, hy_wait
 /** The same after a failure, for those that say that the pool is empty. */
 bool hyl_collect_for(lua_State *L, hyl_patience *p, hy_status status);
 void hyl_wait_open(lua_State *L);
+
+/** core.poller */
+void hyl_poller_open(lua_State *L);
 
 void hyl_transaction_open(lua_State *L);
 

@@ -110,6 +110,7 @@ int hyl_open_core(lua_State *L)
     hyl_source_open(L);
     hyl_run_open(L);
     hyl_wait_open(L);
+    hyl_poller_open(L);
     hyl_transaction_open(L);
     luaL_setfuncs(L, functions, 0);
     lua_getfield(L, -1, "ownPrefix");

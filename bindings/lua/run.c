@@ -392,7 +392,7 @@ static int go(lua_State *L, int resumed, lua_KContext at)
         if (status != HY_AGAIN)
             return fail_run(L, c);
         hyl_events_deliver(L, 1, hy_cursor_sql(c->cursor));
-        if (!hyl_may_yield(L)) {
+        if (c->run.options.may_block) {
             hyl_wait(L, &c->wait);
             continue;
         }

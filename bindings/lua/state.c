@@ -34,6 +34,7 @@ static const char *const type_names[HYL_TYPE_COUNT] = {
     [HYL_CURSOR] = "cursor",
     [HYL_STATE] = "state",
     [HYL_JSON] = "json",
+    [HYL_POLLER] = "poller",
     [HYL_JSON_WRITER] = "jsonWriter",
     [HYL_KEY] = "key",
 };

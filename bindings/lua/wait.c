@@ -3,7 +3,7 @@
  *
  * A task is a coroutine that hysteria.async started (core.task marks it). What it waits for
  * travels through the yield as (token, descriptor or false, events, deadline); the scheduler
- * hands many of those to core.poll. In any other coroutine a wait blocks: its consumer would
+ * hands them to a poller (poller.c). In any other coroutine a wait blocks: its consumer would
  * take the token for a value.
  */
 #include "binding.h"

@@ -38,12 +38,12 @@ local function need_scheduler(what)
 end
 
 local function start(scheduler, fn, group, ...)
-  local task = setmetatable({ done = false, group = group }, task_mt)
+  local task = setmetatable({ done = false, group = group, arguments = table.pack(...) }, task_mt)
   task.co = coroutine.create(fn)
   core.task(task.co, true)
   scheduler.live = scheduler.live + 1
   scheduler.tasks[task] = true
-  scheduler:make_ready(task, ...)
+  scheduler:make_ready(task)
   return task
 end
 
@@ -54,16 +54,23 @@ local scheduler_mt = { __index = scheduler_methods }
 
 local function new_scheduler()
   return setmetatable({
-    ready = {}, first = 1, last = 0, -- queue of { task, arguments }
-    waiting = {}, -- task -> what it waits for, { descriptor | false, events, deadline }
+    ready = {}, first = 1, last = 0, -- queue of tasks
+    poller = core.poller(), waiting = {}, -- its slot -> the task that waits
     tasks = {}, -- live tasks
     live = 0,
   }, scheduler_mt)
 end
 
-function scheduler_methods.make_ready(self, task, ...)
-  self.last = self.last + 1
-  self.ready[self.last] = { task, table.pack(...) }
+function scheduler_methods.make_ready(self, task)
+  local last = self.last + 1
+  self.last = last
+  self.ready[last] = task
+end
+
+function scheduler_methods.wait_for(self, task, descriptor, events, deadline)
+  local slot = self.poller:add(descriptor, events, deadline)
+  task.slot = slot
+  self.waiting[slot] = task
 end
 
 -- The task is over: tell its group, or keep an error that nobody will ask for.
@@ -91,7 +98,7 @@ local function after_resume(self, task, alive, token, a, b, c)
     return settle(self, task, true, token, a, b, c)
   end
   if core.isWait(token) then
-    self.waiting[task] = { a, b, c }
+    self:wait_for(task, a, b, c)
   elseif token == JOIN then
     a:add_waiter(self, task)
   else
@@ -109,29 +116,31 @@ local function finished_or_waiting(self, task, alive, ...)
 end
 
 function scheduler_methods.step(self)
-  local entry = self.ready[self.first]
-  self.ready[self.first] = nil
-  self.first = self.first + 1
-  local task = entry[1]
-  if not task.done then
-    running = task
-    finished_or_waiting(self, task, coroutine.resume(task.co, table.unpack(entry[2], 1, entry[2].n)))
+  local first = self.first
+  local task = self.ready[first]
+  self.ready[first] = nil
+  self.first = first + 1
+  if task.done then
+    return
+  end
+  local arguments = task.arguments
+  running, task.arguments = task, nil
+  if arguments then
+    finished_or_waiting(self, task, coroutine.resume(task.co, table.unpack(arguments, 1, arguments.n)))
+  else
+    finished_or_waiting(self, task, coroutine.resume(task.co))
   end
 end
 
 function scheduler_methods.poll(self)
-  local waits, owners, n = {}, {}, 0
-  for task, wait in next, self.waiting do
-    n = n + 1
-    waits[n], owners[n] = wait, task
-  end
-  if n == 0 then
+  local poller, waiting = self.poller, self.waiting
+  if next(waiting) == nil then
     core.raise("DEVELOPMENT_ERROR", "every task waits for another task")
   end
-  local ready = core.poll(waits)
-  for index = 1, #ready do
-    local task = owners[ready[index]]
-    self.waiting[task] = nil
+  poller:wait()
+  for slot in poller.take, poller do
+    local task = waiting[slot]
+    waiting[slot], task.slot = nil, nil
     self:make_ready(task)
   end
 end
@@ -155,7 +164,10 @@ function scheduler_methods.cancel(self, task)
   if task.done then
     return
   end
-  self.waiting[task] = nil
+  if task.slot then
+    self.poller:remove(task.slot)
+    self.waiting[task.slot] = nil
+  end
   core.task(task.co, false) -- closing must not yield
   coroutine.close(task.co)
   task.cancelled = true
@@ -207,6 +219,7 @@ local run_mt = {
   -- Whatever happens, no task outlives its run().
   __close = function(guard)
     guard.scheduler:cancel_all()
+    guard.scheduler.poller:close()
     current = guard.outer
   end,
 }
