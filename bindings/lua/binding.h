@@ -239,6 +239,7 @@ struct hyl_plan_column {
    and the metatable. */
 struct hyl_plan {
     uint64_t hash, model_version;
+    uint64_t columns_of; /* hy_sql's */
     const char *text;
     size_t text_size;
     int n;

@@ -340,6 +340,8 @@ static bool fits(const hyl_plan *plan, const hy_sql *sql, const hy_result_column
     if (plan == NULL || plan->hash != sql->hash || plan->model_version != version ||
         plan->text_size != sql->size || plan->n != (int)n || memcmp(plan->text, sql->text, sql->size) != 0)
         return false;
+    if (plan->columns_of != 0 && plan->columns_of == sql->columns_of)
+        return true;
     for (size_t i = 0; i < n; i++) {
         const hyl_plan_column *known = &plan->columns[i];
         if (known->kind != columns[i].kind || known->scale != scale_of(&columns[i]) ||
@@ -360,6 +362,7 @@ static hyl_plan *push_plan(lua_State *L, const hy_sql *sql, const hy_result_colu
     char *at = (char *)&plan->columns[n];
     *plan = (hyl_plan){.hash = sql->hash,
                        .model_version = m != NULL ? m->version : 0,
+                       .columns_of = sql->columns_of,
                        .text = memcpy(at, sql->text, sql->size),
                        .text_size = sql->size,
                        .n = (int)n};

@@ -114,7 +114,7 @@ static void look_again(hyl_patience *p, int64_t now, hy_wait *wait)
 
 bool hyl_lost_patience(lua_State *L, hy_source *source, hyl_patience *p, hy_wait *wait)
 {
-    if (p->collected || p->until == HY_NO_DEADLINE)
+    if ((wait->events & HY_WAIT_QUEUED) == 0 || p->collected)
         return false;
     int64_t now = hy_monotonic_ns();
     if (p->until == 0)
@@ -125,11 +125,7 @@ bool hyl_lost_patience(lua_State *L, hy_source *source, hyl_patience *p, hy_wait
     }
     hy_pool_stats stats;
     hy_source_stats(source, &stats);
-    if (stats.waiting == 0) {
-        p->until = HY_NO_DEADLINE;
-        return false;
-    }
-    bool stands_still = stats.acquired == p->acquired;
+    bool stands_still = stats.waiting > 0 && stats.acquired == p->acquired;
     int64_t collected_at = hyl_state_get(L)->collected_at;
     p->acquired = stats.acquired;
     if (!stands_still || (collected_at > 0 && now - collected_at < COLLECT_MS * (int64_t)MS)) {

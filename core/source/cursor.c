@@ -407,8 +407,10 @@ static void copy_columns(hy_cursor *cursor, const hy_statement *s, char *names)
         const hy_result_column *told = told_of(&cursor->sql, i, s->n_columns);
         columns[i] = told != NULL ? *told : (hy_result_column){.kind = HY_KIND_ANY};
         columns[i].name = keep_name(&names, name_of(cursor, i));
-        if (columns[i].kind == HY_KIND_ANY)
-            columns[i].kind = s->column_kinds[i];
+        if (columns[i].kind != HY_KIND_ANY)
+            continue;
+        columns[i].kind = s->column_kinds[i];
+        cursor->sql.columns_of = 0; /* the statement's, not the model's */
     }
     if (cursor->sql.table != NULL)
         cursor->sql.table = keep_name(&names, cursor->sql.table);
@@ -417,11 +419,28 @@ static void copy_columns(hy_cursor *cursor, const hy_statement *s, char *names)
     cursor->known_columns = true;
 }
 
+/* They are all there already: the last statement read the same model. */
+static bool has_columns(const hy_cursor *cursor, size_t n)
+{
+    const hy_sql *sql = &cursor->sql;
+
+    return sql->columns_of != 0 && sql->columns_of == cursor->columns_of && sql->n_columns == n &&
+           sql->table != NULL && cursor->table != NULL && strcmp(sql->table, cursor->table) == 0;
+}
+
 /* The result's columns: as the query told them, or the driver where the query could not. */
 static hy_status keep_columns(hy_cursor *cursor, hy_error *err)
 {
     const hy_statement *s = cursor->statement->statement;
     size_t n = s->n_columns;
+
+    if (has_columns(cursor, n)) {
+        cursor->sql.columns = cursor->columns.data;
+        cursor->sql.table = cursor->table;
+        cursor->known_columns = true;
+        return HY_OK;
+    }
+    cursor->columns_of = 0;
     size_t size = cursor->sql.table != NULL ? strlen(cursor->sql.table) + 1 : 0;
 
     for (size_t i = 0; i < n; i++)
@@ -430,6 +449,8 @@ static hy_status keep_columns(hy_cursor *cursor, hy_error *err)
         !reserve(&cursor->values, n * sizeof(hy_value)))
         return hy_fail_oom(err);
     copy_columns(cursor, s, cursor->names.data);
+    cursor->columns_of = cursor->sql.columns_of;
+    cursor->table = cursor->sql.table;
     return HY_OK;
 }
 

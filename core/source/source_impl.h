@@ -136,12 +136,14 @@ struct hy_cursor {
     hy__cached *statement;
     int64_t deadline, ticket_deadline;
     int64_t limit, rows, affected, insert_id;
-    hy__block kinds;   /* of the binds: HY_DRIVER_TYPED_PARAMS */
-    hy__block binds;   /* copies of binds and their bytes */
-    hy__block columns; /* hy_result_column of the result */
-    hy__block names;   /* their names */
-    hy__block values;  /* hy_value of the current row */
-    uint64_t event;    /* 0: nobody listens */
+    hy__block kinds;     /* of the binds: HY_DRIVER_TYPED_PARAMS */
+    hy__block binds;     /* copies of binds and their bytes */
+    hy__block columns;   /* hy_result_column of the result */
+    hy__block names;     /* their names */
+    uint64_t columns_of; /* hy_sql's, of what lies in these two; 0: look at them */
+    const char *table;   /* the name of it, among these names */
+    hy__block values;    /* hy_value of the current row */
+    uint64_t event;      /* 0: nobody listens */
     int64_t started;
 };
 

@@ -47,7 +47,7 @@ void hy__waiter_drain(hy__waiter *w)
 void hy__waiter_fill(const hy__waiter *w, int64_t deadline, hy_wait *wait)
 {
     wait->fd = w->fd;
-    wait->events = HY_WAIT_READ;
+    wait->events = HY_WAIT_READ | HY_WAIT_QUEUED;
     wait->deadline = deadline;
 }
 

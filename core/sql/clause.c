@@ -223,6 +223,7 @@ static void emit_own_columns(hy_emitter *e)
     bool plain = e->collect && !e->name_fields && !scope->qualify;
     size_t text_from = e->text->size, results_from = e->compiler->n_columns;
 
+    e->own_columns = plain && results_from == 0;
     if (plain && put_own_columns(e, model))
         return;
     emit_model_columns(e, model, scope->qualify ? scope->base : NULL, scope->base_size);

@@ -99,6 +99,7 @@ static void tell_columns(const hy_emitter *e, hy_sql *out)
     out->columns = c->columns;
     if (!e->unknown) {
         out->n_columns = c->n_columns;
+        out->columns_of = e->own_columns && c->n_columns == c->own.n ? c->own.version : 0;
         return;
     }
     out->ends = c->columns + c->n_columns;

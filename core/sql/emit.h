@@ -77,6 +77,7 @@ struct hy_emitter {
     bool unknown;     /* and some of them cannot be known: */
     size_t n_first;   /* so many were before the first of those, */
     size_t n_until;   /* so many before what follows the last */
+    bool own_columns; /* what was noted so far is all columns of the statement's model */
     bool select_one;  /* the next SELECT needs no columns */
     bool name_fields; /* columns are named after their properties */
     bool has_raw, has_params;

@@ -19,13 +19,14 @@
 
 HY_BEGIN_DECLS
 
-enum { HY_WAIT_READ = 1, HY_WAIT_WRITE = 2 };
+/* QUEUED says why, to whoever wants to know: for its turn, behind others of this program. */
+enum { HY_WAIT_READ = 1, HY_WAIT_WRITE = 2, HY_WAIT_QUEUED = 4 };
 #define HY_NO_DEADLINE INT64_MAX
 
 /** What HY_AGAIN waits for: the descriptor, or the point in time, whichever comes first. */
 typedef struct hy_wait {
     int fd;           /* -1: nothing but time */
-    int events;       /* HY_WAIT_READ | HY_WAIT_WRITE */
+    int events;       /* HY_WAIT_... */
     int64_t deadline; /* hy_monotonic_ns(); HY_NO_DEADLINE: none */
 } hy_wait;
 

@@ -383,6 +383,7 @@ typedef struct hy_sql {
      */
     const hy_result_column *columns, *ends;
     size_t n_columns, n_first, n_last;
+    uint64_t columns_of; /* the version of a model, all of whose columns these are; 0: they are others */
     hy_statement_kind kind;
     bool has_raw;      /* a raw fragment is inside */
     bool writes;       /* may change data or lock rows */
