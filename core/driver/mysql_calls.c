@@ -228,17 +228,14 @@ static bool is_ready(const hy__mysql *c)
 /* Of this thread, while the library may write to a connection that is gone. */
 typedef struct held_signal {
     sigset_t before;
-    bool pending, held;
+    bool pending;
 } held_signal;
 
 /* OpenSSL writes in a way that raises SIGPIPE, whose usual action ends the process. */
-static void hold_signal(held_signal *h, bool wanted)
+static void hold_signal(held_signal *h)
 {
     sigset_t signals;
 
-    h->held = wanted;
-    if (!wanted)
-        return;
     (void)sigpending(&signals);
     h->pending = sigismember(&signals, SIGPIPE) == 1;
     (void)sigemptyset(&signals);
@@ -252,8 +249,6 @@ static void release_signal(const held_signal *h)
     const struct timespec now = {.tv_sec = 0};
     sigset_t signals;
 
-    if (!h->held)
-        return;
     (void)sigemptyset(&signals);
     (void)sigaddset(&signals, SIGPIPE);
     while (!h->pending && sigtimedwait(&signals, NULL, &now) < 0 && errno == EINTR)
@@ -268,21 +263,31 @@ static void forget_tls_errors(const hy__mysql *c)
         ERR_clear_error();
 }
 
-/* Start or continue the call: what it waits for, 0 when it is done. Rows are only read. */
-static int make_call(hy__mysql *c)
+/* Start or continue the call: what it waits for, 0 when it is done. */
+static int call_library(hy__mysql *c)
 {
     const call_row *call = &calls[c->call];
-    held_signal signal;
-    int events;
 
-    forget_tls_errors(c);
-    hold_signal(&signal, c->may_use_tls && c->call != HY__MYSQL_FETCH);
     if (!c->suspended)
-        events = call->start(c);
-    else
-        events = is_ready(c) ? call->go_on(c, c->events & (MYSQL_WAIT_READ | MYSQL_WAIT_WRITE)) : c->events;
+        return call->start(c);
+    return is_ready(c) ? call->go_on(c, c->events & (MYSQL_WAIT_READ | MYSQL_WAIT_WRITE)) : c->events;
+}
+
+static int call_held(hy__mysql *c)
+{
+    held_signal signal;
+
+    hold_signal(&signal);
+    int events = call_library(c);
     release_signal(&signal);
     return events;
+}
+
+/* Rows are only read: no signal. */
+static int make_call(hy__mysql *c)
+{
+    forget_tls_errors(c);
+    return c->may_use_tls && c->call != HY__MYSQL_FETCH ? call_held(c) : call_library(c);
 }
 
 /* Until something must be waited for (c->suspended, HY_AGAIN) or a step says how it ends. */
@@ -543,10 +548,12 @@ void hy__mysql_end(hy__mysql *c, bool silently)
 {
     held_signal signal;
 
-    hold_signal(&signal, c->may_use_tls);
+    if (c->may_use_tls)
+        hold_signal(&signal);
     if (silently)
         cut(c);
     mysql_close(c->my);
     c->my = NULL;
-    release_signal(&signal);
+    if (c->may_use_tls)
+        release_signal(&signal);
 }
