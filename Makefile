@@ -67,12 +67,13 @@ fuzz: ## libFuzzer on every target, HY_FUZZ_SECONDS (60) each
 	$(call compile,fuzz) --target fuzzers
 	@$(support)/fuzz.sh build-fuzz
 
-soak: ## every test at full size, fuzzing too; writes tests/soak-report.txt
+soak: ## tests at full size, PARTS of core lua threads fuzz; writes tests/soak/*.txt
 	$(call test_build,dev)
+	$(call test_build,tsan)
 	$(need) fuzz
 	$(call configure,fuzz)
 	$(call compile,fuzz) --target fuzzers
-	@$(support)/soak.sh
+	@$(support)/soak.sh $(PARTS)
 
 lint: ## formatting, static analysis, house rules
 	$(need) build test lint
