@@ -184,7 +184,10 @@ static void *work(void *arg)
         fresh = true;
         w->senders += sends;
         (void)pthread_mutex_unlock(&w->lock);
+        void (*part)(void) = job->part;
         perform(job);
+        if (part != NULL)
+            part();
         atomic_fetch_sub(&jobs_left, 1);
         (void)pthread_mutex_lock(&w->lock);
         w->senders -= sends;

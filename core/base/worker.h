@@ -25,6 +25,8 @@ typedef struct hy__job hy__job;
 struct hy__job {
     void (*run)(hy__job *job);  /* in another thread, all signals blocked; may take its time */
     void (*drop)(hy__job *job); /* free it: called once, in the thread that lets go last */
+    void (*part)(void);         /* or NULL: in a thread of the worker, when it is over: libraries keep
+                                   things for a thread, and miss them once they cleaned up at exit */
     int64_t deadline;           /* not begun by then: it is not run */
 
     /* The worker's. */

@@ -188,7 +188,8 @@ hy_status hy__mysql_connect_by_worker(hy__mysql *c, hy_error *err)
         hy_free(k);
         return HY_EOUT_OF_MEMORY;
     }
-    k->job = (hy__job){.run = run_connect, .drop = drop_connect, .deadline = c->head.deadline};
+    k->job = (hy__job){
+        .run = run_connect, .drop = drop_connect, .part = OPENSSL_thread_stop, .deadline = c->head.deadline};
     k->settings = c->settings;
     c->settings = NULL;
     hy_status status = hy__job_start(&k->job, c->head.worker, err);
@@ -269,6 +270,7 @@ void hy__mysql_stop_server(hy__mysql *c)
         return;
     s->job = (hy__job){.run = run_stop,
                        .drop = drop_stop,
+                       .part = OPENSSL_thread_stop,
                        .deadline = hy_monotonic_ns() + (int64_t)STOP_SECONDS * NS_PER_SECOND};
     s->settings = c->settings;
     s->session = mysql_thread_id(c->my);

@@ -21,6 +21,7 @@ soak_fuzz() { HY_FUZZ_SECONDS=${HY_FUZZ_SECONDS:-600} tests/support/fuzz.sh buil
 version=$(sed -n 's/^#define HY_VERSION "\(.*\)"/\1/p' core/include/hysteria/export.h)
 commit=$(git describe --always --dirty 2>/dev/null || echo 'no commit')
 failed=0
+mkdir -p tests/soak
 for part; do
     started=$SECONDS verdict=passed
     : >"$figures"
