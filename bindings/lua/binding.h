@@ -168,7 +168,7 @@ hyl_as hyl_model_as(const hyl_model *m, const hy_column *column);
 hyl_model *hyl_check_model(lua_State *L, int index);
 void hyl_model_open(lua_State *L);
 
-/* ---- query.c, predicate.c, write.c ---------------------------------------------------------------- */
+/* ---- query.c, query_select.c, query_join.c, predicate.c, write.c ------------------------------ */
 
 enum { HYL_QUERY_SIZE = 1536, HYL_QUERY_EXTRA = 1, HYL_QUERY_MODEL = 2 };
 
@@ -195,6 +195,8 @@ const char *hyl_to_name(lua_State *L, int index, const char *what);
 /** The number of a word in a NULL-ended list, 0 for nil. */
 int hyl_check_word(lua_State *L, int index, const char *what, const char *const words[]);
 hy_expr *hyl_column_named(hy_query *q, const char *name);
+/** The fragment at `index`: text followed by its parameters up to `last`, or a raw value. */
+hy_expr *hyl_raw_argument(lua_State *L, hy_query *q, int index, int last, const char *what);
 /**
  * The query that an argument means: a query, or a function(sub) that fills (or returns) one.
  * Leaves it on top of the stack. NULL if the argument is neither. A function that stands deep in
@@ -217,8 +219,10 @@ int hyl_call_in_group(lua_State *L, int fn, size_t depth, size_t n_joins);
  * in the order of their sorted keys, and joined by AND.
  */
 hy_expr *hyl_to_condition(lua_State *L, hy_query *q, int index, const char *what, int depth);
-void hyl_predicate_open(lua_State *L); /* adds verbs to the table on top */
-void hyl_write_open(lua_State *L);     /* likewise */
+void hyl_predicate_open(lua_State *L);    /* adds verbs to the table on top */
+void hyl_query_select_open(lua_State *L); /* likewise, and so do those that follow */
+void hyl_query_join_open(lua_State *L);
+void hyl_write_open(lua_State *L);
 void hyl_query_open(lua_State *L);
 
 /* ---- plan.c -------------------------------------------------------------------------------- */

@@ -226,6 +226,14 @@ struct hy_tree {
     hy_upsert *upsert;
 };
 
+/* An open guard: what was open when it began, and its groups. */
+struct hy_guard {
+    struct hy_guard *outer;
+    hy_group *open;
+    hy_group *where, *having; /* having: made when first needed */
+    size_t depth;             /* groups that were open, its own one counted */
+};
+
 struct hy_query {
     hy_arena arena;
     hy_tree tree;
@@ -247,6 +255,17 @@ void hy__query_keep(hy_query *q, hy_status status);
 bool hy__query_usable(hy_query *q);
 /* May this stand where values are compared or sorted? If not, the query keeps the failure. NULL may. */
 bool hy__query_searchable(hy_query *q, const hy_expr *e);
+
+/** The clause can take this expression. NULL means that something has failed before. */
+bool hy__query_takes(hy_query *q, const hy_expr *e);
+/** Keep a reference to a model that the tree names. */
+void hy__query_hold(hy_query *q, const hy_model *model);
+void hy__cell_add(hy_chain *chain, hy_cell *cell);
+/** A zeroed element, already the chain's last; NULL: out of memory. */
+void *hy__cell_new(hy_query *q, hy_chain *chain, size_t size);
+/** Open groups below a group that is being emptied are open no more. */
+void hy__forget_open(hy_query *q, const hy_group *root);
+void hy__clear_group(hy_query *q, hy_group *group);
 
 /** A node with room for `n` arguments; its depth is theirs and one. NULL if any is NULL. */
 hy_branch *hy__branch_new(hy_query *q, hy_node node, hy_kind kind, hy_expr *const *args, size_t n);

@@ -186,6 +186,19 @@ void hy__emit_clauses(hy_emitter *e, const hy_clause *clauses);
 /** Refuse what the statement cannot have and choose how it reaches its rows. */
 void hy__plan_statement(hy_emitter *e);
 
+/** " AS alias"; nothing for NULL. */
+void hy__emit_as(hy_emitter *e, const char *alias);
+/** The base table without its alias. */
+void hy__emit_base_table(hy_emitter *e, const hy_tree *tree);
+/** A joined table with its alias. */
+void hy__emit_join_item(hy_emitter *e, const hy_join *join);
+/** Is there a table or a subquery to read from? */
+bool hy__has_from(const hy_tree *tree);
+/** Any condition in the group or below. */
+bool hy__has_conditions(const hy_group *group);
+/** The items of a SELECT or RETURNING; notes the result's columns. */
+void hy__emit_items(hy_emitter *e, const hy_chain *items);
+
 /* The clauses; each writes nothing when its part is empty. */
 void hy__clause_with(hy_emitter *e);
 void hy__clause_set_open(hy_emitter *e);

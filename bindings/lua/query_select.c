@@ -1,0 +1,270 @@
+/*
+ * query_select.c - verbs of a query: SELECT, FROM, GROUP BY, ORDER BY, LIMIT.
+ *
+ * Each reads its arguments whole before it touches the query. Knows no conditions and no joins.
+ */
+#include "binding.h"
+
+#include <string.h>
+
+/* ---- select, from ------------------------------------------------------------------------ */
+
+/* The item at `index`; a query or function needs the alias given. */
+static void select_one(lua_State *L, hy_query *q, int index, const char *alias)
+{
+    hy_query *sub = hyl_to_query(L, index);
+    if (sub != NULL) {
+        if (alias == NULL)
+            hyl_fail(L, HY_EMISSING_ALIAS_FOR_SUBQUERY, "select: a subquery needs an alias after it");
+        hy_query_select(q, hy_expr_query(q, sub), alias);
+        lua_pop(L, 1);
+        return;
+    }
+    hy_query_select(q, hyl_to_operand(L, q, index, false, "select"), alias);
+}
+
+/* { item, alias } */
+static void select_pair(lua_State *L, hy_query *q, int index)
+{
+    hyl_check_plain(L, index, "select");
+    lua_rawgeti(L, index, 1);
+    lua_rawgeti(L, index, 2);
+    if (lua_isnil(L, -2) || lua_type(L, -1) != LUA_TSTRING)
+        hyl_fail(L, HY_EINVALID_ARGUMENT, "select: a table is { column, alias }");
+    int top = lua_gettop(L);
+    select_one(L, q, top - 1, hyl_to_name(L, top, "alias"));
+    lua_settop(L, top - 2);
+}
+
+static int select_all(lua_State *L)
+{
+    hy_query *q = hyl_check_query(L, 1);
+    int n = lua_gettop(L);
+    if (n < 2)
+        return hyl_fail(L, HY_ENIL_VALUE, "select: a column is expected");
+    for (int i = 2; i <= n; i++)
+        if (lua_isnil(L, i))
+            return hyl_fail(L, HY_ENIL_VALUE, "select: argument %d is nil", i - 1);
+    for (int i = 2; i <= n; i++) {
+        if (lua_istable(L, i)) {
+            select_pair(L, q, i);
+        } else if (lua_type(L, i) == LUA_TSTRING) {
+            select_one(L, q, i, NULL);
+        } else {
+            const char *alias =
+                i < n && lua_type(L, i + 1) == LUA_TSTRING ? hyl_to_name(L, i + 1, "alias") : NULL;
+            select_one(L, q, i, alias);
+            i += alias != NULL;
+        }
+    }
+    return hyl_query_done(L, q);
+}
+
+/* select(...): names, {item, alias}, or one subquery or expression followed by its alias. */
+static int query_select(lua_State *L)
+{
+    return hyl_with_queries(L, select_all);
+}
+
+hy_expr *hyl_raw_argument(lua_State *L, hy_query *q, int index, int last, const char *what)
+{
+    if (hyl_typeof(L, index) == HYL_RAW)
+        return hyl_to_expr(L, q, index, NULL, NULL, what);
+    size_t size;
+    const char *text = hyl_check_text(L, index, what, &size);
+    int n = last > index ? last - index : 0;
+    hy_expr **items = lua_newuserdatauv(L, sizeof *items * (size_t)(n + 1), 0);
+    for (int i = 0; i < n; i++)
+        items[i] = hyl_to_expr(L, q, index + 1 + i, NULL, NULL, what);
+    hy_expr *e = hy_expr_raw(q, text, size, items, (size_t)n);
+    lua_pop(L, 1);
+    return e;
+}
+
+/* selectRaw(text, ...) */
+static int query_select_raw(lua_State *L)
+{
+    hy_query *q = hyl_check_query(L, 1);
+    hy_query_select(q, hyl_raw_argument(L, q, 2, lua_gettop(L), "selectRaw"), NULL);
+    return hyl_query_done(L, q);
+}
+
+/* selectFunc(func, column | "*", alias) */
+static int query_select_func(lua_State *L)
+{
+    hy_query *q = hyl_check_query(L, 1);
+    size_t size;
+    const char *func = hyl_check_text(L, 2, "function", &size);
+    hy_expr *arg = hyl_to_operand(L, q, 3, false, "column");
+    const char *alias = lua_isnoneornil(L, 4) ? NULL : hyl_to_name(L, 4, "alias");
+    hy_query_select(q, hy_expr_call(q, func, size, &arg, 1, false), alias);
+    return hyl_query_done(L, q);
+}
+
+static int query_distinct(lua_State *L)
+{
+    hy_query *q = hyl_check_query(L, 1);
+    hy_query_distinct(q);
+    return hyl_query_done(L, q);
+}
+
+static int query_distinct_on(lua_State *L)
+{
+    hy_query *q = hyl_check_query(L, 1);
+    int n = lua_gettop(L);
+    if (n < 2)
+        return hyl_fail(L, HY_ENIL_VALUE, "distinctOn: a column is expected");
+    for (int i = 2; i <= n; i++)
+        hy_query_distinct_on(q, hyl_to_operand(L, q, i, false, "distinctOn"));
+    return hyl_query_done(L, q);
+}
+
+static int from_one(lua_State *L)
+{
+    hy_query *q = hyl_check_query(L, 1);
+    lua_settop(L, 3);
+    const char *alias = lua_isnil(L, 3) ? NULL : hyl_to_name(L, 3, "alias");
+    if (lua_type(L, 2) == LUA_TSTRING) {
+        size_t size;
+        const char *table = lua_tolstring(L, 2, &size);
+        hy_query_from(q, table, size);
+        if (alias != NULL)
+            hy_query_alias(q, alias);
+        return hyl_query_done(L, q);
+    }
+    hy_query *sub = hyl_to_query(L, 2);
+    if (sub == NULL)
+        return hyl_fail_argument(L, 2, "table", "a table name, a query or a function");
+    if (alias == NULL)
+        return hyl_fail(L, HY_EMISSING_ALIAS_FOR_SUBQUERY, "from: a subquery needs an alias");
+    hy_query_from_query(q, sub, alias);
+    return hyl_query_done(L, q);
+}
+
+/* from(table, alias?) or from(query | fn, alias) */
+static int query_from(lua_State *L)
+{
+    return hyl_with_queries(L, from_one);
+}
+
+static int query_alias(lua_State *L)
+{
+    hy_query *q = hyl_check_query(L, 1);
+    hy_query_alias(q, hyl_to_name(L, 2, "alias"));
+    return hyl_query_done(L, q);
+}
+
+/* ---- group, order, limit ----------------------------------------------------------------- */
+
+static int query_group_by(lua_State *L)
+{
+    hy_query *q = hyl_check_query(L, 1);
+    int n = lua_gettop(L);
+    if (n < 2)
+        return hyl_fail(L, HY_ENIL_VALUE, "groupBy: a column is expected");
+    for (int i = 2; i <= n; i++)
+        hy_query_group_by(q, hyl_to_operand(L, q, i, true, "groupBy"));
+    return hyl_query_done(L, q);
+}
+
+static int query_group_by_raw(lua_State *L)
+{
+    hy_query *q = hyl_check_query(L, 1);
+    hy_query_group_by(q, hyl_raw_argument(L, q, 2, lua_gettop(L), "groupByRaw"));
+    return hyl_query_done(L, q);
+}
+
+int hyl_check_word(lua_State *L, int index, const char *what, const char *const words[])
+{
+    if (lua_isnoneornil(L, index))
+        return 0;
+    if (lua_type(L, index) == LUA_TSTRING) {
+        char lower[16] = "";
+        const char *word = lua_tostring(L, index);
+        for (size_t i = 0; i < sizeof lower - 1 && word[i] != '\0'; i++)
+            lower[i] = word[i] >= 'A' && word[i] <= 'Z' ? (char)(word[i] + 32) : word[i];
+        for (int i = 0; words[i] != NULL; i++)
+            if (strcmp(lower, words[i]) == 0 && strlen(word) == strlen(words[i]))
+                return i;
+    }
+    return hyl_fail(L, HY_EINVALID_ARGUMENT, "%s: expected \"%s\" or \"%s\"", what,
+                    words[0][0] == '\0' ? words[1] : words[0], words[0][0] == '\0' ? words[2] : words[1]);
+}
+
+/* orderBy(column, "asc" | "desc", { nulls = "first" | "last" }) */
+static int query_order_by(lua_State *L)
+{
+    static const char *const directions[] = {"asc", "desc", NULL};
+    static const char *const nulls_words[] = {"", "first", "last", NULL};
+    hy_query *q = hyl_check_query(L, 1);
+    if (lua_gettop(L) < 2)
+        return hyl_fail(L, HY_ENIL_VALUE, "orderBy: a column is expected");
+    lua_settop(L, 4);
+    int direction = hyl_check_word(L, 3, "orderBy", directions);
+    int nulls = 0;
+    if (lua_istable(L, 4)) {
+        lua_pushliteral(L, "nulls");
+        lua_rawget(L, 4);
+        nulls = hyl_check_word(L, -1, "orderBy nulls", nulls_words);
+    } else if (!lua_isnil(L, 4)) {
+        return hyl_fail_argument(L, 4, "options", "a table");
+    }
+    hy_query_order_by(q, hyl_to_operand(L, q, 2, true, "orderBy"), (hy_direction)direction, (hy_nulls)nulls);
+    return hyl_query_done(L, q);
+}
+
+static int query_order_by_raw(lua_State *L)
+{
+    hy_query *q = hyl_check_query(L, 1);
+    hy_query_order_by(q, hyl_raw_argument(L, q, 2, lua_gettop(L), "orderByRaw"), HY_ASC, HY_NULLS_DEFAULT);
+    return hyl_query_done(L, q);
+}
+
+static int64_t check_count(lua_State *L, int index, const char *what)
+{
+    int exact;
+    lua_Integer n = lua_type(L, index) == LUA_TNUMBER ? lua_tointegerx(L, index, &exact) : (exact = 0);
+    if (lua_isnoneornil(L, index))
+        hyl_fail(L, HY_ENIL_VALUE, "%s: the number is nil", what);
+    if (!exact || n < 0)
+        hyl_fail(L, HY_EINVALID_ARGUMENT, "%s takes a whole number from 0", what);
+    return n;
+}
+
+static int query_limit(lua_State *L)
+{
+    hy_query *q = hyl_check_query(L, 1);
+    hy_query_limit(q, check_count(L, 2, "limit"));
+    return hyl_query_done(L, q);
+}
+
+static int query_offset(lua_State *L)
+{
+    hy_query *q = hyl_check_query(L, 1);
+    hy_query_offset(q, check_count(L, 2, "offset"));
+    return hyl_query_done(L, q);
+}
+
+/* ---- module ------------------------------------------------------------------------------ */
+
+void hyl_query_select_open(lua_State *L)
+{
+    static const luaL_Reg verbs[] = {
+        {"select", query_select},
+        {"selectRaw", query_select_raw},
+        {"selectFunc", query_select_func},
+        {"distinct", query_distinct},
+        {"distinctOn", query_distinct_on},
+        {"from", query_from},
+        {"table", query_from},
+        {"alias", query_alias},
+        {"groupBy", query_group_by},
+        {"groupByRaw", query_group_by_raw},
+        {"orderBy", query_order_by},
+        {"orderByRaw", query_order_by_raw},
+        {"limit", query_limit},
+        {"offset", query_offset},
+        {NULL, NULL},
+    };
+    luaL_setfuncs(L, verbs, 0);
+}
