@@ -177,6 +177,7 @@ function updating.increment(query, frozen, extra, column, amount, given)
     local ctx = running.context("increment", definition, inner.ds, inner.trx, {
       bulk = true, query = target, column = column, amount = amount,
     })
+    validation.run(definition, row, "update", ignored, ctx) -- hooks: the column's new value is the database's
     run_on_query(target, definition, "beforeUpdate", ignored, row, ctx)
     writing.fill(definition.updaters, row)
     local result = execute(narrowed(target, definition, "increment"), definition, inner, given, "update",

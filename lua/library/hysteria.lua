@@ -17,6 +17,8 @@
 ---@field model hysteria.Model
 ---@field source hysteria.Source
 ---@field ids any[]?
+---@field column string? with increment
+---@field amount number? with increment; negative with decrement
 
 ---@class hysteria.Error
 ---@field code string

@@ -90,6 +90,9 @@ databases.each(function(ds)
     hysteria.softDelete(),
     hysteria.validate(function(data, ctx)
       asked.hook = ctx.operation
+      if asked.limit and math.abs(ctx.amount or 0) > asked.limit then
+        return { [ctx.column] = "at most 2 at once" }
+      end
       if data.low and data.high and data.low > data.high then
         return { low = "must not be above high", high = { "must not be below low" } }
       end
@@ -230,6 +233,23 @@ databases.each(function(ds)
 
     assert.equal(-45, account.low)
     assert.equal(0, #asked)
+  end)
+
+  it("increment and decrement ask the validate hooks, which see what is asked for", function()
+    local account = accounts:insert { email = "a@x.org", low = 1, high = 5 }
+    local refuse = accounts:query():where("id", account.id)
+    asked = {}
+    refuse:increment("low", 2)
+    refuse:decrement("low", 1)
+
+    assert.equal("increment", asked.hook)
+    assert.equal(0, #asked) -- what comes of it only the database knows
+    asked.limit = 2
+    refused({ low = { "at most 2 at once" } }, refuse.increment, refuse, "low", 3)
+    refused({ low = { "at most 2 at once" } }, refuse.decrement, refuse, "low", 3)
+    assert.equal(2, accounts:findOneByPrimaryKey(account.id).low)
+    refuse:increment("low", 3, { ignoreHooks = { "validate" } })
+    assert.equal(5, accounts:findOneByPrimaryKey(account.id).low)
   end)
 
   it("Model:validate tells without writing", function()
