@@ -8,6 +8,7 @@ set(HY_LUA_FILES
     hysteria/config.lua
     hysteria/dotenv.lua
     hysteria/error_pages.lua
+    hysteria/hints.lua
     hysteria/hooks.lua
     hysteria/inserting.lua
     hysteria/keyed.lua

@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
-static const char error_meta_key = 0;
+static const char error_meta_key = 0, hint_key = 0;
 
 /* ---- where ------------------------------------------------------------------------------- */
 
@@ -151,6 +151,52 @@ static void set_errors(lua_State *L, const hy_error *err, const hy_model *model)
     lua_pop(L, 1);
 }
 
+/* Put the text on top of the stack behind the message of the error table below it. */
+static void add_to_message(lua_State *L)
+{
+    lua_getfield(L, -2, "message");
+    lua_insert(L, -2);
+    lua_concat(L, 2);
+    lua_setfield(L, -2, "message");
+}
+
+/* Where the database stopped reading, as people count; the column in characters. */
+static void add_place(lua_State *L, const hy_error *err, const hy_sql *sql)
+{
+    int line = 1, column = 1;
+    if (err->status != HY_ESYNTAX || err->position == 0 || sql == NULL || sql->text == NULL)
+        return;
+    for (size_t i = 0; i + 1 < err->position && i < sql->size; i++) {
+        bool ends = sql->text[i] == '\n';
+        bool begins = ((unsigned char)sql->text[i] & 0xC0) != 0x80; /* a character */
+        line += ends;
+        column = ends ? 1 : column + begins;
+    }
+    lua_pushfstring(L, " (line %d, column %d)", line, column);
+    add_to_message(L);
+}
+
+/* core.setHint(fn): fn(error) may give what is said behind the message of an unknown name. */
+static int set_hint(lua_State *L)
+{
+    luaL_checktype(L, 1, LUA_TFUNCTION);
+    lua_settop(L, 1);
+    lua_rawsetp(L, LUA_REGISTRYINDEX, &hint_key);
+    return 0;
+}
+
+static void add_hint(lua_State *L, const hy_error *err)
+{
+    if (err->status != HY_EUNDEFINED_TABLE && err->status != HY_EUNDEFINED_COLUMN)
+        return;
+    lua_rawgetp(L, LUA_REGISTRYINDEX, &hint_key);
+    lua_pushvalue(L, -2);
+    if (lua_pcall(L, 1, 1, 0) == LUA_OK && lua_type(L, -1) == LUA_TSTRING)
+        add_to_message(L);
+    else
+        lua_pop(L, 1); /* there is an error to tell already */
+}
+
 void hyl_push_run_error(lua_State *L, const hy_error *err, const hy_sql *sql, const hy_model *model)
 {
     push_error(L, err->status, err->message[0] != '\0' ? err->message : hy_status_text(err->status));
@@ -177,6 +223,8 @@ void hyl_push_run_error(lua_State *L, const hy_error *err, const hy_sql *sql, co
         lua_setfield(L, -2, "sql");
     }
     set_errors(L, err, model);
+    add_place(L, err, sql);
+    add_hint(L, err);
 }
 
 int hyl_raise(lua_State *L, const hy_error *err)
@@ -347,8 +395,13 @@ static int error_tostring(lua_State *L)
 void hyl_error_open(lua_State *L)
 {
     static const luaL_Reg functions[] = {
-        {"error", make},    {"raise", raise},          {"isError", core_is_error},
-        {"caller", caller}, {"ownPrefix", own_prefix}, {"errorCodes", error_codes},
+        {"error", make},
+        {"raise", raise},
+        {"isError", core_is_error},
+        {"caller", caller},
+        {"ownPrefix", own_prefix},
+        {"errorCodes", error_codes},
+        {"setHint", set_hint},
         {NULL, NULL},
     };
     static const luaL_Reg methods[] = {{"is", error_is}, {NULL, NULL}};

@@ -444,7 +444,7 @@ static void read_near(hy__mysql *c, hy_error *err, const char *text)
     if (found != NULL)
         err->position = (size_t)(found - c->sql) + 1;
     else if (quoted.size == 0)
-        err->position = c->sql_size; /* at the end */
+        err->position = c->sql_size + 1; /* behind the end */
 }
 
 static void read_names(hy__mysql *c, const code_row *row, hy_error *err, const char *text)

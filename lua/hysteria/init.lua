@@ -20,6 +20,8 @@ require("hysteria.query")
 require("hysteria.record")
 require("hysteria.manager")
 
+core.setHint(require("hysteria.hints").of)
+
 local hysteria = {
   version = core.version,
   sql = require("hysteria.sql"),

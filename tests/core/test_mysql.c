@@ -1064,7 +1064,7 @@ static void test_statement_errors(void **state)
     assert_int_equal(err.position, strstr("SELECT 1\nFROM hy_parent\nWHER id = 1", "id") -
                                        "SELECT 1\nFROM hy_parent\nWHER id = 1" + 1);
     assert_int_equal(try_run(anywhere, &err, "SELECT (1"), HY_ESYNTAX);
-    assert_int_equal(err.position, 9);
+    assert_int_equal(err.position, 10);
     assert_int_equal(try_run(anywhere, &err, " -- nothing\n /* at all */ ;"), HY_ESYNTAX);
 }
 
