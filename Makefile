@@ -59,7 +59,7 @@ bench: ## time Hysteria against hand-written code, on every database
 
 tables: ## write what tests measured into the tables of docs/
 	$(call test_build,dev)
-	@HY_WRITE_DOCS=1 $(support)/run_tests.sh -s tests/lua/values_spec.lua lua
+	@HY_WRITE_DOCS=1 $(support)/run_tests.sh -s tests/lua/values_spec.lua -s tests/lua/failures_spec.lua lua
 
 fuzz: ## libFuzzer on every target, HY_FUZZ_SECONDS (60) each
 	$(need) build fuzz

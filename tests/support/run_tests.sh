@@ -1,19 +1,19 @@
 #!/usr/bin/env bash
 # run_tests.sh [-b BUILD] [-l LABEL] [-s SPEC] [core] [lua] - runs the C tests (CTest) and the Lua
 # specs (busted) of a build that exists, and prints "N passed, N failed" as its last line.
-# LABEL limits the C tests to one CTest label, SPEC the Lua specs to one file. Without core or
-# lua: both.
+# LABEL limits the C tests to one CTest label, SPEC the Lua specs to this file (-s again: and to
+# that one). Without core or lua: both.
 # Starts the database servers (servers.sh) and stops them again, unless they run already. A server
 # that HY_TEST_<NAME>_URL names is used as it is; HY_TEST_SERVERS=none starts nothing.
 set -uo pipefail
 cd "$(dirname "$0")/../.."
 
-build=build label='' spec='' parts=()
+build=build label='' specs=() parts=()
 while [ $# -gt 0 ]; do
     case $1 in
     -b) build=$2; shift ;;
     -l) label=$2; shift ;;
-    -s) spec=$2; shift ;;
+    -s) specs+=("$2"); shift ;;
     core | lua) parts+=("$1") ;;
     *) echo "usage: run_tests.sh [-b BUILD] [-l LABEL] [-s SPEC] [core] [lua]" >&2; exit 2 ;;
     esac
@@ -52,7 +52,7 @@ run_lua()
         preload="$(gcc -print-file-name=libasan.so) $(gcc -print-file-name=libubsan.so)"
     fi
     HY_TALLY=$out/lua.tally LD_PRELOAD=$preload timeout -k 10 "${HY_LUA_TIMEOUT:-1800}" \
-        lua5.4 "$(command -v busted)" ${spec:+"$spec"} </dev/null 2>&1
+        lua5.4 "$(command -v busted)" "${specs[@]}" </dev/null 2>&1
 }
 
 # PostgreSQL and MariaDB come with Debian: without them the run is not worth its name.

@@ -1,12 +1,54 @@
 -- Provoking errors for real: what a failure must look like (code, kind, the caller's line, fields),
 -- and that no secret shows in it. The canaries stand where secrets do: the password of every
--- connection, a value bound for a sensitive column, and the contents of rows.
+-- connection, a value bound for a sensitive column, and the contents of rows. Which code was
+-- provoked on which database is kept, to be held against failure_places.lua.
+local busted = require("busted")
 local core = require("hysteria.core")
+local databases = require("tests.support.lua.databases")
 local hysteria = require("hysteria")
 
 local searched = 0
 
-local failures = { PASSWORD = "Canary-Pass_word7", SECRET = "canary-secret-41x", ROW = "canary-row-93z" }
+local failures = {
+  PASSWORD = "Canary-Pass_word7", SECRET = "canary-secret-41x", ROW = "canary-row-93z",
+  SERVERS = { postgres = true, mariadb = true, mysql = true },
+  seen = {}, -- code -> database, or "any" -> how often
+  told = {}, -- what violations told: name -> database -> fields
+}
+
+-- ---- where it happens -------------------------------------------------------------------------
+
+local here = "any"
+local declared, ran = 0, 0
+
+-- Every spec of the file is to be declared with this: a run of some of them proves nothing about all.
+function failures.it(name, fn)
+  declared = declared + 1
+  busted.it(name, function()
+    ran = ran + 1
+    fn()
+  end)
+end
+
+function failures.ran_all()
+  return declared == ran
+end
+
+-- What the specs of this `describe` provoke is provoked on this database.
+function failures.on(database)
+  busted.before_each(function() here = database end)
+  busted.after_each(function() here = "any" end)
+end
+
+-- databases.each, with that.
+function failures.each(fn, given)
+  databases.each(function(ds, database, config)
+    failures.on(database)
+    fn(ds, database, config)
+  end, given)
+end
+
+-- ---- canaries ---------------------------------------------------------------------------------
 
 -- Every text in a value, however deep, with the path to it.
 local function each_text(value, path, seen, fn)
@@ -35,6 +77,8 @@ function failures.leaks(subject, name, canaries)
   return found
 end
 
+-- ---- errors -----------------------------------------------------------------------------------
+
 local FIELDS = { "constraint", "table", "columns", "sqlState", "nativeCode", "position", "feature", "dialect", "sql" }
 
 -- The fields that an error carries, in one line: "columns nativeCode table".
@@ -49,6 +93,17 @@ function failures.fields(err)
   return table.concat(list, " ")
 end
 
+local function note(code, database)
+  failures.seen[code] = failures.seen[code] or {}
+  failures.seen[code][database] = (failures.seen[code][database] or 0) + 1
+end
+
+-- What another process provoked here, which said so: "CODE kind".
+function failures.elsewhere(code, answer)
+  assert(answer == code .. " " .. failures.kinds[code], ("expected %s, got %s"):format(code, answer))
+  note(code, here)
+end
+
 -- Runs fn, which must raise an error of this code on one of its own lines, or of those of the
 -- function `at` that it calls. Returns the error.
 function failures.of(code, fn, at)
@@ -57,31 +112,73 @@ function failures.of(code, fn, at)
   assert(hysteria.isError(err), "no error of ours: " .. tostring(err))
   assert(err.code == code, ("expected %s, got %s"):format(code, tostring(err)))
   local about = debug.getinfo(at or fn, "S")
-  local line = tonumber((err.where or ""):match("_spec%.lua:(%d+)$"))
-  assert(line and line >= about.linedefined and line <= about.lastlinedefined,
-    ("where is %s, not lines %d to %d"):format(tostring(err.where), about.linedefined, about.lastlinedefined))
+  local file, line = (err.where or ""):match("^(.*):(%d+)$")
+  line = tonumber(line)
+  assert(file == about.short_src and line >= about.linedefined and line <= about.lastlinedefined,
+    ("where is %s, not %s:%d-%d"):format(err.where, about.short_src, about.linedefined, about.lastlinedefined))
   assert(err.kind == failures.kinds[code], ("%s is of kind %s"):format(code, tostring(err.kind)))
   assert(not tostring(err):find("\n"), "more than one line: " .. tostring(err))
   local leaks = failures.leaks({ error = err, shown = tostring(err), message = err.message }, "error",
     { failures.PASSWORD, failures.SECRET, failures.ROW })
   assert(#leaks == 0, ("a canary shows in %s of %s"):format(table.concat(leaks, ", "), code))
-  failures.seen[code] = (failures.seen[code] or 0) + 1
+  note(code, here)
   return err
 end
 
-failures.seen = {}
+-- The same for a violation, whose fields are kept under a name for the table of docs/errors.md.
+function failures.tells(name, code, fn)
+  local err = failures.of(code, fn)
+  local list = {}
+  for field in failures.fields(err):gmatch("%a+") do
+    list[#list + 1] = field ~= "sql" and "`" .. field .. "`" or nil
+  end
+  failures.told[name] = failures.told[name] or {}
+  failures.told[name][here] = table.concat(list, " ")
+  return err
+end
+
+-- ---- a proxy that does harm ---------------------------------------------------------------------
+
+-- The URL of a server with another account, password, host, port, database or query.
+function failures.changed(url, change)
+  local scheme, account, password, host, port, name = url:match("^(%w+)://([^:]+):([^@]+)@([^:]+):(%d+)/(.*)$")
+  local query = change.query and "?" .. change.query or ""
+  return ("%s://%s:%s@%s:%s/%s%s"):format(scheme, change.account or account, change.password or password,
+    change.host or host, change.port or port, change.database or name, query)
+end
+
+-- fn(url of the server behind the proxy); it must have done its harm (tests/core/fault_proxy_main.c).
+function failures.behind_proxy(url, harm, fn)
+  local host, port = url:match("@([^:]+):(%d+)/")
+  local path = os.tmpname()
+  assert(os.remove(path) and os.execute("mkfifo " .. path))
+  local control = assert(io.popen(("fault_proxy %s %s %s > %s"):format(host, port, harm, path), "w"))
+  local answers = assert(io.open(path))
+  local ok, err = pcall(fn, failures.changed(url, { port = answers:read("n") }))
+  control:close()
+  local times = answers:read("n")
+  answers:close()
+  os.remove(path)
+  assert(ok, err)
+  assert(times > 0, "the proxy did no harm")
+end
+
+-- ---- figures ----------------------------------------------------------------------------------
 
 -- One line of figures for HY_REPORT.
 function failures.report()
   local path = os.getenv("HY_REPORT")
   local file <close> = path and io.open(path, "a")
   if file then
-    local codes, times = 0, 0
-    for _, n in pairs(failures.seen) do
-      codes, times = codes + 1, times + n
+    local codes, places, times = 0, 0, 0
+    for _, list in pairs(failures.seen) do
+      codes = codes + 1
+      for _, n in pairs(list) do
+        places, times = places + 1, times + n
+      end
     end
-    file:write(("failures: %d codes provoked %d times, %d texts searched for canaries, hits 0\n"):format(codes, times,
-      searched))
+    file:write(("failures: %d codes provoked in %d places, %d times, %d texts searched for canaries, hits 0\n")
+      :format(codes, places, times, searched))
   end
 end
 
