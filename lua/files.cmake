@@ -6,6 +6,7 @@ set(HY_LUA_FILES
     hysteria/cli/explain.lua
     hysteria/column.lua
     hysteria/config.lua
+    hysteria/describing.lua
     hysteria/dotenv.lua
     hysteria/error_pages.lua
     hysteria/hints.lua
@@ -31,4 +32,5 @@ set(HY_LUA_FILES
     hysteria/updating.lua
     hysteria/validation.lua
     hysteria/values.lua
+    hysteria/virtual.lua
     hysteria/writing.lua)

@@ -81,6 +81,7 @@ static unsigned column_flags(lua_State *L)
         {"hidden", HY_COLUMN_HIDDEN},       {"generated", HY_COLUMN_GENERATED},
         {"sensitive", HY_COLUMN_SENSITIVE}, {"unsigned", HY_COLUMN_UNSIGNED},
         {"timezone", HY_COLUMN_TIMEZONE},   {"opaque", HY_COLUMN_OPAQUE},
+        {"computed", HY_COLUMN_COMPUTED},
     };
     unsigned flags = 0;
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
@@ -369,6 +370,48 @@ static int model_column(lua_State *L)
     return 1;
 }
 
+/* m:indexes() -> { { name, columns = { properties }, unique }, ... }, those of unique columns too. */
+static int model_indexes(lua_State *L)
+{
+    const hy_model *m = self(L);
+    size_t n = hy_model_n_indexes(m);
+    lua_createtable(L, (int)n, 0);
+    for (size_t i = 0; i < n; i++) {
+        const hy_index *index = hy_model_index(m, i);
+        lua_createtable(L, 0, 3);
+        lua_pushstring(L, index->name);
+        lua_setfield(L, -2, "name");
+        lua_pushboolean(L, index->unique);
+        lua_setfield(L, -2, "unique");
+        lua_createtable(L, (int)index->n_columns, 0);
+        for (size_t c = 0; c < index->n_columns; c++) {
+            lua_pushstring(L, hy_model_column(m, index->columns[c])->property);
+            lua_rawseti(L, -2, (lua_Integer)c + 1);
+        }
+        lua_setfield(L, -2, "columns");
+        lua_rawseti(L, -2, (lua_Integer)i + 1);
+    }
+    return 1;
+}
+
+/* m:checks() -> { { name, expression }, ... } */
+static int model_checks(lua_State *L)
+{
+    const hy_model *m = self(L);
+    size_t n = hy_model_n_checks(m);
+    lua_createtable(L, (int)n, 0);
+    for (size_t i = 0; i < n; i++) {
+        const hy_check *check = hy_model_check(m, i);
+        lua_createtable(L, 0, 2);
+        lua_pushstring(L, check->name);
+        lua_setfield(L, -2, "name");
+        lua_pushstring(L, check->expression);
+        lua_setfield(L, -2, "expression");
+        lua_rawseti(L, -2, (lua_Integer)i + 1);
+    }
+    return 1;
+}
+
 static int model_suggest(lua_State *L)
 {
     size_t size;
@@ -558,6 +601,30 @@ static int model_drop_sql(lua_State *L)
     return finish_list(L, &list, hy_ddl_drop_table(m, dialect, if_exists, collect, &list, &err), &err);
 }
 
+/* m:createViewSql(dialect, select) */
+static int model_create_view_sql(lua_State *L)
+{
+    const hy_model *m = self(L);
+    const hy_dialect *dialect = check_dialect(L, 2);
+    size_t size;
+    const char *select = luaL_checklstring(L, 3, &size);
+    hyl_need_stack(L, 8);
+    sql_list list = {0};
+    hy_error err;
+    return finish_list(L, &list, hy_ddl_create_view(m, dialect, select, size, collect, &list, &err), &err);
+}
+
+static int model_drop_view_sql(lua_State *L)
+{
+    const hy_model *m = self(L);
+    const hy_dialect *dialect = check_dialect(L, 2);
+    bool if_exists = option(L, 3, "ifExists", false);
+    hyl_need_stack(L, 8);
+    sql_list list = {0};
+    hy_error err;
+    return finish_list(L, &list, hy_ddl_drop_view(m, dialect, if_exists, collect, &list, &err), &err);
+}
+
 /* ---- naming ------------------------------------------------------------------------------ */
 
 static int core_convert(lua_State *L)
@@ -593,11 +660,15 @@ void hyl_model_open(lua_State *L)
         {"columns", model_columns},
         {"keys", model_keys},
         {"column", model_column},
+        {"indexes", model_indexes},
+        {"checks", model_checks},
         {"suggest", model_suggest},
         {"rowCheck", model_row_check},
         {"rowCopy", model_row_copy},
         {"createSql", model_create_sql},
         {"dropSql", model_drop_sql},
+        {"createViewSql", model_create_view_sql},
+        {"dropViewSql", model_drop_view_sql},
         {"foreignKeySql", model_foreign_key_sql},
         {"dropForeignKeySql", model_drop_foreign_key_sql},
         {NULL, NULL},

@@ -212,6 +212,8 @@ static hy_status check_origin(const hy_column *c, hy_error *err)
         return invalid_column(err, c, "is numbered by the database and cannot have another origin");
     if (c->generated_sql && has_default(c))
         return invalid_column(err, c, "is generated and cannot have a default");
+    if (!c->generated_sql && (c->flags & HY_COLUMN_COMPUTED))
+        return invalid_column(err, c, "is computed when read but has no expression");
     return HY_OK;
 }
 

@@ -275,7 +275,7 @@ static void put_column(writer *w, const hy_column *c)
     if (c->generated_sql) {
         put(w, " GENERATED ALWAYS AS (");
         put(w, c->generated_sql);
-        put(w, ") STORED");
+        put(w, (c->flags & HY_COLUMN_COMPUTED) != 0 ? ") VIRTUAL" : ") STORED");
     }
     put_nullability(w, c);
     put_default(w, c);
@@ -579,15 +579,44 @@ hy_status hy_ddl_drop_foreign_keys(const hy_model *model, const hy_dialect *dial
     return end(&w);
 }
 
-hy_status hy_ddl_drop_table(const hy_model *model, const hy_dialect *dialect, bool if_exists,
-                            hy_ddl_emit emit, void *ctx, hy_error *err)
+static hy_status drop(const char *what, const hy_model *model, const hy_dialect *dialect, bool if_exists,
+                      hy_ddl_emit emit, void *ctx, hy_error *err)
 {
     writer w;
 
     if (!begin(&w, model, dialect, emit, ctx, err)) {
-        put(&w, if_exists ? "DROP TABLE IF EXISTS " : "DROP TABLE ");
+        put(&w, "DROP ");
+        put(&w, what);
+        put(&w, if_exists ? " IF EXISTS " : " ");
         put_table(&w);
         send(&w);
     }
     return end(&w);
+}
+
+hy_status hy_ddl_drop_table(const hy_model *model, const hy_dialect *dialect, bool if_exists,
+                            hy_ddl_emit emit, void *ctx, hy_error *err)
+{
+    return drop("TABLE", model, dialect, if_exists, emit, ctx, err);
+}
+
+hy_status hy_ddl_create_view(const hy_model *model, const hy_dialect *dialect, const char *select,
+                             size_t size, hy_ddl_emit emit, void *ctx, hy_error *err)
+{
+    writer w;
+
+    if (!begin(&w, model, dialect, emit, ctx, err)) {
+        put(&w, "CREATE VIEW ");
+        put_table(&w);
+        put(&w, " AS ");
+        hy_buf_append(&w.out, select, size);
+        send(&w);
+    }
+    return end(&w);
+}
+
+hy_status hy_ddl_drop_view(const hy_model *model, const hy_dialect *dialect, bool if_exists, hy_ddl_emit emit,
+                           void *ctx, hy_error *err)
+{
+    return drop("VIEW", model, dialect, if_exists, emit, ctx, err);
 }

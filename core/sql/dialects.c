@@ -174,6 +174,7 @@ static const hy_feature_since postgres_features[] = {
     {HY_FEATURE_NUMBER_TRANSACTIONAL_DDL, 0},
     {HY_FEATURE_NUMBER_SCHEMAS, 0},
     {HY_FEATURE_NUMBER_ARRAYS, 0},
+    {HY_FEATURE_NUMBER_GENERATED_VIRTUAL, 180000},
     {HY_FEATURE_COUNT, 0},
 };
 
@@ -204,6 +205,7 @@ static const hy_feature_since cockroachdb_features[] = {
     {HY_FEATURE_NUMBER_UPSERT_TARGET, 0},
     {HY_FEATURE_NUMBER_SCHEMAS, 0},
     {HY_FEATURE_NUMBER_ARRAYS, 0},
+    {HY_FEATURE_NUMBER_GENERATED_VIRTUAL, 0},
     {HY_FEATURE_COUNT, 0},
 };
 
@@ -343,6 +345,7 @@ static const hy_feature_since mysql_features[] = {
     {HY_FEATURE_NUMBER_REGEXP, 0},
     {HY_FEATURE_NUMBER_ROW_VALUES, 0},
     {HY_FEATURE_NUMBER_SCHEMAS, 0},
+    {HY_FEATURE_NUMBER_GENERATED_VIRTUAL, 0},
     {HY_FEATURE_COUNT, 0},
 };
 
@@ -364,6 +367,7 @@ static const hy_feature_since mariadb_features[] = {
     {HY_FEATURE_NUMBER_REGEXP, 0},
     {HY_FEATURE_NUMBER_ROW_VALUES, 0},
     {HY_FEATURE_NUMBER_SCHEMAS, 0},
+    {HY_FEATURE_NUMBER_GENERATED_VIRTUAL, 0},
     {HY_FEATURE_COUNT, 0},
 };
 
@@ -451,6 +455,7 @@ static const hy_feature_since sqlite_features[] = {
     {HY_FEATURE_NUMBER_ROW_VALUES, 0},
     {HY_FEATURE_NUMBER_UPSERT_TARGET, 0},
     {HY_FEATURE_NUMBER_TRANSACTIONAL_DDL, 0},
+    {HY_FEATURE_NUMBER_GENERATED_VIRTUAL, 0},
     {HY_FEATURE_COUNT, 0},
 };
 

@@ -138,6 +138,15 @@ function public.mixin(...)
   return make("mixin", { literals = literals })
 end
 
+-- extends(Base) or extends("Base"): members, annotations, hooks and methods of another model.
+function public.extends(base)
+  options.need(base, "model", "extends")
+  if type(base) == "table" and type(rawget(base, "_definition")) == "table" then
+    return make("extends", { model = base })
+  end
+  return make("extends", { name = options.need_name(base, "model", "extends") })
+end
+
 for _, name in ipairs(hooks.names) do
   public[name] = function(fn)
     return make("hook", { name = name, fn = options.need_type(fn, "function", "fn", name) })

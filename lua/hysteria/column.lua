@@ -4,6 +4,7 @@
 local core = require("hysteria.core")
 local options = require("hysteria.options")
 local secret = require("hysteria.secret")
+local virtual = require("hysteria.virtual")
 
 local column = {}
 local column_mt = { __name = "hysteria.column" }
@@ -12,7 +13,7 @@ local counter = 0
 
 local COMMON = options.names(
   "primaryKey", "nullable", "unique", "default", "databaseName", "hidden", "sensitive", "comment", "validate",
-  "prepare", "serialize", "references", "generated"
+  "prepare", "serialize", "references", "generated", "stored"
 )
 local INTEGER = options.names(COMMON, "unsigned")
 local DATES = options.names(COMMON, "autoCreate", "autoUpdate", "as")
@@ -69,7 +70,7 @@ local AS = {
 -- Option -> type it must have.
 local TYPES = {
   primaryKey = "boolean", nullable = "boolean", unique = "boolean", hidden = "boolean", sensitive = "boolean",
-  unsigned = "boolean", increment = "boolean", timezone = "boolean", generate = "boolean",
+  unsigned = "boolean", increment = "boolean", timezone = "boolean", generate = "boolean", stored = "boolean",
   databaseName = "string", comment = "string", generated = "string", as = "string", context = "string",
   prepare = "function", serialize = "function",
 }
@@ -98,6 +99,8 @@ local function check_default(given, what)
   end
   if given.generated and (given.default ~= nil or given.primaryKey) then
     fail(what, "a generated column has no default and is no primary key")
+  elseif given.stored ~= nil and not given.generated then
+    fail(what, "stored says where a generated column is computed; it needs generated = \"an SQL expression\"")
   end
 end
 
@@ -320,6 +323,9 @@ for _, kind in ipairs({ "date", "time", "datetime", "timestamp" }) do
     end,
   })
 end
+
+-- Computed in Lua when it is read: column.virtual(function(user) return ... end).
+constructors.virtual = virtual.new
 
 -- Any type by name: a kind's, or else the database's own, passed through.
 local function of_type(given, label, forced)

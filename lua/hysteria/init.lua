@@ -19,6 +19,7 @@ local validation = require("hysteria.validation")
 require("hysteria.query")
 require("hysteria.record")
 require("hysteria.manager")
+require("hysteria.describing")
 
 core.setHint(require("hysteria.hints").of)
 

@@ -13,6 +13,8 @@ local writing = require("hysteria.writing")
 
 local keyed = {}
 
+local NONE = {}
+
 function keyed.need_key(definition)
   if #definition.keys == 0 then
     core.raise("MODEL_HAS_NO_PRIMARY_KEY", definition.name .. " has no primary key", { model = definition.name })
@@ -95,11 +97,17 @@ function keyed.read_column(class, record, name, given)
   return rawget(row, name)
 end
 
--- What a write of a row brings back to its record, sorted.
-local function names_of(definition, row)
-  local names = { definition.version }
+-- What a write of these columns brings back to its record, sorted: they themselves, the version,
+-- and what every write computes, as far as the record has it.
+local function names_of(definition, row, record)
+  local names, columns = { definition.version }, getmetatable(record).columns
   for name in next, row do
     names[#names + 1] = name
+  end
+  for _, name in ipairs(definition.computed or NONE) do
+    if columns[name] and row[name] == nil then
+      names[#names + 1] = name
+    end
   end
   table.sort(names)
   return names
@@ -127,7 +135,7 @@ function keyed.update_key(frozen, key, row, given, record)
     hooks.run(definition, "beforeUpdate", ignored, row, ctx)
     writing.fill(definition.updaters, row)
     writing.prepare(definition, row)
-    local names = record and names_of(definition, row)
+    local names = record and names_of(definition, row, record)
     local stored = change_by_key(frozen, definition, inner, key, expected, names or true, function(query)
       writing.set_columns(query, definition, row)
     end)
@@ -194,7 +202,7 @@ function keyed.soft_key(frozen, key, deleted, given, record)
     local stored = change_by_key(frozen, definition, inner, key, expected, true, plan.change)
     reading.arrive({ stored }, definition)
     if subject then
-      merge(subject, stored, { definition.soft_delete, definition.version })
+      merge(subject, stored, names_of(definition, { [definition.soft_delete] = true }, subject))
     end
     hooks.run(definition, plan.after, ignored, subject or stored, ctx)
     return subject or stored

@@ -13,6 +13,7 @@ local hooks = require("hysteria.hooks")
 local options = require("hysteria.options")
 local relation = require("hysteria.relation")
 local state = require("hysteria.state")
+local virtual = require("hysteria.virtual")
 
 local model = {
   statics = {}, -- manager.lua: verbs of the class
@@ -53,10 +54,8 @@ local function read_literal(definition, literal, into, inherited)
   end
 end
 
--- Mixins in place: their members come after the model's own, their annotations where they stand.
-local function expand_mixins(definition, literal)
-  local read = { members = {}, inherited = {}, notes = {} }
-  read_literal(definition, literal, read, false)
+-- The notes of a list, those of mixins in their place: their members come after the model's own.
+local function expand_mixins(definition, read)
   local index = 1
   while index <= #read.notes do
     local note = read.notes[index]
@@ -73,6 +72,71 @@ local function expand_mixins(definition, literal)
       index = index + 1
     end
   end
+end
+
+local function take_base(definition, read)
+  local base
+  for index = #read.notes, 1, -1 do
+    if read.notes[index].annotation == "extends" then
+      local note = table.remove(read.notes, index)
+      if base then
+        fail(definition, "extends is given twice; members of several sources come as mixins")
+      end
+      base = note.model or state.models[note.name] or core.raise("MODEL_NOT_FOUND",
+        ("model %s: extends: no model `%s` is defined yet"):format(definition.name, note.name), {
+          model = definition.name,
+        })
+    end
+  end
+  return base and base._definition
+end
+
+-- A base's table is its own; what a model says itself stands for what its base says.
+local function is_inherited(note, own)
+  if note.annotation == "tableName" then
+    return false
+  elseif note.annotation ~= "scope" and note.annotation ~= "primaryKey" then
+    return true
+  end
+  for _, other in ipairs(own) do
+    if other.annotation == note.annotation and other.name == note.name then
+      return false
+    end
+  end
+  return true
+end
+
+-- Everything that the base was made of comes before the model's own.
+local function inherit(read, base)
+  for name, value in next, base.read.members do
+    if read.members[name] == nil then
+      read.members[name], read.inherited[name] = value, -1
+    end
+  end
+  for index, property in ipairs(base.properties) do
+    if read.members[property] == base.read.members[property] then
+      read.inherited[property] = index - #base.properties - 1
+    end
+  end
+  local notes = {}
+  for _, note in ipairs(base.read.notes) do
+    if is_inherited(note, read.notes) then
+      notes[#notes + 1] = note
+    end
+  end
+  read.notes = table.move(read.notes, 1, #read.notes, #notes + 1, notes)
+end
+
+-- A literal with its mixins and its base: members by name, notes in order.
+local function expand(definition, literal)
+  local read = { members = {}, inherited = {}, notes = {} }
+  read_literal(definition, literal, read, 0)
+  expand_mixins(definition, read)
+  definition.base = take_base(definition, read)
+  if definition.base then
+    inherit(read, definition.base)
+  end
+  definition.read = { members = read.members, notes = read.notes }
   return read
 end
 
@@ -80,6 +144,10 @@ local function check_member_name(definition, name)
   if model.records[name] then
     core.raise("RESERVED_NAME", ("model %s: `%s` is a method of records; call the member otherwise%s"):format(
       definition.name, name, " (databaseName keeps the column's name)"), { model = definition.name })
+  end
+  if definition.base and definition.base.methods[name] then
+    core.raise("RESERVED_NAME", ("model %s: `%s` is a method of %s already"):format(definition.name, name,
+      definition.base.name), { model = definition.name })
   end
   if not name:find("^[%a_][%w_]*$") or name:sub(1, 1) == "_" then
     fail(definition, "`%s` is no usable name for a member", name)
@@ -103,7 +171,7 @@ local function sort_members(read)
   local columns, relations = {}, {}
   for name, value in next, read.members do
     local list = column.is(value) and columns or relations
-    list[#list + 1] = { name = name, value = value, inherited = read.inherited[name] or 0 }
+    list[#list + 1] = { name = name, value = value, inherited = read.inherited[name] }
   end
   table.sort(columns, function(a, b)
     if a.inherited ~= b.inherited then
@@ -119,6 +187,13 @@ local function sort_members(read)
   return columns, relations
 end
 
+local function add_virtual(definition, name, made)
+  definition.virtuals = definition.virtuals or {}
+  definition.virtual_names = definition.virtual_names or {}
+  definition.virtuals[name] = virtual.copy(made)
+  table.insert(definition.virtual_names, name)
+end
+
 local function add_members(definition, read)
   local columns, relations = sort_members(read)
   for _, member in ipairs(columns) do
@@ -132,6 +207,8 @@ local function add_members(definition, read)
     if relation.is(member.value) then
       definition.relations[member.name] = relation.named(member.value, member.name)
       definition.relation_names[#definition.relation_names + 1] = member.name
+    elseif virtual.is(member.value) then
+      add_virtual(definition, member.name, member.value)
     elseif type(member.value) == "function" then
       fail(definition, "`%s` is a function; write `function %s:%s() ... end` after the definition", member.name,
         definition.name, member.name)
@@ -382,6 +459,9 @@ local function read_codecs(definition)
       local auto = type(made.autoUpdate) == "function" and made.autoUpdate or core.now
       definition.updaters = add(definition.updaters, entry_for(made, auto))
     end
+    if made.generated or made.autoUpdate then
+      definition.computed = add(definition.computed, made.property)
+    end
     if made.prepare then
       definition.prepares = add(definition.prepares, { property = made.property, fn = made.prepare })
     end
@@ -428,7 +508,7 @@ local function refuse_secrets(definition, names, what)
 end
 
 local function read_definition(definition, literal)
-  local read = expand_mixins(definition, literal)
+  local read = expand(definition, literal)
   for _, note in ipairs(read.notes) do
     if note.annotation == "naming" then
       readers.naming(definition, note)
@@ -445,6 +525,9 @@ local function read_definition(definition, literal)
   end
   read_keys(definition)
   read_version(definition)
+  for name, made in next, definition.virtuals or {} do
+    made.needs = need_columns(definition, made.needs, name .. ": needs")
+  end
   refuse_secrets(definition, definition.keys, "primaryKey")
   for _, index in ipairs(definition.indexes) do
     refuse_secrets(definition, need_columns(definition, index.columns, "index"), "index")
@@ -487,7 +570,7 @@ local function column_spec(made)
     increment = made.increment, hidden = made.hidden, generated = made.generated, sensitive = made.sensitive,
     unsigned = made.unsigned, timezone = made.timezone, length = made.length, precision = made.precision,
     opaque = made.secret ~= nil, scale = made.scale, typeSql = made.type_sql, values = made.values,
-    default = database_default(made), element = made.element,
+    default = database_default(made), element = made.element, computed = made.stored == false,
     comment = made.comment, as = made.as,
   }
 end
@@ -516,15 +599,23 @@ end
 
 -- In dev mode, reading a relation that was not loaded is an error, not nil.
 local function strict_index(class, definition)
-  local methods = definition.methods
+  local lookup = virtual.index(definition)
   return function(record, key)
-    local method = methods[key]
-    if method == nil and definition.relations[key] and not model.is_loaded(record, key) then
+    local found = lookup(record, key)
+    if found == nil and definition.relations[key] and not model.is_loaded(record, key) then
       core.raise("RELATION_NOT_LOADED", ("%s.%s was not loaded; write :load(\"%s\") on the query"):format(
         class._definition.name, key, key), { model = definition.name, relation = key })
     end
-    return method
+    return found
   end
+end
+
+-- What reading a field gives that a record does not have.
+local function record_index(class, definition)
+  if state.dev then
+    return strict_index(class, definition)
+  end
+  return definition.virtuals and virtual.index(definition) or definition.methods
 end
 
 -- Records whose relations were loaded; kept in dev mode only.
@@ -551,7 +642,7 @@ function model.freeze(class)
   local spec = model.spec(definition)
   spec.class = class
   spec.meta = {
-    __index = state.dev and strict_index(class, definition) or definition.methods,
+    __index = record_index(class, definition),
     __tostring = model.record_tostring,
     __name = definition.name,
     class = class,
@@ -612,31 +703,54 @@ local function class_index(definition)
   })
 end
 
+local function has_member(definition, name)
+  return definition.by_property[name] or definition.relations[name]
+    or (definition.virtuals and definition.virtuals[name])
+end
+
+-- This definition, or one that extends it, that has a member of that name.
+local function owner_of_member(definition, name)
+  for _, class in next, state.models do
+    local at = class._definition
+    while at and at ~= definition do
+      at = at.base
+    end
+    if at and has_member(class._definition, name) then
+      return class._definition
+    end
+  end
+  return nil
+end
+
 local function add_method(definition, name, fn)
   if type(name) ~= "string" or type(fn) ~= "function" then
     core.raise("INVALID_ARGUMENT", ("%s: only functions can be assigned, as methods of its records"):format(
       definition.name))
   elseif model.records[name] or model.statics[name] then
     core.raise("RESERVED_NAME", ("%s: `%s` is taken by the engine"):format(definition.name, name))
-  elseif definition.by_property[name] or definition.relations[name] then
-    core.raise("RESERVED_NAME", ("%s: `%s` is a column or relation already"):format(definition.name, name))
+  end
+  local owner = owner_of_member(definition, name)
+  if owner then
+    core.raise("RESERVED_NAME", ("%s: `%s` is a column or relation already"):format(owner.name, name))
   end
   definition.methods[name] = fn
 end
 
-local function reset_methods(methods)
+-- Methods of the base are looked up there, so that later ones are found too.
+local function reset_methods(methods, base)
   for name in next, methods do
     methods[name] = nil
   end
   for name, verb in next, model.records do
     methods[name] = verb
   end
+  setmetatable(methods, base and { __index = base.methods } or nil)
 end
 
 -- (Re)made at every definition; the tables themselves stay, since records point to them.
 local function install(definition, class)
   definition.class = class
-  reset_methods(definition.methods)
+  reset_methods(definition.methods, definition.base)
   local mt = definition.class_mt
   mt.__index = class_index(definition)
   mt.__newindex = function(_, name, fn)

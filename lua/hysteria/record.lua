@@ -11,6 +11,7 @@ local running = require("hysteria.running")
 local secret = require("hysteria.secret")
 local state = require("hysteria.state")
 local tracking = require("hysteria.tracking")
+local virtual = require("hysteria.virtual")
 local writing = require("hysteria.writing")
 
 local record = model.records
@@ -68,7 +69,10 @@ local function fields_to_save(self, shape, definition)
     row[name] = nil
   end
   for name in next, self do
-    if not definition.by_property[name] and not definition.relations[name] and not shape.columns[name] then
+    if definition.virtuals and definition.virtuals[name] then
+      core.raise("INVALID_ARGUMENT", ("%s.%s is computed when it is read and is not stored"):format(
+        definition.name, name), { model = definition.name })
+    elseif not definition.by_property[name] and not definition.relations[name] and not shape.columns[name] then
       core.raise("UNDEFINED_COLUMN", ("no column '%s' on %s%s"):format(
         tostring(name), definition.name, options.hint(name, definition.properties)), { model = definition.name })
     end
@@ -223,7 +227,7 @@ local function related(value, convert)
   return list
 end
 
--- A plain table of the columns and loaded relations; hidden columns stay out.
+-- A plain table of the columns, virtual members and loaded relations; hidden columns stay out.
 function record:toTable()
   local definition = shape_of(self, "toTable").class._definition
   local plain = {}
@@ -235,6 +239,9 @@ function record:toTable()
       plain[name] = value
     end
   end
+  virtual.each(definition, self, function(name, value)
+    plain[name] = value
+  end)
   return plain
 end
 
@@ -260,6 +267,9 @@ local function for_json(self)
       object[name] = value
     end
   end
+  virtual.each(definition, self, function(name, value)
+    object[name] = core.isDecimal(value) and tostring(value) or value
+  end)
   return core.object(object)
 end
 

@@ -121,6 +121,18 @@ local function in_order(list)
   return ordered
 end
 
+-- A computed column that is not stored came to PostgreSQL late, and to no statement's text.
+local function need_features(handle, definition, dialect)
+  for _, made in ipairs(definition.columns) do
+    if made.stored == false and not handle:can("GENERATED_VIRTUAL") then
+      core.raise("UNSUPPORTED", ("%s.%s: this %s server stores every generated column; leave stored = false"):format(
+        definition.name, made.property, dialect), {
+        model = definition.name, feature = "virtual generated columns", dialect = dialect,
+      })
+    end
+  end
+end
+
 local function run(place, statements)
   for _, text in ipairs(statements) do
     core.rawQuery(place.handle, text, nil, place.opts)
@@ -149,7 +161,10 @@ end
 function schema.create(source, classes, given)
   given = options.check(given, CREATE, "createTables")
   local list = in_order(tables_of(classes, "createTables"))
-  local dialect = source:getDbType()
+  local dialect, handle = source:getDbType(), source:_handle()
+  for _, entry in ipairs(list) do
+    need_features(handle, entry.definition, dialect)
+  end
   together(source, given, function(place)
     for _, entry in ipairs(list) do
       -- SQLite has no ALTER TABLE for it and needs none: a reference may come before its table.

@@ -126,7 +126,8 @@
 ---@field prepare (fun(value: any): any)?
 ---@field serialize (fun(value: any): any)?
 ---@field references table?
----@field generated string?
+---@field generated string? an SQL expression; the database computes the column
+---@field stored boolean? false, of a generated column: computed when it is read
 ---@field length integer?
 ---@field precision integer?
 ---@field scale integer?
@@ -170,7 +171,19 @@
 ---@field privateKey string|(fun(): string)|nil
 ---@field context string? what a value is bound to; "table.column"
 
+---@class hysteria.VirtualOptions
+---@field needs string|string[]|nil the columns that it reads
+---@field hidden boolean?
+---@field comment string?
+
 ---@class hysteria.Column
+
+---@class hysteria.ColumnInfo
+---@field property string
+---@field databaseName string
+---@field kind string
+---@field nullable boolean
+---@field primaryKey boolean?
 
 ---@class hysteria.Columns
 ---@overload fun(options: hysteria.ColumnOptions): hysteria.Column
@@ -204,6 +217,7 @@
 ---@field ulid fun(options: hysteria.ColumnOptions?): hysteria.Column
 ---@field uuid fun(options: hysteria.ColumnOptions?): hysteria.Column
 ---@field varbinary fun(options: hysteria.ColumnOptions?): hysteria.Column
+---@field virtual fun(fn: (fun(record: hysteria.Record): any), options: hysteria.VirtualOptions?): hysteria.Column
 ---@field version fun(options: { databaseName: string?, comment: string? }?): hysteria.Column
 
 ---@class hysteria.Query
@@ -450,6 +464,14 @@
 ---@field restore fun(self, record: any, options: hysteria.WriteOptions?): hysteria.Record
 ---@field refresh fun(self, record: any, options: table?): hysteria.Record?
 ---@field truncate fun(self, options: hysteria.CallOptions?): nil
+---@field getColumns fun(self): hysteria.ColumnInfo[]
+---@field getColumnsByName fun(self): table<string, hysteria.ColumnInfo>
+---@field getColumnsByDatabaseName fun(self): table<string, hysteria.ColumnInfo>
+---@field getRelations fun(self): table<string, table>
+---@field getIndexes fun(self): { name: string, columns: string[] }[]
+---@field getUniques fun(self): { name: string, columns: string[] }[]
+---@field getChecks fun(self): { name: string, expression: string }[]
+---@field toJsonSchema fun(self): table
 
 ---@class hysteria.Transaction
 ---@field sql hysteria.Source
@@ -571,6 +593,7 @@
 ---@field defaultScope fun(fn: fun(q: hysteria.Query)): any
 ---@field options fun(options: { track: boolean? }): any
 ---@field mixin fun(...: table): any
+---@field extends fun(model: hysteria.Model|string): any
 ---@field dev fun(on: boolean?): nil
 ---@field isError fun(value: any, code: string?): boolean
 ---@field generateKey fun(): string

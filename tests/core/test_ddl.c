@@ -819,9 +819,63 @@ static void nothing_leaves_its_quotes(void **state)
     sqlite3_close(db);
 }
 
+/* Where a generated column is computed. */
+static void computes_where_it_is_told(void **state)
+{
+    hy_model *model = hy_model_new("Line", NULL, NULL, HY_NAMING_SNAKE);
+    hy_column c = column("twice", HY_KIND_INTEGER, HY_COLUMN_COMPUTED);
+
+    (void)state;
+    assert_int_equal(hy_model_add_column(model, &c, &err), HY_EINVALID_MODEL);
+    add(model, column("n", HY_KIND_INTEGER, 0));
+    c.generated_sql = "n * 2";
+    add(model, c);
+    freeze(model);
+    check_create(model, SQLITE, false,
+                 "CREATE TABLE \"lines\" (\n"
+                 "  \"n\" INTEGER,\n"
+                 "  \"twice\" INTEGER GENERATED ALWAYS AS (n * 2) VIRTUAL\n"
+                 ");\n");
+    hy_model_unref(model);
+}
+
+static void check_view(const hy_model *model, int i, const char *created, const char *dropped)
+{
+    script s = {.size = 0};
+
+    assert_int_equal(hy_ddl_create_view(model, dialect(i), "SELECT 1 AS n", 13, collect, &s, &err), HY_OK);
+    assert_string_equal(s.text, created);
+    s = (script){.size = 0};
+    assert_int_equal(hy_ddl_drop_view(model, dialect(i), true, collect, &s, &err), HY_OK);
+    assert_string_equal(s.text, dropped);
+}
+
+static void creates_views(void **state)
+{
+    hy_model *model = hy_model_new("Line", "app", "li\"`nes", HY_NAMING_SNAKE);
+    script s = {.size = 0};
+
+    (void)state;
+    add(model, column("n", HY_KIND_INTEGER, 0));
+    assert_int_equal(hy_ddl_create_view(model, dialect(SQLITE), "SELECT 1", 8, collect, &s, &err),
+                     HY_EINVALID_MODEL);
+    freeze(model);
+    for (int i = 0; i < N_DIALECTS; i++) {
+        if (i == MYSQL || i == MARIADB)
+            check_view(model, i, "CREATE VIEW `app`.`li\"``nes` AS SELECT 1 AS n;\n",
+                       "DROP VIEW IF EXISTS `app`.`li\"``nes`;\n");
+        else
+            check_view(model, i, "CREATE VIEW \"app\".\"li\"\"`nes\" AS SELECT 1 AS n;\n",
+                       "DROP VIEW IF EXISTS \"app\".\"li\"\"`nes\";\n");
+    }
+    hy_model_unref(model);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(computes_where_it_is_told),
+        cmocka_unit_test(creates_views),
         cmocka_unit_test(creates_tables),
         cmocka_unit_test(creates_tables_if_needed),
         cmocka_unit_test(foreign_keys_can_come_later),

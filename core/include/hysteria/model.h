@@ -35,8 +35,9 @@ typedef enum hy_column_flag {
     HY_COLUMN_UNSIGNED = 1 << 7,
     HY_COLUMN_TIMEZONE = 1 << 8,    /* timestamp with time zone where the database has one */
     HY_COLUMN_HAS_DEFAULT = 1 << 9, /* the database has a default for it */
-    HY_COLUMN_OPAQUE = 1 << 10      /* stored hashed or encrypted: not compared, not sorted by; implies
+    HY_COLUMN_OPAQUE = 1 << 10,     /* stored hashed or encrypted: not compared, not sorted by; implies
                                        SENSITIVE */
+    HY_COLUMN_COMPUTED = 1 << 11    /* with GENERATED: computed when it is read, not stored */
 } hy_column_flag;
 
 typedef enum hy_reference_action {

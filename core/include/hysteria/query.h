@@ -338,6 +338,7 @@ HY_API void hy_query_returning(hy_query *q, hy_expr *item, const char *alias);
     X(TRANSACTIONAL_DDL, "schema changes in transactions") \
     X(SCHEMAS, "schemas")                                  \
     X(ARRAYS, "array columns")                             \
+    X(GENERATED_VIRTUAL, "virtual generated columns")      \
     X(ROW_ARRAYS, "the values of many rows as arrays")
 
 typedef enum hy_feature_number {
@@ -435,6 +436,14 @@ HY_API hy_status hy_ddl_drop_foreign_keys(const hy_model *model, const hy_dialec
                                           hy_ddl_emit emit, void *ctx, hy_error *err);
 HY_API hy_status hy_ddl_drop_table(const hy_model *model, const hy_dialect *dialect, bool if_exists,
                                    hy_ddl_emit emit, void *ctx, hy_error *err);
+/**
+ * CREATE VIEW under the name of the model's table, AS `select`, a statement in the dialect with its
+ * values in it; and DROP VIEW. The view's columns are called as the statement calls them.
+ */
+HY_API hy_status hy_ddl_create_view(const hy_model *model, const hy_dialect *dialect, const char *select,
+                                    size_t size, hy_ddl_emit emit, void *ctx, hy_error *err);
+HY_API hy_status hy_ddl_drop_view(const hy_model *model, const hy_dialect *dialect, bool if_exists,
+                                  hy_ddl_emit emit, void *ctx, hy_error *err);
 
 HY_END_DECLS
 #endif
