@@ -32,5 +32,6 @@ set(HY_LUA_FILES
     hysteria/updating.lua
     hysteria/validation.lua
     hysteria/values.lua
+    hysteria/view.lua
     hysteria/virtual.lua
     hysteria/writing.lua)

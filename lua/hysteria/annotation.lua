@@ -138,6 +138,18 @@ function public.mixin(...)
   return make("mixin", { literals = literals })
 end
 
+local VIEW = options.names("create")
+
+-- view(fn): rows come from the query that fn makes; { create = true }: from a view of the database.
+function public.view(fn, given)
+  options.need_type(fn, "function", "fn", "view")
+  given = options.check(given, VIEW, "view")
+  if given.create ~= nil then
+    options.need_type(given.create, "boolean", "create", "view")
+  end
+  return make("view", { fn = fn, create = given.create or false })
+end
+
 -- extends(Base) or extends("Base"): members, annotations, hooks and methods of another model.
 function public.extends(base)
   options.need(base, "model", "extends")

@@ -17,6 +17,7 @@ local state = require("hysteria.state")
 local validation = require("hysteria.validation")
 
 require("hysteria.query")
+require("hysteria.view")
 require("hysteria.record")
 require("hysteria.manager")
 require("hysteria.describing")

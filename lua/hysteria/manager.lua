@@ -72,10 +72,8 @@ end
 
 function manager.query(class, given)
   if given == nil then
-    if class == nil or classes[class] == nil then
-      model.need(class, "query")
-    end
-    local q = new_query(class._core or model.freeze(class))
+    local definition = class ~= nil and classes[class] or model.need(class, "query")._definition
+    local q = definition.derived and model.query(class) or new_query(class._core or model.freeze(class))
     if class._trx then
       q:_extra().trx = class._trx
     end
@@ -83,7 +81,7 @@ function manager.query(class, given)
   end
   given = options.check(given, QUERY, "query")
   class = of_connection(model.need(class, "query"), given)
-  return settings(core.query(model.freeze(class)), class, given)
+  return settings(model.query(class), class, given)
 end
 
 function manager.where(class, ...)
@@ -164,7 +162,7 @@ local function find_query(class, given, allowed, what)
   end
   given = options.check(given, allowed, what)
   class = of_connection(model.need(class, what), given)
-  return apply_find(settings(core.query(model.freeze(class)), class, given), given)
+  return apply_find(settings(model.query(class), class, given), given)
 end
 
 -- find { select, where, relations, orderBy, groupBy, limit, offset, ... } -> list
@@ -355,9 +353,8 @@ function manager.refresh(class, subject, given)
   if trx == nil then
     trx = class._trx or nil
   end
-  local frozen = model.freeze(class)
   local handle, opts = running.target(class._definition, class._source, nil, { trx = trx, timeout = given.timeout })
-  local record = core.fetchOne(handle, core.query(frozen):_keyIs(key), opts)
+  local record = core.fetchOne(handle, model.query(class):_keyIs(key), opts)
   if record then
     reading.arrive({ record }, class._definition, given.track)
   end

@@ -19,6 +19,7 @@ local model = {
   statics = {}, -- manager.lua: verbs of the class
   records = {}, -- record.lua: verbs of records
   record_tostring = nil,
+  derived_query = nil, -- view.lua
 }
 
 local function fail(definition, text, ...)
@@ -275,6 +276,10 @@ function readers.defaultScope(definition, note)
   table.insert(definition.default_scopes, note.fn)
 end
 
+function readers.view(definition, note)
+  definition.view = { fn = note.fn, create = note.create }
+end
+
 function readers.options(definition, note)
   if note.track ~= nil then
     definition.track = note.track and true or false
@@ -488,13 +493,13 @@ function model.refresh(definition)
   definition.filtered = definition.soft_delete ~= nil or #definition.default_scopes > 0
     or hooked.beforeFetch ~= nil
   definition.plain_read = not definition.filtered and definition.serializers == nil and hooked.afterFetch == nil
-    and definition.kept == nil and not definition.track and definition.connection == nil
+    and definition.kept == nil and not definition.track and definition.connection == nil and not definition.derived
   definition.hooked = {}
   for _, operation in ipairs({ "insert", "update", "delete", "softDelete", "restore" }) do
     definition.hooked[operation] = hooks.involved(definition, operation)
   end
   definition.plain_insert = not definition.hooked.insert and definition.fillers == nil and definition.prepares == nil
-    and definition.validators == nil and definition.guarded == nil
+    and definition.validators == nil and definition.guarded == nil and definition.view == nil
 end
 
 -- Two equal secrets are stored differently: no index finds them, no key is made of them.
@@ -538,6 +543,7 @@ local function read_definition(definition, literal)
     definition.guarded[need_columns(definition, { name }, "guarded")[1]] = true
   end
   read_codecs(definition)
+  definition.derived = definition.view ~= nil and not definition.view.create
   model.refresh(definition)
 end
 
@@ -654,6 +660,15 @@ function model.freeze(class)
   end
   class._core = frozen
   return frozen
+end
+
+-- A fresh query of a class. Hot paths ask for `derived` themselves.
+function model.query(class)
+  local frozen, definition = class._core or model.freeze(class), class._definition
+  if definition.derived then
+    return model.derived_query(frozen, definition)
+  end
+  return core.query(frozen)
 end
 
 -- Frozen metadata is made anew at the next use.

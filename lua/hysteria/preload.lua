@@ -188,7 +188,7 @@ end
 -- The related query with the callbacks' wishes and the nested loads.
 local function related_query(target, group, run)
   local class = run.bound and model.bound(target.class, run.bound) or target.class
-  local query = core.query(model.freeze(class))
+  local query = model.query(class)
   for _, fn in ipairs(group.callbacks) do
     local returned = fn(query)
     if core.kind(returned) == "query" then

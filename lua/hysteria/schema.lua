@@ -6,6 +6,7 @@ local options = require("hysteria.options")
 local relation = require("hysteria.relation")
 local state = require("hysteria.state")
 local transaction = require("hysteria.transaction")
+local view = require("hysteria.view")
 
 local schema = {}
 
@@ -75,7 +76,7 @@ local function tables_of(classes, what)
     local definition = model.need(classes[index], what)._definition
     if not by_table[definition.table] then
       local spec = model.spec(definition)
-      spec.foreignKeys = foreign_keys(definition)
+      spec.foreignKeys = definition.view and {} or foreign_keys(definition)
       local entry = { definition = definition, frozen = core.model(spec), needs = {} }
       for _, key in ipairs(spec.foreignKeys) do
         entry.needs[key.table] = true
@@ -125,12 +126,25 @@ end
 local function need_features(handle, definition, dialect)
   for _, made in ipairs(definition.columns) do
     if made.stored == false and not handle:can("GENERATED_VIRTUAL") then
-      core.raise("UNSUPPORTED", ("%s.%s: this %s server stores every generated column; leave stored = false"):format(
+      core.raise("UNSUPPORTED", ("%s.%s: this %s server stores generated columns; drop stored = false"):format(
         definition.name, made.property, dialect), {
         model = definition.name, feature = "virtual generated columns", dialect = dialect,
       })
     end
   end
+end
+
+-- Tables, and the views that the database shall know, in the order in which they are given.
+local function apart(list)
+  local tables, views = {}, {}
+  for _, entry in ipairs(list) do
+    if not entry.definition.view then
+      tables[#tables + 1] = entry
+    elseif entry.definition.view.create then
+      views[#views + 1] = entry
+    end
+  end
+  return in_order(tables), views
 end
 
 local function run(place, statements)
@@ -160,7 +174,7 @@ end
 -- createTables({ User, Post }, { ifNotExists })
 function schema.create(source, classes, given)
   given = options.check(given, CREATE, "createTables")
-  local list = in_order(tables_of(classes, "createTables"))
+  local list, views = apart(tables_of(classes, "createTables"))
   local dialect, handle = source:getDbType(), source:_handle()
   for _, entry in ipairs(list) do
     need_features(handle, entry.definition, dialect)
@@ -175,6 +189,9 @@ function schema.create(source, classes, given)
       if entry.in_cycle and dialect ~= "sqlite" then
         run(place, entry.frozen:foreignKeySql(dialect))
       end
+    end
+    for _, entry in ipairs(views) do
+      run(place, entry.frozen:createViewSql(dialect, view.text(entry.definition, dialect)))
     end
   end)
   return source
@@ -196,9 +213,12 @@ end
 -- dropTables({ User, Post }, { ifExists })
 function schema.drop(source, classes, given)
   given = options.check(given, DROP, "dropTables")
-  local list = in_order(tables_of(classes, "dropTables"))
+  local list, views = apart(tables_of(classes, "dropTables"))
   local dialect = source:getDbType()
   together(source, given, function(place)
+    for index = #views, 1, -1 do
+      run(place, views[index].frozen:dropViewSql(dialect, { ifExists = given.ifExists }))
+    end
     for _, entry in ipairs(list) do
       if entry.in_cycle and dialect ~= "sqlite" then
         untie(place, entry, dialect, given)

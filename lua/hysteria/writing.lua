@@ -169,8 +169,11 @@ end
 
 -- ---- where and how ------------------------------------------------------------------------------
 
--- { handle, opts, ds, trx } of a call.
+-- { handle, opts, ds, trx } of a call. Nothing is written through a view.
 function writing.place_of(definition, bound, extra, given)
+  if definition and definition.view then
+    core.raise("READ_ONLY", definition.name .. " is a view: it is only read", { model = definition.name })
+  end
   local handle, opts, ds, trx = running.target(definition, bound, extra, given)
   return { handle = handle, opts = opts, ds = ds, trx = trx }
 end

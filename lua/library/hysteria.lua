@@ -593,6 +593,7 @@
 ---@field defaultScope fun(fn: fun(q: hysteria.Query)): any
 ---@field options fun(options: { track: boolean? }): any
 ---@field mixin fun(...: table): any
+---@field view fun(fn: (fun(q: hysteria.Query): hysteria.Query?), options: { create: boolean? }?): any
 ---@field extends fun(model: hysteria.Model|string): any
 ---@field dev fun(on: boolean?): nil
 ---@field isError fun(value: any, code: string?): boolean

@@ -401,7 +401,7 @@ HY_API void hy_compiler_free(hy_compiler *compiler);
 typedef struct hy_compile_options {
     hy_features features; /* 0: hy_dialect_features(dialect, 0) */
     int64_t limit;        /* above 0: at most so many rows, whatever the query says */
-    bool inline_values;   /* literals instead of binds: for people to read, never to send */
+    bool inline_values;   /* literals instead of binds: for people, and for CREATE VIEW */
 } hy_compile_options;
 
 /**
