@@ -27,6 +27,7 @@ set(HY_LUA_FILES
     hysteria/source.lua
     hysteria/sql.lua
     hysteria/state.lua
+    hysteria/stream.lua
     hysteria/tracking.lua
     hysteria/transaction.lua
     hysteria/updating.lua

@@ -33,6 +33,7 @@ typedef enum hyl_type {
     HYL_SOURCE,
     HYL_TRANSACTION,
     HYL_CURSOR,
+    HYL_STREAM,
     HYL_STATE,
     HYL_JSON,        /* a JSON tree while it is being read */
     HYL_POLLER,      /* what many tasks wait for */
@@ -318,9 +319,17 @@ void hyl_events_deliver(lua_State *L, int source, const hy_sql *sql);
  * 0: neither is said. Raises when the deadline has passed.
  */
 int64_t hyl_timeout(lua_State *L, int options);
+/* What a call's options say. */
+typedef struct hyl_run {
+    hy_run_options options;
+    int extra; /* fields that every row will get later */
+} hyl_run;
+/** Read them at `index`, with the transaction that a statement of the source at `source` joins. */
+void hyl_run_options(lua_State *L, int source, int index, hyl_run *run);
 /** core.rawQuery(source, text, params, opts) */
 int hyl_raw_query(lua_State *L);
 void hyl_run_open(lua_State *L);
+void hyl_stream_open(lua_State *L);
 
 /* ---- wait.c --------------------------------------------------------------------------- */
 

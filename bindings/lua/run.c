@@ -14,12 +14,6 @@
 typedef enum result_mode { MODE_LIST, MODE_ONE, MODE_PLUCK, MODE_SCALAR, MODE_EXECUTE } result_mode;
 typedef enum run_phase { PHASE_START, PHASE_TASK, PHASE_ROWS } run_phase;
 
-/* What a call's options say. */
-typedef struct hyl_run {
-    hy_run_options options;
-    int extra; /* fields that every row will get later */
-} hyl_run;
-
 /* Values for raw SQL; blocks on the Lua stack own what is borrowed. */
 typedef struct raw_binds {
     hy_bind *binds;
@@ -83,7 +77,7 @@ int64_t hyl_timeout(lua_State *L, int options)
     return (left + 999999) / 1000000;
 }
 
-static void run_options(lua_State *L, int source, int index, hyl_run *run)
+void hyl_run_options(lua_State *L, int source, int index, hyl_run *run)
 {
     hyl_source *s = lua_touserdata(L, source);
     memset(run, 0, sizeof *run);
@@ -94,6 +88,7 @@ static void run_options(lua_State *L, int source, int index, hyl_run *run)
     if (lua_istable(L, index)) {
         run->options.timeout = hyl_timeout(L, index);
         run->options.limit = integer_option(L, index, "limit");
+        run->options.batch = integer_option(L, index, "batch");
         run->extra = (int)integer_option(L, index, "loads");
         lua_getfield(L, index, "trx");
         ambient = lua_isnil(L, -1);
@@ -419,7 +414,7 @@ static int run_query(lua_State *L, result_mode mode)
     lua_settop(L, 3);
     hyl_check_source(L, 1);
     const hy_query *q = hyl_check_query(L, 2);
-    run_options(L, 1, 3, &options);
+    hyl_run_options(L, 1, 3, &options);
     if (mode == MODE_ONE || mode == MODE_SCALAR)
         options.options.limit = 1;
     bool has_model = lua_getiuservalue(L, 2, HYL_QUERY_MODEL) != LUA_TNIL;
@@ -466,7 +461,7 @@ static int core_fetch_by_key(lua_State *L)
     const hyl_model *m = hyl_check_model(L, MODEL);
     if (hy_model_n_keys(m->model) != 1)
         return hyl_fail(L, HY_EINVALID_ARGUMENT, "the key of %s is not one column", hy_model_name(m->model));
-    run_options(L, SOURCE, VALUE + 1, &options);
+    hyl_run_options(L, SOURCE, VALUE + 1, &options);
     options.options.limit = 1;
 
     hy_query *q = take_spare(L, MODEL);
@@ -556,7 +551,7 @@ static int run_raw(lua_State *L, int model, bool with_info)
 {
     hyl_run options;
     raw_binds binds;
-    run_options(L, 1, model != 0 ? 5 : 4, &options);
+    hyl_run_options(L, 1, model != 0 ? 5 : 4, &options);
     read_params(L, 3, &binds);
     hyl_cursor *c = take_cursor(L, 1);
     c->run = options;

@@ -371,6 +371,12 @@ static int source_name(lua_State *L)
     return 1;
 }
 
+static int source_is_private(lua_State *L)
+{
+    lua_pushboolean(L, hy_source_is_private(hyl_check_source(L, 1)->source));
+    return 1;
+}
+
 static int source_stats(lua_State *L)
 {
     hy_pool_stats stats;
@@ -464,6 +470,7 @@ void hyl_source_open(lua_State *L)
         {"type", source_type},
         {"name", source_name},
         {"stats", source_stats},
+        {"isPrivate", source_is_private},
         {"can", source_can},
         {"observe", source_observe},
         {"ping", source_ping},

@@ -32,6 +32,7 @@ static const char *const type_names[HYL_TYPE_COUNT] = {
     [HYL_SOURCE] = "source",
     [HYL_TRANSACTION] = "transaction",
     [HYL_CURSOR] = "cursor",
+    [HYL_STREAM] = "stream",
     [HYL_STATE] = "state",
     [HYL_JSON] = "json",
     [HYL_POLLER] = "poller",

@@ -675,7 +675,7 @@ const hy_driver hy__postgres_driver = {
     .name = "postgres",
     .package = "libpq5",
     .flags = HY_DRIVER_TYPED_PARAMS | HY_DRIVER_BEGIN_MODES | HY_DRIVER_RESET_ROLLS_BACK |
-             HY_DRIVER_NAMES_STATEMENTS,
+             HY_DRIVER_NAMES_STATEMENTS | HY_DRIVER_DECLARES_CURSORS,
     .connection_size = sizeof(hy__postgres),
     .statement_size = sizeof(hy__postgres_statement),
 

@@ -15,24 +15,7 @@
 
 #include "source_impl.h"
 
-enum { BORROW_BINDS_ABOVE = 65536 };
-
 static hy_status cursor_step(hy_task *task, hy_wait *wait, hy_error *err);
-
-/* At least `size` bytes; the old content is not kept. */
-static bool reserve(hy__block *block, size_t size)
-{
-    if (size <= block->size)
-        return true;
-    size_t wanted = size + size / 2;
-    void *data = hy_alloc(wanted);
-    if (data == NULL)
-        return false;
-    hy_free(block->data);
-    block->data = data;
-    block->size = wanted;
-    return true;
-}
 
 /* ---- life ------------------------------------------------------------------------------- */
 
@@ -52,6 +35,7 @@ void hy__cursor_clear(hy_cursor *cursor)
     hy_cursor_finish(cursor);
     hy__lease_clear(&cursor->own);
     hy__stop_clear(&cursor->stop);
+    hy_cursor_free(cursor->stream.control);
     hy_compiler_free(cursor->compiler);
     for (size_t i = 0; i < sizeof blocks / sizeof blocks[0]; i++)
         hy_free(blocks[i]->data);
@@ -207,6 +191,7 @@ static void end_run(hy_cursor *cursor, hy_status status, const hy_error *error)
     if (lease == NULL)
         return;
     wake(cursor);
+    hy__stream_drop(cursor);
     if (lease->state == HY__LEASE_READY) {
         if (status != HY_OK)
             (void)hy__lease_after_error(lease, status);
@@ -288,170 +273,23 @@ void hy_cursor_finish(hy_cursor *cursor)
     cursor->state = HY__CURSOR_DONE;
 }
 
+bool hy_cursor_leave(hy_cursor *cursor)
+{
+    if (cursor->state != HY__CURSOR_ROWS || !cursor->stream.fetching || cursor->stream.block)
+        return false;
+    hy_connection *c = connection_of(cursor);
+    if (c->driver->transaction_status(c) != HY_TRANSACTION_ACTIVE)
+        return false;
+    c->driver->finish(c, cursor->statement->statement);
+    cursor->executed = false;
+    cursor->state = HY__CURSOR_CLOSING;
+    return true;
+}
+
 void hy__cursor_cut(hy_cursor *cursor)
 {
     end_run(cursor, HY_OK, NULL);
     cursor->state = HY__CURSOR_CUT;
-}
-
-/* ---- binds and columns ------------------------------------------------------------------ */
-
-static bool has_bytes(const hy_value *v)
-{
-    return v->type == HY_TEXT || v->type == HY_BLOB || v->type == HY_DECIMAL || v->type == HY_JSON;
-}
-
-static size_t bytes_of_binds(const hy_sql *sql)
-{
-    size_t size = sql->n_binds * sizeof(hy_bind);
-
-    for (size_t i = 0; i < sql->n_binds; i++)
-        if (has_bytes(&sql->binds[i].value))
-            size += sql->binds[i].value.as.text.size;
-    return size;
-}
-
-/*
- * The query may change or go once its first row is there, while the database still reads the
- * binds: they are copied. Large ones of a write without rows are borrowed, they are read once.
- */
-static hy_status keep_binds(hy_cursor *cursor, bool must_copy, hy_error *err)
-{
-    hy_sql *sql = &cursor->sql;
-    size_t size = bytes_of_binds(sql);
-
-    cursor->borrows_binds = !must_copy && size > BORROW_BINDS_ABOVE && sql->writes && sql->n_columns == 0;
-    if (cursor->borrows_binds || sql->n_binds == 0)
-        return HY_OK;
-    if (!reserve(&cursor->binds, size))
-        return hy_fail_oom(err);
-    hy_bind *binds = cursor->binds.data;
-    char *bytes = (char *)(binds + sql->n_binds);
-    memcpy(binds, sql->binds, sql->n_binds * sizeof *binds);
-    for (size_t i = 0; i < sql->n_binds; i++) {
-        hy_value *v = &binds[i].value;
-        if (!has_bytes(v) || v->as.text.size == 0)
-            continue;
-        memcpy(bytes, v->as.text.data, v->as.text.size);
-        v->as.text.data = bytes;
-        bytes += v->as.text.size;
-    }
-    sql->binds = binds;
-    return HY_OK;
-}
-
-/* What a value of no stated kind is to a driver that must know before it prepares. */
-static const hy_kind kind_of_type[HY_TYPE_COUNT] = {
-    [HY_BOOL] = HY_KIND_BOOLEAN,        [HY_INT] = HY_KIND_BIGINT, [HY_DOUBLE] = HY_KIND_DOUBLE,
-    [HY_BLOB] = HY_KIND_BINARY,         [HY_UUID] = HY_KIND_UUID,  [HY_DECIMAL] = HY_KIND_DECIMAL,
-    [HY_DATE] = HY_KIND_DATE,           [HY_TIME] = HY_KIND_TIME,  [HY_JSON] = HY_KIND_JSON,
-    [HY_TIMESTAMP] = HY_KIND_TIMESTAMP,
-};
-
-static hy_status list_kinds(hy_cursor *cursor, const hy_kind **kinds, size_t *n, hy_error *err)
-{
-    const hy_sql *sql = &cursor->sql;
-
-    *kinds = NULL;
-    *n = 0;
-    if ((connection_of(cursor)->driver->flags & HY_DRIVER_TYPED_PARAMS) == 0 || sql->n_binds == 0)
-        return HY_OK;
-    if (sql->n_rows > 0)
-        return HY_OK; /* the text says what the arrays are */
-    if (!reserve(&cursor->kinds, sql->n_binds * sizeof **kinds))
-        return hy_fail_oom(err);
-    hy_kind *list = cursor->kinds.data;
-    for (size_t i = 0; i < sql->n_binds; i++)
-        list[i] =
-            sql->binds[i].kind != HY_KIND_ANY ? sql->binds[i].kind : kind_of_type[sql->binds[i].value.type];
-    *kinds = list;
-    *n = sql->n_binds;
-    return HY_OK;
-}
-
-/* Copy a name to `*at`, and move `*at` behind it. */
-static const char *keep_name(char **at, const char *name)
-{
-    size_t size = strlen(name) + 1;
-    const char *kept = memcpy(*at, name, size);
-
-    *at += size;
-    return kept;
-}
-
-/* What the query says of the i-th of n columns; NULL: nothing. */
-static const hy_result_column *told_of(const hy_sql *sql, size_t i, size_t n)
-{
-    if (sql->n_columns > 0)
-        return sql->n_columns == n ? &sql->columns[i] : NULL;
-    if (n < sql->n_first + sql->n_last)
-        return NULL;
-    if (i < sql->n_first)
-        return &sql->columns[i];
-    return n - i <= sql->n_last ? sql->ends - (n - i) : NULL;
-}
-
-static const char *name_of(const hy_cursor *cursor, size_t i)
-{
-    const hy_statement *s = cursor->statement->statement;
-    const hy_result_column *told = told_of(&cursor->sql, i, s->n_columns);
-
-    return told != NULL ? told->name : s->column_names[i];
-}
-
-static void copy_columns(hy_cursor *cursor, const hy_statement *s, char *names)
-{
-    hy_result_column *columns = cursor->columns.data;
-
-    for (size_t i = 0; i < s->n_columns; i++) {
-        const hy_result_column *told = told_of(&cursor->sql, i, s->n_columns);
-        columns[i] = told != NULL ? *told : (hy_result_column){.kind = HY_KIND_ANY};
-        columns[i].name = keep_name(&names, name_of(cursor, i));
-        if (columns[i].kind != HY_KIND_ANY)
-            continue;
-        columns[i].kind = s->column_kinds[i];
-        cursor->sql.columns_of = 0; /* the statement's, not the model's */
-    }
-    if (cursor->sql.table != NULL)
-        cursor->sql.table = keep_name(&names, cursor->sql.table);
-    cursor->sql.columns = columns;
-    cursor->sql.n_columns = s->n_columns;
-    cursor->known_columns = true;
-}
-
-/* They are all there already: the last statement read the same model. */
-static bool has_columns(const hy_cursor *cursor, size_t n)
-{
-    const hy_sql *sql = &cursor->sql;
-
-    return sql->columns_of != 0 && sql->columns_of == cursor->columns_of && sql->n_columns == n &&
-           sql->table != NULL && cursor->table != NULL && strcmp(sql->table, cursor->table) == 0;
-}
-
-/* The result's columns: as the query told them, or the driver where the query could not. */
-static hy_status keep_columns(hy_cursor *cursor, hy_error *err)
-{
-    const hy_statement *s = cursor->statement->statement;
-    size_t n = s->n_columns;
-
-    if (has_columns(cursor, n)) {
-        cursor->sql.columns = cursor->columns.data;
-        cursor->sql.table = cursor->table;
-        cursor->known_columns = true;
-        return HY_OK;
-    }
-    cursor->columns_of = 0;
-    size_t size = cursor->sql.table != NULL ? strlen(cursor->sql.table) + 1 : 0;
-
-    for (size_t i = 0; i < n; i++)
-        size += strlen(name_of(cursor, i)) + 1;
-    if (!reserve(&cursor->columns, n * sizeof(hy_result_column)) || !reserve(&cursor->names, size) ||
-        !reserve(&cursor->values, n * sizeof(hy_value)))
-        return hy_fail_oom(err);
-    copy_columns(cursor, s, cursor->names.data);
-    cursor->columns_of = cursor->sql.columns_of;
-    cursor->table = cursor->sql.table;
-    return HY_OK;
 }
 
 /* ---- out of time, cancelled ------------------------------------------------------------- */
@@ -502,19 +340,22 @@ static hy_status step_acquire(hy_cursor *cursor, hy_wait *wait, hy_error *err)
     hy_status status = hy__lease_step(cursor->lease, wait, err);
 
     if (status == HY_OK)
-        cursor->state = cursor->query != NULL ? HY__CURSOR_COMPILE : HY__CURSOR_PREPARE;
+        cursor->state = cursor->query != NULL ? HY__CURSOR_COMPILE : HY__CURSOR_OPENING;
     return status;
 }
 
 static hy_status compile(hy_cursor *cursor, const hy_source *source, const hy_query *query, hy_error *err)
 {
-    const hy_compile_options options = {.features = hy_source_features(source), .limit = cursor->limit};
+    const hy_compile_options options = {
+        .features = hy_source_features(source), .limit = cursor->limit, .stream = cursor->stream.number};
     hy_status status = hy_compile(cursor->compiler, query, source->dialect, &options, &cursor->sql, err);
 
+    if (status == HY_OK)
+        status = hy__stream_check(cursor, err);
     if (status != HY_OK)
         return status;
     cursor->limit = 0; /* it is in the text now */
-    return keep_binds(cursor, false, err);
+    return hy__cursor_keep_binds(cursor, false, err);
 }
 
 static hy_status step_compile(hy_cursor *cursor, hy_wait *wait, hy_error *err)
@@ -522,6 +363,15 @@ static hy_status step_compile(hy_cursor *cursor, hy_wait *wait, hy_error *err)
     hy_status status = compile(cursor, cursor->lease->source, cursor->query, err);
 
     (void)wait;
+    if (status == HY_OK)
+        cursor->state = HY__CURSOR_OPENING;
+    return status;
+}
+
+static hy_status step_opening(hy_cursor *cursor, hy_wait *wait, hy_error *err)
+{
+    hy_status status = cursor->stream.declared ? hy__stream_open(cursor, wait, err) : HY_OK;
+
     if (status == HY_OK)
         cursor->state = HY__CURSOR_PREPARE;
     return status;
@@ -563,7 +413,7 @@ static hy_status step_prepare(hy_cursor *cursor, hy_wait *wait, hy_error *err)
     const hy_sql *sql = &cursor->sql;
     const hy_kind *kinds;
     size_t n_kinds;
-    hy_status status = list_kinds(cursor, &kinds, &n_kinds, err);
+    hy_status status = hy__cursor_list_kinds(cursor, &kinds, &n_kinds, err);
 
     if (status != HY_OK)
         return status;
@@ -577,7 +427,10 @@ static hy_status step_prepare(hy_cursor *cursor, hy_wait *wait, hy_error *err)
     if (cursor->statement != NULL && cursor->statement->statement->unnamed == unnamed)
         return after_prepare(cursor, HY_OK, wait, err);
     drop_statement(cursor, false);
-    cursor->statement = hy__cached_new(c->driver, sql->hash, sql->text, sql->size, kinds, n_kinds);
+    const char *fetch = cursor->stream.fetch;
+    cursor->statement = cursor->stream.fetching
+                            ? hy__cached_new(c->driver, 0, fetch, strlen(fetch), NULL, 0)
+                            : hy__cached_new(c->driver, sql->hash, sql->text, sql->size, kinds, n_kinds);
     if (cursor->statement == NULL)
         return hy_fail_oom(err);
     cursor->state = HY__CURSOR_PREPARING;
@@ -668,12 +521,18 @@ static hy_status after_execute(hy_cursor *cursor, hy_status status, hy_wait *wai
         note_forgotten(cursor);
         return may_prepare_again(cursor) ? HY_OK : status;
     }
-    hy_status kept = keep_columns(cursor, err);
+    if (cursor->stream.declared && !cursor->stream.fetching) {
+        drop_statement(cursor, false);
+        hy__stream_declared(cursor);
+        return HY_OK;
+    }
+    hy_status kept = hy__cursor_keep_columns(cursor, err);
     if (kept != HY_OK)
         return kept;
-    cursor->state = HY__CURSOR_ROWS;
+    cursor->state = status == HY_DONE && cursor->stream.declared ? HY__CURSOR_CLOSING : HY__CURSOR_ROWS;
     cursor->first = status == HY_OK;
-    if (status == HY_DONE)
+    cursor->stream.left = cursor->stream.batch;
+    if (status == HY_DONE && !cursor->stream.declared)
         (void)finish_run(cursor);
     return HY_OK;
 }
@@ -689,8 +548,12 @@ static hy_status step_execute(hy_cursor *cursor, hy_wait *wait, hy_error *err)
     cursor->executed = true;
     cursor->commits = cursor->sql.writes && cursor->sql.kind != HY_STATEMENT_SELECT &&
                       c->driver->transaction_status(c) == HY_TRANSACTION_IDLE;
-    hy_status status = c->driver->execute(c, cursor->statement->statement, cursor->sql.binds,
-                                          cursor->sql.n_binds, wait, err);
+    const hy__stream *stream = &cursor->stream;
+    const hy_sql *sql = &cursor->sql;
+    hy_statement *s = cursor->statement->statement;
+    s->fetch_size = stream->number > 0 && !stream->declared ? (size_t)stream->batch : 0;
+    hy_status status = stream->fetching ? c->driver->execute(c, s, NULL, 0, wait, err)
+                                        : c->driver->execute(c, s, sql->binds, sql->n_binds, wait, err);
     return after_execute(cursor, status, wait, err);
 }
 
@@ -702,12 +565,22 @@ static hy_status step_executing(hy_cursor *cursor, hy_wait *wait, hy_error *err)
     return after_execute(cursor, c->driver->advance(c, wait, err), wait, err);
 }
 
+static hy_status step_closing(hy_cursor *cursor, hy_wait *wait, hy_error *err)
+{
+    hy_status status = hy__stream_close(cursor, wait, err);
+
+    if (status == HY_OK)
+        (void)finish_run(cursor);
+    return status;
+}
+
 typedef hy_status (*run_step)(hy_cursor *cursor, hy_wait *wait, hy_error *err);
 static const run_step steps[] = {
     [HY__CURSOR_ACQUIRE] = step_acquire,     [HY__CURSOR_COMPILE] = step_compile,
     [HY__CURSOR_PREPARE] = step_prepare,     [HY__CURSOR_PREPARING] = step_preparing,
     [HY__CURSOR_TICKET] = step_ticket,       [HY__CURSOR_EXECUTE] = step_execute,
-    [HY__CURSOR_EXECUTING] = step_executing,
+    [HY__CURSOR_EXECUTING] = step_executing, [HY__CURSOR_CLOSING] = step_closing,
+    [HY__CURSOR_OPENING] = step_opening,
 };
 
 static hy_status refuse_idle(const hy_cursor *cursor, hy_error *err)
@@ -737,7 +610,7 @@ static hy_status cursor_step(hy_task *task, hy_wait *wait, hy_error *err)
 
 /* ---- starting --------------------------------------------------------------------------- */
 
-static void begin_run(hy_cursor *cursor, const hy_source *source, const hy_run_options *options)
+static void begin_run(hy_cursor *cursor, hy_source *source, const hy_run_options *options)
 {
     hy_cursor_finish(cursor);
     hy__stop_rearm(&cursor->stop);
@@ -753,15 +626,27 @@ static void begin_run(hy_cursor *cursor, const hy_source *source, const hy_run_o
     cursor->limit = options->limit > 0 ? options->limit : 0;
     cursor->rows = cursor->affected = cursor->insert_id = 0;
     cursor->event = 0;
-    cursor->deadline =
-        hy__deadline_in(options->timeout > 0 ? options->timeout : source->config.statement_timeout);
+    cursor->timeout = options->timeout > 0 ? options->timeout : source->config.statement_timeout;
+    cursor->deadline = hy__deadline_in(cursor->timeout);
+    hy__stream_begin(cursor, source, options);
+}
+
+/* Would another statement get between one that is open and its rows? */
+static bool is_occupied(const hy_lease *lease)
+{
+    if ((lease->source->driver->flags & HY_DRIVER_INTERLEAVES) != 0)
+        return false;
+    for (const hy_link *link = lease->runs.next; link != &lease->runs; link = link->next)
+        if (!hy__stream_is_aside(hy_container(link, hy_cursor, run)))
+            return true;
+    return false;
 }
 
 static hy_status run_on(hy_cursor *cursor, hy_lease *lease, hy_error *err)
 {
     if (lease->state != HY__LEASE_READY)
         return hy_fail(err, HY_ECLOSED, "the lease has no connection");
-    if (!hy_list_empty(&lease->runs) && (lease->source->driver->flags & HY_DRIVER_INTERLEAVES) == 0)
+    if (is_occupied(lease))
         return hy_fail(err, HY_EINVALID_ARGUMENT,
                        "another statement is open on this connection: read it to its end or finish it first");
     hy_list_push_back(&lease->runs, &cursor->run);
@@ -859,7 +744,9 @@ hy_status hy_cursor_start_raw(hy_cursor *cursor, hy_source *source, const char *
         status = hy_compile_raw(cursor->compiler, text, size, binds, names, n_binds, source->dialect,
                                 &cursor->sql, err);
     if (status == HY_OK)
-        status = keep_binds(cursor, true, err);
+        status = hy__stream_check(cursor, err);
+    if (status == HY_OK)
+        status = hy__cursor_keep_binds(cursor, true, err);
     if (status == HY_OK)
         return start(cursor, source, with, err);
     cursor->sql = (hy_sql){0};
@@ -898,9 +785,48 @@ static hy_status step_row(hy_cursor *cursor, hy_connection *c, hy_wait *wait, hy
     return status;
 }
 
+/* A batch has been read: the next one has its own time, and what is declared is fetched from again. */
+static void begin_batch(hy_cursor *cursor)
+{
+    hy_connection *c = connection_of(cursor);
+
+    cursor->deadline = hy__deadline_in(cursor->timeout);
+    cursor->stream.left = cursor->stream.batch;
+    if (!cursor->stream.declared)
+        return;
+    c->driver->finish(c, cursor->statement->statement);
+    cursor->executed = false;
+    cursor->state = HY__CURSOR_EXECUTE;
+}
+
+/* Where a stream goes on before it has a row. */
+static hy_status go_on(hy_cursor *cursor, hy_wait *wait, hy_error *err)
+{
+    bool streams = cursor->stream.batch > 0 && cursor->lease != NULL;
+
+    if (streams && cursor->state == HY__CURSOR_ROWS && cursor->stream.left == 0 && !cursor->waiting)
+        begin_batch(cursor);
+    if (streams && cursor->known_columns && cursor->state < HY__CURSOR_ROWS)
+        return cursor_step(&cursor->task, wait, err);
+    return HY_OK;
+}
+
+/* No more rows. */
+static hy_status end_rows(hy_cursor *cursor, hy_wait *wait, hy_error *err)
+{
+    if (!cursor->stream.declared)
+        return finish_run(cursor);
+    cursor->state = HY__CURSOR_CLOSING;
+    hy_status status = cursor_step(&cursor->task, wait, err);
+    return status == HY_OK ? HY_DONE : status;
+}
+
 hy_status hy_cursor_next(hy_cursor *cursor, const hy_value **row, hy_wait *wait, hy_error *err)
 {
     *row = NULL;
+    hy_status status = go_on(cursor, wait, err);
+    if (status != HY_OK)
+        return status;
     if (cursor->state != HY__CURSOR_ROWS) {
         if (cursor->state == HY__CURSOR_DONE)
             return HY_DONE;
@@ -914,8 +840,7 @@ hy_status hy_cursor_next(hy_cursor *cursor, const hy_value **row, hy_wait *wait,
 
     hy_connection *c = connection_of(cursor);
     wake(cursor);
-    hy_status status =
-        hy__stop_is_wanted(&cursor->stop) ? fail_canceled(err) : step_row(cursor, c, wait, err);
+    status = hy__stop_is_wanted(&cursor->stop) ? fail_canceled(err) : step_row(cursor, c, wait, err);
     if (status == HY_OK)
         status = c->driver->row(c, cursor->statement->statement, cursor->values.data, err);
     else if (status == HY_AGAIN)
@@ -924,11 +849,12 @@ hy_status hy_cursor_next(hy_cursor *cursor, const hy_value **row, hy_wait *wait,
         status = sleep_on(cursor, wait, err);
     if (status == HY_OK) {
         cursor->rows++;
+        cursor->stream.left--;
         *row = cursor->values.data;
         return HY_OK;
     }
     if (status == HY_DONE)
-        return finish_run(cursor);
+        return end_rows(cursor, wait, err);
     return status == HY_AGAIN ? status : fail_run(cursor, status, err);
 }
 
@@ -965,77 +891,4 @@ int64_t hy_cursor_affected(const hy_cursor *cursor)
 int64_t hy_cursor_insert_id(const hy_cursor *cursor)
 {
     return cursor->insert_id;
-}
-
-/* ---- blocking forms --------------------------------------------------------------------- */
-
-static hy_run_options blocking(const hy_run_options *options)
-{
-    hy_run_options with = options != NULL ? *options : default_options;
-
-    with.may_block = true;
-    return with;
-}
-
-hy_status hy_cursor_query(hy_cursor *cursor, hy_source *source, const hy_query *query,
-                          const hy_run_options *options, hy_error *err)
-{
-    const hy_run_options with = blocking(options);
-    hy_status status = hy_cursor_start(cursor, source, query, &with, err);
-
-    return status == HY_OK ? hy_task_run(&cursor->task, err) : status;
-}
-
-hy_status hy_cursor_fetch(hy_cursor *cursor, const hy_value **row, hy_error *err)
-{
-    for (;;) {
-        hy_wait wait = {.fd = -1, .events = 0, .deadline = HY_NO_DEADLINE};
-        hy_status status = hy_cursor_next(cursor, row, &wait, err);
-        if (status != HY_AGAIN)
-            return status;
-        (void)hy_wait_block(&wait);
-    }
-}
-
-/* Run what was started to its end, and free the cursor. */
-static hy_status drain(hy_cursor *cursor, hy_status status, int64_t *affected, hy_error *err)
-{
-    const hy_value *row;
-
-    if (status == HY_OK)
-        status = hy_task_run(&cursor->task, err);
-    while (status == HY_OK)
-        status = hy_cursor_fetch(cursor, &row, err);
-    if (status == HY_DONE && affected != NULL)
-        *affected = cursor->affected;
-    hy_cursor_free(cursor);
-    return status == HY_DONE ? HY_OK : status;
-}
-
-hy_status hy_source_execute(hy_source *source, const hy_query *query, const hy_run_options *options,
-                            int64_t *affected, hy_error *err)
-{
-    const hy_run_options with = blocking(options);
-    hy_cursor *cursor = hy_cursor_new();
-
-    if (affected != NULL)
-        *affected = 0;
-    if (cursor == NULL)
-        return hy_fail_oom(err);
-    return drain(cursor, hy_cursor_start(cursor, source, query, &with, err), affected, err);
-}
-
-hy_status hy_source_execute_raw(hy_source *source, const char *text, const hy_bind *binds, size_t n_binds,
-                                const hy_run_options *options, int64_t *affected, hy_error *err)
-{
-    const hy_run_options with = blocking(options);
-    hy_cursor *cursor = hy_cursor_new();
-
-    if (affected != NULL)
-        *affected = 0;
-    if (cursor == NULL)
-        return hy_fail_oom(err);
-    hy_status status =
-        hy_cursor_start_raw(cursor, source, text, strlen(text), binds, NULL, n_binds, &with, err);
-    return drain(cursor, status, affected, err);
 }

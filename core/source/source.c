@@ -246,6 +246,11 @@ hy_prepare hy_source_prepare(const hy_source *source)
     return (hy_prepare)atomic_load_explicit(&source->prepare, memory_order_relaxed);
 }
 
+bool hy_source_is_private(const hy_source *source)
+{
+    return source->driver->is_private(&source->config.connect);
+}
+
 const char *hy_source_type(const hy_source *source)
 {
     return source->config.type;

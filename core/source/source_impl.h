@@ -32,6 +32,7 @@ struct hy_source {
     hy_observer observer;
     void *observer_ctx;
     atomic_uint_fast64_t last_event;
+    atomic_uint_fast64_t last_stream;
 };
 
 /* ---- leases ----------------------------------------------------------------------------- */
@@ -94,11 +95,13 @@ typedef enum hy__cursor_state {
     HY__CURSOR_IDLE,
     HY__CURSOR_ACQUIRE, /* the task's steps, in order */
     HY__CURSOR_COMPILE,
+    HY__CURSOR_OPENING, /* a stream gets a transaction of its own */
     HY__CURSOR_PREPARE,
     HY__CURSOR_PREPARING,
     HY__CURSOR_TICKET,
     HY__CURSOR_EXECUTE,
     HY__CURSOR_EXECUTING,
+    HY__CURSOR_CLOSING, /* a stream has come to its end, the server is told */
     HY__CURSOR_ROWS, /* the task is finished, rows can be pulled */
     HY__CURSOR_DONE, /* and there are no more */
     HY__CURSOR_CUT   /* its lease or transaction ended under it */
@@ -109,6 +112,19 @@ typedef struct hy__block {
     void *data;
     size_t size;
 } hy__block;
+
+/* Rows that come so many at a time. */
+typedef struct hy__stream {
+    int64_t batch;   /* 0: this is no stream */
+    uint64_t number; /* the result must not change under other statements, or has this number; 0: neither */
+    bool declared;   /* the rows are fetched from a cursor of the server's, by its name */
+    bool fetching;   /* it is declared: what runs is FETCH */
+    bool block;      /* in a transaction that was begun for it */
+    int64_t left;    /* rows of the batch that were not read yet */
+    char fetch[80], close[48];
+    hy_cursor *control; /* runs BEGIN, CLOSE and COMMIT */
+    bool controlling;
+} hy__stream;
 
 struct hy_cursor {
     hy_task task;
@@ -134,8 +150,9 @@ struct hy_cursor {
     bool borrows_binds;  /* sql.binds are not copies: forget them at the end */
     bool known_columns;  /* sql.columns are copies */
     hy__cached *statement;
-    int64_t deadline, ticket_deadline;
+    int64_t timeout, deadline, ticket_deadline;
     int64_t limit, rows, affected, insert_id;
+    hy__stream stream;   /* how rows come in batches; see stream.c */
     hy__block kinds;     /* of the binds: HY_DRIVER_TYPED_PARAMS */
     hy__block binds;     /* copies of binds and their bytes */
     hy__block columns;   /* hy_result_column of the result */
@@ -152,6 +169,23 @@ void hy__cursor_clear(hy_cursor *cursor);
 /** Begin to run the engine's own text on a lease that is ready. `text` lives until the end. */
 hy_status hy__cursor_start_text(hy_cursor *cursor, hy_lease *lease, const char *text, bool cacheable,
                                 int64_t deadline, hy_error *err);
+/* cursor_data.c: copies of what the query owns, at the cursor's sql. */
+hy_status hy__cursor_keep_binds(hy_cursor *cursor, bool must_copy, hy_error *err);
+hy_status hy__cursor_list_kinds(hy_cursor *cursor, const hy_kind **kinds, size_t *n, hy_error *err);
+/** The result's columns: as the query told them, or the driver where the query could not. */
+hy_status hy__cursor_keep_columns(hy_cursor *cursor, hy_error *err);
+/* stream.c */
+void hy__stream_begin(hy_cursor *cursor, hy_source *source, const hy_run_options *options);
+/** The compiled statement is of a kind that can be a stream. */
+hy_status hy__stream_check(const hy_cursor *cursor, hy_error *err);
+/** The cursor is declared: from now on it is fetched from. */
+void hy__stream_declared(hy_cursor *cursor);
+hy_status hy__stream_open(hy_cursor *cursor, hy_wait *wait, hy_error *err);
+hy_status hy__stream_close(hy_cursor *cursor, hy_wait *wait, hy_error *err);
+/** What runs beside it ends. */
+void hy__stream_drop(hy_cursor *cursor);
+/** Does its connection wait for nothing of it? */
+bool hy__stream_is_aside(const hy_cursor *cursor);
 /** Its lease ends: drop the statement, keep the cursor. */
 void hy__cursor_cut(hy_cursor *cursor);
 

@@ -7,6 +7,7 @@
 #include <assert.h>
 #include <string.h>
 
+#include <base/number.h>
 #include <base/text.h>
 #include <hysteria/memory.h>
 
@@ -116,6 +117,20 @@ static const char *base_table(const hy_tree *tree)
     return tree->model != NULL && tree->from == NULL ? hy_model_table(tree->model) : NULL;
 }
 
+static void open_stream(hy_emitter *e, const hy_stream_text *stream, const hy_compile_options *options)
+{
+    char number[HY_NUMBER_TEXT_SIZE];
+
+    if (stream == NULL)
+        return;
+    hy__puts(e, stream->before);
+    if (stream->has_name) {
+        PUT(e, HY_STREAM_NAME);
+        hy__put(e, number, hy_format_int((int64_t)options->stream, number));
+    }
+    hy__puts(e, stream->named);
+}
+
 hy_status hy_compile(hy_compiler *compiler, const hy_query *q, const hy_dialect *dialect,
                      const hy_compile_options *options, hy_sql *out, hy_error *err)
 {
@@ -141,7 +156,11 @@ hy_status hy_compile(hy_compiler *compiler, const hy_query *q, const hy_dialect 
     compiler_reset(compiler);
     hy__scope_enter(&e, &scope, tree, tree->joins.n > 0);
     hy__plan_statement(&e);
+    const hy_stream_text *stream = options != NULL && options->stream > 0 ? dialect->stream : NULL;
+    open_stream(&e, stream, options);
     hy__emit_clauses(&e, dialect->clauses[tree->kind]);
+    if (stream != NULL)
+        hy__puts(&e, stream->after);
     status = finish(&e, out);
     tell_columns(&e, out);
     out->writes = tree->kind != HY_STATEMENT_SELECT || tree->lock != HY_LOCK_NONE;

@@ -59,6 +59,12 @@ typedef struct hy_list_text {
     const char *after;
 } hy_list_text;
 
+/* What makes a SELECT a stream: text around it, with or without the stream's name. */
+typedef struct hy_stream_text {
+    const char *before, *named, *after;
+    bool has_name; /* between `before` and `named` */
+} hy_stream_text;
+
 struct hy_dialect {
     const char *name;
     int oldest; /* the oldest server version supported */
@@ -78,6 +84,7 @@ struct hy_dialect {
     const char *const *functions;                 /* by hy_function_number; NULL: the usual spelling */
     const char *const *casts;                     /* by hy_kind; NULL: it has no such CAST */
     const hy_list_text *integer_list, *text_list;
+    const hy_stream_text *stream; /* NULL: the text stays as it is */
     const hy_clause *clauses[HY_STATEMENT_COUNT]; /* each ends with NULL */
     void (*upsert)(hy_emitter *e);
     void (*concat)(hy_emitter *e, const hy_branch *call);

@@ -215,6 +215,9 @@ enum {
                       HY_TRAIT_QUESTION_OPERATOR
 };
 
+static const hy_stream_text postgres_stream = {
+    .before = "DECLARE ", .has_name = true, .named = " NO SCROLL CURSOR FOR ", .after = ""};
+
 #define POSTGRES_FAMILY                                                                                   \
     .quote = '"', .bind_style = HY_BIND_DOLLAR, .name_max = 63, .max_binds = 65535, .list_max = 100,      \
     .true_text = "TRUE", .false_text = "FALSE", .blob_before = "'\\x", .blob_after = "'",                 \
@@ -222,7 +225,7 @@ enum {
     .functions = postgres_functions, .casts = postgres_casts, .integer_list = &postgres_integer_list,     \
     .text_list = &postgres_text_list, .upsert = hy__upsert_on_conflict, .concat = hy__concat_operator,    \
     .list_open = array_open, .list_item = array_item, .list_close = array_close,                          \
-    .empty_insert = hy__empty_default_values
+    .empty_insert = hy__empty_default_values, .stream = &postgres_stream
 
 /* What a value of that kind is sent as: the driver's types. Holes: the column's own type decides. */
 static const char *const postgres_array_types[HY_KIND_COUNT] = {
@@ -459,6 +462,10 @@ static const hy_feature_since sqlite_features[] = {
     {HY_FEATURE_COUNT, 0},
 };
 
+/* A common table expression that is made before its first row is read. */
+static const hy_stream_text sqlite_stream = {
+    .before = "WITH hy_rows AS MATERIALIZED (", .named = "", .after = ") SELECT * FROM hy_rows"};
+
 static const hy_dialect sqlite = {
     .name = "sqlite",
     .oldest = 33500,
@@ -481,6 +488,7 @@ static const hy_dialect sqlite = {
     .functions = sqlite_functions,
     .casts = sqlite_casts,
     .integer_list = &sqlite_list,
+    .stream = &sqlite_stream,
     .text_list = &sqlite_list,
     .upsert = hy__upsert_on_conflict,
     .concat = hy__concat_operator,

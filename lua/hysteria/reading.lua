@@ -131,36 +131,43 @@ function reading.begin(query, definition, extra, given, what)
   }
 end
 
+-- The same with what the rows will go through, in `run`: for those that read whole rows.
+function reading.begin_rows(query, definition, extra, given, what)
+  local prepared, handle, opts, run = reading.begin(query, definition, extra, given, what)
+  run.loads = definition and extra and extra.loads
+  if run.loads then
+    prepared, run.added = preload.with_keys(prepared, query, definition, preload.keys_for(definition, run.loads))
+  end
+  run.track, run.prepared = given.track, prepared
+  if run.track == nil and extra then
+    run.track = extra.track
+  end
+  return prepared, handle, opts, run
+end
+
+-- What fresh rows of a model go through; the list may become another. `single`: no row, no hook.
+function reading.treat(list, definition, run, single)
+  reading.arrive(list, definition, run.track)
+  if definition.hooks.afterFetch and (#list > 0 or not single) then
+    list = run_after_fetch(list, definition, run.ignored, run.make_ctx(run.prepared))
+  end
+  if run.loads and #list > 0 then
+    preload.load(list, definition, run.loads, run, reading)
+    preload.strip(list, run.added)
+  end
+  return list
+end
+
 -- The rows of a query as a list; `single`: at most one.
 function reading.list(query, definition, extra, given, single, what)
-  local prepared, handle, opts, run = reading.begin(query, definition, extra, given, what)
-  local loads = definition and extra and extra.loads
-  local added
-  if loads then
-    prepared, added = preload.with_keys(prepared, query, definition, preload.keys_for(definition, loads))
-  end
+  local prepared, handle, opts, run = reading.begin_rows(query, definition, extra, given, what)
   local list
   if single then
     list = { core.fetchOne(handle, prepared, opts) }
   else
     list = core.fetch(handle, prepared, opts)
   end
-  if definition == nil then
-    return list
-  end
-  local track = given.track
-  if track == nil and extra then
-    track = extra.track
-  end
-  reading.arrive(list, definition, track)
-  if definition.hooks.afterFetch and (#list > 0 or not single) then
-    list = run_after_fetch(list, definition, run.ignored, run.make_ctx(prepared))
-  end
-  if loads and #list > 0 then
-    preload.load(list, definition, loads, run, reading)
-    preload.strip(list, added)
-  end
-  return list
+  return definition and reading.treat(list, definition, run, single) or list
 end
 
 return reading

@@ -72,7 +72,9 @@ enum {
     HY_DRIVER_SET_TRANSACTION = 1 << 4, /* SET TRANSACTION ISOLATION LEVEL ..., START TRANSACTION READ ONLY */
     HY_DRIVER_RESET_ROLLS_BACK = 1 << 5, /* `reset` also ends a transaction that is open */
     HY_DRIVER_DDL_COMMITS = 1 << 6, /* what changes tables commits first, and has done so if it then fails */
-    HY_DRIVER_NAMES_STATEMENTS = 1 << 7 /* the server keeps prepared ones, unless hy_statement.unnamed */
+    HY_DRIVER_NAMES_STATEMENTS = 1 << 7, /* the server keeps prepared ones, unless hy_statement.unnamed */
+    /* A result comes as a whole, and in parts only from a cursor that was declared by name. */
+    HY_DRIVER_DECLARES_CURSORS = 1 << 8
 };
 
 /** A connection: this head, then driver->connection_size bytes in all. Zeroed by the caller. */
@@ -96,6 +98,9 @@ typedef struct hy_statement {
     bool read_only;                  /* cannot change the database */
     bool stale;                      /* `execute` failed, nothing ran: prepare again */
     bool unnamed;                    /* set before `prepare`: leave nothing on the server */
+    /* Set before `execute`: above 0, the server keeps the result and gives so many rows at a time, and
+     * other statements may run in between. Drivers whose results do so by themselves need not look. */
+    size_t fetch_size;
     bool forgotten;                  /* a call failed: the server forgets what it should keep (poolers) */
 } hy_statement;
 

@@ -398,10 +398,15 @@ typedef struct hy_compiler hy_compiler;
 HY_API hy_compiler *hy_compiler_new(void);
 HY_API void hy_compiler_free(hy_compiler *compiler);
 
+#define HY_STREAM_NAME "hy_stream_"
+
 typedef struct hy_compile_options {
     hy_features features; /* 0: hy_dialect_features(dialect, 0) */
     int64_t limit;        /* above 0: at most so many rows, whatever the query says */
     bool inline_values;   /* literals instead of binds: for people, and for CREATE VIEW */
+    /* Above 0: a SELECT whose rows do not change while other statements run; where the database has that
+     * by name, DECLARE of a cursor called HY_STREAM_NAME and this number. */
+    uint64_t stream;
 } hy_compile_options;
 
 /**

@@ -104,6 +104,8 @@ HY_API hy_features hy_source_features(const hy_source *source);
 /** As configured, or UNNAMED since the server turned out not to keep names (with AUTO, a pooler). */
 HY_API hy_prepare hy_source_prepare(const hy_source *source);
 HY_API const char *hy_source_type(const hy_source *source);
+/** Its database is one connection's own (SQLite in memory): there is one, for good. */
+HY_API bool hy_source_is_private(const hy_source *source);
 HY_API const char *hy_source_name(const hy_source *source);
 
 /** A consistent snapshot. Counters only grow. */
@@ -163,6 +165,7 @@ typedef struct hy_run_options {
     hy_lease *lease;             /* or on this lease, which stays the caller's */
     int64_t timeout;             /* ms in all; 0: the source's */
     int64_t limit;               /* above 0: at most so many rows (hy_compile_options.limit) */
+    int64_t batch;               /* above 0: a stream, see hy_cursor_start() */
     bool may_block;              /* as in hy_lease_start */
     const char *holder;          /* as in hy_lease_set_holder */
 } hy_run_options;
@@ -179,6 +182,12 @@ HY_API void hy_cursor_free(hy_cursor *cursor);
  * hy_cursor_task() until it answers HY_OK, then rows can be pulled. After a failure, of this
  * or of any later call, the cursor is idle again and its connection given back.
  * The query may be changed or freed once the task is finished.
+ *
+ * With `batch` the rows of a SELECT never lie in memory all at once, and the timeout is that of
+ * each batch. On its own connection that is how the database gives them, or a cursor of the
+ * server's in a transaction begun for it. In a transaction they are what the query found when it
+ * began, whatever is written meanwhile, and other statements may run whenever a multiple of
+ * `batch` rows was read; on a lease, where the database needs a transaction, there must be one.
  */
 HY_API hy_status hy_cursor_start(hy_cursor *cursor, hy_source *source, const hy_query *query,
                                  const hy_run_options *options, hy_error *err);
@@ -203,6 +212,12 @@ HY_API int64_t hy_cursor_affected(const hy_cursor *cursor);
 HY_API int64_t hy_cursor_insert_id(const hy_cursor *cursor);
 /** Drop the rest and give the connection back. An idle cursor is fine. */
 HY_API void hy_cursor_finish(hy_cursor *cursor);
+/**
+ * Before the last row of a stream: is there something to tell the server first? True: advance
+ * hy_cursor_task() until it ends, then the cursor is finished. False: hy_cursor_finish() is all.
+ * Without it a transaction keeps what it holds of the stream until it ends.
+ */
+HY_API bool hy_cursor_leave(hy_cursor *cursor);
 /**
  * From any thread, while the cursor exists: what it runs ends soon with HY_EQUERY_CANCELED, also
  * when it still waits for a connection or the server is frozen; a write by itself that the server
