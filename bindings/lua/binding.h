@@ -39,6 +39,7 @@ typedef enum hyl_type {
     HYL_POLLER,      /* what many tasks wait for */
     HYL_JSON_WRITER, /* JSON text while it is being written */
     HYL_KEY,         /* of encrypted columns */
+    HYL_HASHING,     /* a password that is being hashed */
     HYL_TYPE_COUNT
 } hyl_type;
 
@@ -52,6 +53,7 @@ enum { HYL_PLAN_SLOTS = 256, HYL_PREFIXES = 8 };
 typedef struct hyl_state {
     hy_compiler *compiler;
     hy_registry *registry;                 /* of several states; NULL: this one is alone */
+    hy_worker *hashers;                    /* password.c's threads; NULL: none was needed yet */
     const hyl_plan *plans[HYL_PLAN_SLOTS]; /* direct-mapped by text hash; user value 1 holds them */
     char *prefixes[HYL_PREFIXES];
     int n_prefixes;
@@ -148,6 +150,7 @@ void hyl_array_encode(lua_State *L, int index, const hy_column *column);
 hy_status hyl_array_decode(lua_State *L, const char *text, size_t size, hy_kind kind, hy_error *err);
 void hyl_ids_open(lua_State *L); /* also starts libsodium */
 void hyl_crypto_open(lua_State *L);
+void hyl_password_open(lua_State *L);
 
 /* ---- model.c -------------------------------------------------------------------------- */
 

@@ -1,6 +1,6 @@
 /*
- * crypto.c - what hashed and encrypted columns are made of: Argon2id, XChaCha20-Poly1305 and
- * sealed boxes, all of them libsodium's.
+ * crypto.c - what encrypted columns are made of: XChaCha20-Poly1305 and sealed boxes, both of
+ * them libsodium's.
  *
  * A key is a userdata that is wiped when it is collected; Lua sees its id, never its bytes. The
  * text that is stored:
@@ -13,7 +13,6 @@
  */
 #include "binding.h"
 
-#include <errno.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <string.h>
@@ -49,82 +48,6 @@ static const char *prefix_of(bool sealed)
 static hy_status decrypt_status(bool sealed)
 {
     return sealed ? HY_EFAILED_TO_DECRYPT_ASYMMETRICALLY : HY_EFAILED_TO_DECRYPT_SYMMETRICALLY;
-}
-
-/* ---- passwords --------------------------------------------------------------------------- */
-
-typedef struct limits {
-    unsigned long long operations;
-    size_t memory;
-} limits;
-
-static const char *const strength_words[] = {"interactive", "moderate", "sensitive", NULL};
-
-static const limits strengths[] = {
-    {crypto_pwhash_OPSLIMIT_INTERACTIVE, crypto_pwhash_MEMLIMIT_INTERACTIVE},
-    {crypto_pwhash_OPSLIMIT_MODERATE, crypto_pwhash_MEMLIMIT_MODERATE},
-    {crypto_pwhash_OPSLIMIT_SENSITIVE, crypto_pwhash_MEMLIMIT_SENSITIVE},
-};
-
-static int fail_memory(lua_State *L, const char *what)
-{
-    return hyl_fail(L, HY_EOUT_OF_MEMORY, "not enough memory to %s", what);
-}
-
-/* core.passwordHash(text, strength) */
-static int password_hash(lua_State *L)
-{
-    size_t size;
-    const char *text = hyl_need_text(L, 1, "hash", "text", &size);
-    const limits *l = &strengths[luaL_checkoption(L, 2, "interactive", strength_words)];
-    char hash[crypto_pwhash_STRBYTES];
-    if (crypto_pwhash_str(hash, text, size, l->operations, l->memory) != 0)
-        return fail_memory(L, "hash a password");
-    lua_pushstring(L, hash);
-    return 1;
-}
-
-/* The hash at index as libsodium wants it; false for a text that can be none. */
-static bool read_hash(lua_State *L, int index, char hash[crypto_pwhash_STRBYTES])
-{
-    size_t size;
-    const char *text = luaL_checklstring(L, index, &size);
-    bool known = strncmp(text, "$argon2id$", 10) == 0 || strncmp(text, "$argon2i$", 9) == 0;
-    if (size >= crypto_pwhash_STRBYTES || strlen(text) != size || !known)
-        return false;
-    memset(hash, 0, crypto_pwhash_STRBYTES);
-    memcpy(hash, text, size);
-    return true;
-}
-
-/* core.passwordVerify(hash, text): true, false, or nil where `hash` is no hash */
-static int password_verify(lua_State *L)
-{
-    char hash[crypto_pwhash_STRBYTES];
-    size_t size;
-    const char *text = hyl_need_text(L, 2, "verify", "text", &size);
-    if (!read_hash(L, 1, hash))
-        return 0;
-    errno = 0;
-    bool matches = crypto_pwhash_str_verify(hash, text, size) == 0;
-    if (!matches && errno == ENOMEM)
-        return fail_memory(L, "verify a password");
-    if (!matches && errno != EINVAL)
-        return 0;
-    lua_pushboolean(L, matches);
-    return 1;
-}
-
-/* core.passwordNeedsRehash(hash, strength): true, false, or nil where `hash` is no hash */
-static int password_needs_rehash(lua_State *L)
-{
-    char hash[crypto_pwhash_STRBYTES];
-    const limits *l = &strengths[luaL_checkoption(L, 2, "interactive", strength_words)];
-    int answer = read_hash(L, 1, hash) ? crypto_pwhash_str_needs_rehash(hash, l->operations, l->memory) : -1;
-    if (answer < 0)
-        return 0;
-    lua_pushboolean(L, answer != 0);
-    return 1;
 }
 
 /* ---- keys -------------------------------------------------------------------------------- */
@@ -212,7 +135,7 @@ static int derived_key(lua_State *L)
     crypto_generichash(salt_hash, sizeof salt_hash, (const uint8_t *)salt, salt_size, NULL, 0);
     if (crypto_pwhash(k->secret, KEY_SIZE, passphrase, size, salt_hash, crypto_pwhash_OPSLIMIT_MODERATE,
                       crypto_pwhash_MEMLIMIT_MODERATE, crypto_pwhash_ALG_ARGON2ID13) != 0)
-        return fail_memory(L, "derive a key");
+        return hyl_fail(L, HY_EOUT_OF_MEMORY, "not enough memory to derive a key");
     name_key(k);
     return 1;
 }
@@ -412,9 +335,6 @@ void hyl_crypto_open(lua_State *L)
     static const luaL_Reg meta[] = {{"__gc", key_gc}, {"__tostring", key_tostring}, {NULL, NULL}};
     static const luaL_Reg methods[] = {{"id", key_id}, {NULL, NULL}};
     static const luaL_Reg functions[] = {
-        {"passwordHash", password_hash},
-        {"passwordVerify", password_verify},
-        {"passwordNeedsRehash", password_needs_rehash},
         {"key", new_key},
         {"derivedKey", derived_key},
         {"generateKey", generate_key},

@@ -105,6 +105,7 @@ int hyl_open_core(lua_State *L)
     hyl_json_open(L);
     hyl_ids_open(L);
     hyl_crypto_open(L);
+    hyl_password_open(L);
     hyl_model_open(L);
     hyl_query_open(L);
     hyl_source_open(L);

@@ -38,6 +38,7 @@ static const char *const type_names[HYL_TYPE_COUNT] = {
     [HYL_POLLER] = "poller",
     [HYL_JSON_WRITER] = "jsonWriter",
     [HYL_KEY] = "key",
+    [HYL_HASHING] = "hashing",
 };
 
 const char *hyl_type_name(hyl_type type)
@@ -142,6 +143,8 @@ static int state_gc(lua_State *L)
     state->compiler = NULL;
     hy_registry_unref(state->registry);
     state->registry = NULL;
+    hy_worker_close(state->hashers);
+    state->hashers = NULL;
     for (int i = 0; i < state->n_prefixes; i++)
         hy_free(state->prefixes[i]);
     state->n_prefixes = 0;

@@ -35,6 +35,7 @@ struct hy_worker {
     hy_link awaited, sent; /* hy__job, oldest first */
     int n_awaited, n_sent; /* on these lists */
     int threads, idle;     /* all, and those that wait for news */
+    int most;              /* threads */
     int senders;           /* threads at a job of `sent` */
     bool closed;
 };
@@ -47,6 +48,7 @@ hy_worker *hy__worker_new(void)
     if (w == NULL)
         return NULL;
     w->pid = getpid();
+    w->most = MOST_THREADS;
     hy_list_init(&w->awaited);
     hy_list_init(&w->sent);
     (void)pthread_mutex_init(&w->lock, NULL);
@@ -55,6 +57,11 @@ hy_worker *hy__worker_new(void)
     (void)pthread_cond_init(&w->news, &attributes);
     (void)pthread_condattr_destroy(&attributes);
     return w;
+}
+
+void hy__worker_limit(hy_worker *w, int threads)
+{
+    w->most = threads < 1 ? 1 : threads < MOST_THREADS ? threads : MOST_THREADS;
 }
 
 /* Lock held, which ends here. The last one out frees. */
@@ -221,7 +228,7 @@ static bool have_thread(hy_worker *w)
 {
     if (w->idle > w->n_awaited + w->n_sent)
         return true;
-    return (w->threads < MOST_THREADS && start_thread(w)) || w->threads > 0;
+    return (w->threads < w->most && start_thread(w)) || w->threads > 0;
 }
 
 /* Lock held. */

@@ -15,10 +15,9 @@
 #include <stdint.h>
 
 #include <hysteria/error.h>
+#include <hysteria/job.h>
 
 #include "list.h"
-
-typedef struct hy_worker hy_worker;
 
 /* What stands at the head of a job's own struct, from hy_alloc_zero(). */
 typedef struct hy__job hy__job;
@@ -39,6 +38,8 @@ struct hy__job {
 
 /** No thread yet. NULL: out of memory. */
 hy_worker *hy__worker_new(void);
+/** Fewer threads than it would take; before its first job. */
+void hy__worker_limit(hy_worker *worker, int threads);
 /** No more jobs come; those that were sent are still done. Never waits. NULL is fine. */
 void hy__worker_close(hy_worker *worker);
 

@@ -20,7 +20,7 @@
 #include <base/worker.h>
 #include <hysteria/datetime.h>
 
-enum { MS = 1000000, MOST_THREADS = 8, MOST_SENDERS = 6 };
+enum { MS = 1000000, MOST_THREADS = 8, MOST_SENDERS = 6, MOST_QUEUED = 256 };
 #define LATER (hy_monotonic_ns() + 60000 * (int64_t)MS)
 
 /* What the jobs of a test share. */
@@ -321,6 +321,84 @@ static void idle_threads_end(void **state)
     expect(&t.dropped, 2);
     assert_int_equal(t.ran, 2);
     hy__worker_close(worker);
+}
+
+/* ---- jobs of others (job.h) -------------------------------------------------------------- */
+
+static void run_other(void *ctx)
+{
+    work *w = ctx;
+
+    w->job.run(&w->job);
+}
+
+static void drop_other(void *ctx)
+{
+    work *w = ctx;
+
+    w->job.drop(&w->job);
+}
+
+static hy_job *start_other(hy_worker *worker, work *w)
+{
+    hy_job *job;
+    hy_error err;
+
+    assert_int_equal(HY_OK, hy_job_start(worker, run_other, drop_other, w, &job, &err));
+    return job;
+}
+
+static void others_have_jobs_too(void **state)
+{
+    enum { THREADS = 2, JOBS = 6 };
+    hy_worker *worker = hy_worker_new(THREADS);
+    hy_job *jobs[JOBS];
+    hy_wait wait;
+
+    (void)state;
+    for (int i = 0; i < JOBS; i++)
+        jobs[i] = start_other(worker, new_work(true, LATER));
+    expect(&t.inside, THREADS);
+    assert_false(hy_job_done(jobs[0], &wait));
+    hy_job_release(jobs[0]); /* has begun: is done, and dropped then */
+    hy_job_release(jobs[5]); /* has not: is only dropped */
+    assert_int_equal(t.dropped, 0);
+    let_go(JOBS);
+    for (int i = 1; i < 5; i++) {
+        while (!hy_job_done(jobs[i], &wait))
+            (void)hy_wait_block(&wait);
+        hy_job_release(jobs[i]);
+    }
+    expect(&t.dropped, JOBS);
+    assert_int_equal(t.ran, JOBS - 1);
+    assert_int_equal(t.most, THREADS);
+    hy_worker_close(worker);
+    hy_job_release(NULL);
+}
+
+/* What could not be started is still its maker's. */
+static void a_job_too_many_is_kept(void **state)
+{
+    enum { ROOM = MOST_QUEUED + 1 };
+    hy_worker *worker = hy_worker_new(0); /* one thread */
+    hy_job *jobs[ROOM], *job;
+    hy_error err;
+
+    (void)state;
+    jobs[0] = start_other(worker, new_work(true, LATER));
+    expect(&t.inside, 1);
+    for (int i = 1; i < ROOM; i++)
+        jobs[i] = start_other(worker, new_work(false, LATER));
+    work *w = new_work(false, LATER);
+    assert_int_equal(HY_ELIMIT_EXCEEDED, hy_job_start(worker, run_other, drop_other, w, &job, &err));
+    assert_null(job);
+    assert_int_equal(t.ran + t.dropped, 0);
+    drop_other(w);
+    for (int i = 0; i < ROOM; i++)
+        hy_job_release(jobs[i]);
+    let_go(1);
+    expect(&t.dropped, ROOM + 1);
+    hy_worker_close(worker);
 }
 
 static void look_at_signals(hy__job *job)
@@ -651,6 +729,8 @@ int main(void)
         T(leaves_jobs_at_any_time),
         T(does_nothing_too_late),
         T(closing_waits_for_nobody),
+        T(others_have_jobs_too),
+        T(a_job_too_many_is_kept),
         T(idle_threads_end),
         T(signals_stay_with_the_host),
         T(a_child_has_no_threads),

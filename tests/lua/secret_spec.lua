@@ -4,7 +4,7 @@ local hysteria = require("hysteria")
 local core = require("hysteria.core")
 local databases = require("tests.support.lua.databases")
 
-local column, model, sql = hysteria.column, hysteria.model, hysteria.sql
+local async, column, model, sql = hysteria.async, hysteria.column, hysteria.model, hysteria.sql
 local error_of = databases.error_of
 
 local function bytes(hex)
@@ -104,6 +104,83 @@ local User = model "SecretUser" {
   password = column.hashed { hidden = true },
   pin = column.hashed(),
 }
+
+-- Which database it is for makes no difference here.
+describe("a password in a task", function()
+  local ds, users
+
+  setup(function()
+    ds = sql.connectToSecondarySource { type = "sqlite", database = ":memory:" }
+    users = User:using(ds)
+    ds:createTables { User }
+  end)
+
+  teardown(function()
+    ds:close()
+  end)
+
+  it("lets other tasks go on while it is hashed and verified", function()
+    local order = {}
+    local function beside(work)
+      async.all {
+        function()
+          local answer = work()
+          order[#order + 1] = answer
+        end,
+        function() order[#order + 1] = "beside" end, -- begins when the other waits for the first time
+      }
+    end
+    async.run(function()
+      local hash, user
+      beside(function() hash = core.passwordHash("open") return hash:match("^%$%w+") end)
+      ds:transaction(function() user = users:insert { password = "sesame", pin = "1234" } end)
+      beside(function() return user:verify("pin", "1234") end)
+      beside(function() return user:verify("pin", "4321") end)
+      assert.is_true(core.passwordVerify(hash, "open"))
+      assert.is_true(user:refresh():verify("password", "sesame"))
+    end)
+    assert.same({ "beside", "$argon2id", "beside", true, "beside", false }, order)
+  end)
+
+  it("is hashed for several tasks at once, for each its own", function()
+    async.run(function()
+      local inserts = {}
+      for index = 1, 6 do
+        local text = "text " .. index
+        inserts[index] = function() return users:insert { email = text, pin = text } end
+      end
+      local rows = async.all(inserts)
+      for index, row in ipairs(rows) do
+        assert.is_true(row:verify("pin", row.email))
+        assert.is_false(row:verify("pin", rows[index % 6 + 1].email))
+      end
+    end)
+  end)
+
+  it("that nobody waits for any more is forgotten", function()
+    local function hash() core.passwordHash("open sesame") end
+    async.run(function()
+      for _ = 1, 6 do -- some are being hashed, the others wait
+        local task = async.spawn(hash)
+        async.sleep(0)
+        task:cancel()
+        assert.equal("QUERY_CANCELED", error_of(task.await, task).code)
+      end
+    end)
+    assert.equal("boom", error_of(async.run, function()
+      async.all { hash, function() error("boom", 0) end }
+    end))
+    collectgarbage()
+  end)
+
+  it("fails as elsewhere", function()
+    async.run(function()
+      local user = users:insert { pin = "1" }
+      ds:rawQuery("UPDATE secret_users SET pin = ? WHERE id = ?", { "$argon2id$v=19$no hash", user.id })
+      assert.equal("DATA_INVALID", error_of(function() user:refresh():verify("pin", "1") end).code)
+    end)
+  end)
+end)
 
 databases.each(function(ds)
   local users = User:using(ds)

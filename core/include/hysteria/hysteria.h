@@ -9,6 +9,7 @@
 #include <hysteria/decimal.h>
 #include <hysteria/error.h>
 #include <hysteria/export.h>
+#include <hysteria/job.h>
 #include <hysteria/memory.h>
 #include <hysteria/model.h>
 #include <hysteria/query.h>

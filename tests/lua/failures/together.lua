@@ -144,6 +144,19 @@ failures.each(function(ds, database, config)
       end)
     end)
 
+    it("a task that was cancelled", function()
+      async.run(function()
+        local task = async.spawn(function()
+          ds:transaction(function() async.sleep(60000) end)
+        end)
+        async.sleep(0)
+        fails("QUERY_CANCELED", function()
+          task:cancel()
+          task:await()
+        end)
+      end)
+    end)
+
     it("a commit whose answer never came", function()
       if database == "sqlite" then
         return

@@ -30,7 +30,6 @@ local NOWHERE = {
   { "CONNECTION_LOST", { "sqlite" }, NO_SERVER },
   { "OUTCOME_UNKNOWN", { "sqlite" }, "a commit has its answer when it returns" },
   { "TLS_REFUSED", { "sqlite" }, NO_SERVER },
-  { "QUERY_CANCELED", { "sqlite" }, "nobody else reaches its statements" },
   { "DEADLOCK", { "sqlite" }, ONE_WRITER },
   { "SERIALIZATION_FAILURE", { "sqlite" }, ONE_WRITER },
 }
