@@ -95,9 +95,10 @@ end
 
 -- ---- life -------------------------------------------------------------------------------------
 
--- Statements on standard error, without their values.
+-- Statements on standard error, without their values; what went wrong by its code alone.
 local function log_statement(event)
-  io.stderr:write(("[hysteria] %.1f ms  %s\n"):format(event.duration or 0, event.sql or ""))
+  local failed = event.error and event.error.code .. "  " or ""
+  io.stderr:write(("[hysteria] %.1f ms  %s%s\n"):format(event.duration or 0, failed, event.sql or ""))
 end
 
 local function embed_models(self, models)

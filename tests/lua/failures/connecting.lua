@@ -12,6 +12,7 @@ local function connect(config)
   if type(config) == "string" then
     config = { url = config }
   end
+  config.logs = true
   local ds <close> = sql.connectToSecondarySource(config)
   ds:rawQuery("SELECT 1")
 end
@@ -82,6 +83,7 @@ for _, database in ipairs(databases.found()) do
         with_guest(database, 1, function(guest)
           local first <close> = sql.connectToSecondarySource { url = guest }
           first:rawQuery("SELECT 1")
+          assert.same({}, failures.leaks({ tostring(first), first:getConnectionDetails() }, "source", { PASSWORD }))
           fails("TOO_MANY_CONNECTIONS", function() connect(guest) end, connect)
         end)
       end)

@@ -55,7 +55,7 @@ local function settings(database, given)
   for name, value in next, database.config do
     config[name] = value
   end
-  config.pool = given.pool
+  config.pool, config.logs = given.pool, given.logs
   if given.shared and database.name == "sqlite" then
     config.database = os.tmpname()
     return config, config.database
@@ -65,7 +65,7 @@ end
 
 -- fn(ds, name, config) declares specs on an open source, which is closed after them. config { ... }
 -- gives the settings for one more source of the same database, with these added: another
--- ":memory:" for SQLite unless shared. `given` may say { shared = true, pool = { max = 4 } }.
+-- ":memory:" for SQLite unless shared. `given` may say { shared = true, pool = { max = 4 }, logs = true }.
 function databases.each(fn, given)
   for _, database in ipairs(databases.found()) do
     busted.describe("on " .. database.name, function()

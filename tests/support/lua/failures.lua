@@ -7,7 +7,7 @@ local core = require("hysteria.core")
 local databases = require("tests.support.lua.databases")
 local hysteria = require("hysteria")
 
-local searched = 0
+local searched, logged = 0, 0
 
 local failures = {
   PASSWORD = "Canary-Pass_word7", SECRET = "canary-secret-41x", ROW = "canary-row-93z",
@@ -21,12 +21,28 @@ local failures = {
 local here = "any"
 local declared, ran = 0, 0
 
--- Every spec of the file is to be declared with this: a run of some of them proves nothing about all.
+-- What is logged while fn runs.
+local function listen(fn)
+  local lines, stderr = {}, io.stderr
+  rawset(io, "stderr", { write = function(_, line) lines[#lines + 1] = line end })
+  local ok, err = pcall(fn)
+  rawset(io, "stderr", stderr)
+  return lines, ok, err
+end
+
+-- Every spec of the file is to be declared with this: a run of some of them proves nothing about
+-- all. The log may tell no secret meanwhile.
 function failures.it(name, fn)
   declared = declared + 1
   busted.it(name, function()
     ran = ran + 1
-    fn()
+    local lines, ok, err = listen(fn)
+    if not ok then
+      error(err, 0)
+    end
+    logged = logged + #lines
+    local leaks = failures.leaks(lines, "log", { failures.PASSWORD, failures.SECRET, failures.ROW })
+    assert(#leaks == 0, table.concat(leaks, ", ") .. " shows a canary")
   end)
 end
 
@@ -40,10 +56,27 @@ function failures.on(database)
   busted.after_each(function() here = "any" end)
 end
 
--- databases.each, with that.
+-- databases.each, with that, all statements logged. What observers are told may hold the values of
+-- rows, but no secret, and their errors neither.
 function failures.each(fn, given)
+  given = given or {}
+  given.logs = true
   databases.each(function(ds, database, config)
+    local events = databases.watch(ds)
+    ds:addObserver { onAfterQuery = function(event) events[#events + 1] = event end,
+      onQueryError = function(event) events[#events + 1] = event end }
     failures.on(database)
+    busted.after_each(function()
+      local told = table.move(events, 1, #events, 1, {})
+      for index = #events, 1, -1 do
+        events[index] = nil
+      end
+      local leaks = failures.leaks(told, "events", { failures.SECRET, failures.PASSWORD })
+      for _, event in ipairs(told) do
+        table.move(failures.leaks(event.error, "event.error", { failures.ROW }), 1, 1, #leaks + 1, leaks)
+      end
+      assert(#leaks == 0, table.concat(leaks, ", ") .. " shows a canary")
+    end)
     fn(ds, database, config)
   end, given)
 end
@@ -167,6 +200,7 @@ end
 
 -- One line of figures for HY_REPORT.
 function failures.report()
+  assert(searched > 1000 and logged > 50, "hardly anything was searched")
   local path = os.getenv("HY_REPORT")
   local file <close> = path and io.open(path, "a")
   if file then
@@ -177,8 +211,8 @@ function failures.report()
         places, times = places + 1, times + n
       end
     end
-    file:write(("failures: %d codes provoked in %d places, %d times, %d texts searched for canaries, hits 0\n")
-      :format(codes, places, times, searched))
+    file:write(("failures: %d codes provoked in %d places, %d times; %d texts searched for canaries, %d of them log "
+      .. "lines, hits 0\n"):format(codes, places, times, searched, logged))
   end
 end
 
