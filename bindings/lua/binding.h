@@ -199,6 +199,9 @@ const char *hyl_to_name(lua_State *L, int index, const char *what);
 /** The number of a word in a NULL-ended list, 0 for nil. */
 int hyl_check_word(lua_State *L, int index, const char *what, const char *const words[]);
 hy_expr *hyl_column_named(hy_query *q, const char *name);
+/** The place in the document `lhs` that the path at index says: text, or a list of names and numbers. */
+hy_expr *hyl_to_json_place(lua_State *L, hy_query *q, hy_expr *lhs, int index, hy_json_part part,
+                           const char *what);
 /** The fragment at `index`: text followed by its parameters up to `last`, or a raw value. */
 hy_expr *hyl_raw_argument(lua_State *L, hy_query *q, int index, int last, const char *what);
 /**
@@ -223,6 +226,9 @@ int hyl_call_in_group(lua_State *L, int fn, size_t depth, size_t n_joins);
  * in the order of their sorted keys, and joined by AND.
  */
 hy_expr *hyl_to_condition(lua_State *L, hy_query *q, int index, const char *what, int depth);
+/** Add a function per row of a table to the table on top: each row begins with its name and is the upvalue.
+ */
+void hyl_add_rows(lua_State *L, const void *rows, size_t size, size_t n, lua_CFunction fn);
 void hyl_predicate_open(lua_State *L);    /* adds verbs to the table on top */
 void hyl_query_select_open(lua_State *L); /* likewise, and so do those that follow */
 void hyl_query_join_open(lua_State *L);

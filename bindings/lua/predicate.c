@@ -19,6 +19,8 @@ typedef enum form {
     FORM_IN,      /* (col, list | query | fn) */
     FORM_NULL,    /* (col) */
     FORM_OP,      /* (col, value) with a fixed operator */
+    FORM_REGEXP,  /* (col, pattern, { flags = "i" }?) */
+    FORM_JSON,    /* (col, value) (col, path, value) */
     FORM_EXISTS,  /* (query | fn) */
     FORM_RAW      /* (text, params?) */
 } form;
@@ -29,7 +31,7 @@ typedef struct verb {
     hy_connector connector;
     bool negated;
     form form;
-    hy_op op; /* FORM_OP */
+    int op; /* FORM_OP, FORM_REGEXP: hy_op; FORM_JSON: hy_json_test */
 } verb;
 
 /* A family: name, orName, andName. */
@@ -53,11 +55,18 @@ static const verb verbs[] = {
     FAMILY("whereNotLike", "WhereNotLike", HY_SLOT_WHERE, false, FORM_OP, HY_OP_NOT_LIKE),
     FAMILY("whereILike", "WhereILike", HY_SLOT_WHERE, false, FORM_OP, HY_OP_ILIKE),
     FAMILY("whereNotILike", "WhereNotILike", HY_SLOT_WHERE, false, FORM_OP, HY_OP_NOT_ILIKE),
-    FAMILY("whereRegexp", "WhereRegexp", HY_SLOT_WHERE, false, FORM_OP, HY_OP_REGEXP),
-    FAMILY("whereNotRegexp", "WhereNotRegexp", HY_SLOT_WHERE, false, FORM_OP, HY_OP_NOT_REGEXP),
+    FAMILY("whereRegexp", "WhereRegexp", HY_SLOT_WHERE, false, FORM_REGEXP, HY_OP_REGEXP),
+    FAMILY("whereNotRegexp", "WhereNotRegexp", HY_SLOT_WHERE, false, FORM_REGEXP, HY_OP_NOT_REGEXP),
     FAMILY("whereExists", "WhereExists", HY_SLOT_WHERE, false, FORM_EXISTS, 0),
     FAMILY("whereNotExists", "WhereNotExists", HY_SLOT_WHERE, true, FORM_EXISTS, 0),
     FAMILY("whereRaw", "WhereRaw", HY_SLOT_WHERE, false, FORM_RAW, 0),
+    FAMILY("whereJson", "WhereJson", HY_SLOT_WHERE, false, FORM_JSON, HY_JSON_EQUALS),
+    FAMILY("whereNotJson", "WhereNotJson", HY_SLOT_WHERE, true, FORM_JSON, HY_JSON_EQUALS),
+    FAMILY("whereJsonEquals", "WhereJsonEquals", HY_SLOT_WHERE, false, FORM_JSON, HY_JSON_EQUALS),
+    FAMILY("whereJsonNotEquals", "WhereJsonNotEquals", HY_SLOT_WHERE, true, FORM_JSON, HY_JSON_EQUALS),
+    FAMILY("whereJsonContains", "WhereJsonContains", HY_SLOT_WHERE, false, FORM_JSON, HY_JSON_CONTAINS),
+    FAMILY("whereJsonNotContains", "WhereJsonNotContains", HY_SLOT_WHERE, true, FORM_JSON, HY_JSON_CONTAINS),
+    FAMILY("whereJsonRaw", "WhereJsonRaw", HY_SLOT_WHERE, false, FORM_RAW, 0),
     FAMILY("having", "Having", HY_SLOT_HAVING, false, FORM_COMPARE, 0),
     FAMILY("havingNot", "HavingNot", HY_SLOT_HAVING, true, FORM_COMPARE, 0),
     FAMILY("havingBetween", "HavingBetween", HY_SLOT_HAVING, false, FORM_BETWEEN, 0),
@@ -167,7 +176,7 @@ static hy_expr *compare(lua_State *L, hy_query *q, hy_op op, hy_expr *lhs, int i
     default:
         break;
     }
-    bool pattern = op >= HY_OP_LIKE && op <= HY_OP_NOT_REGEXP; /* text, whatever the column is */
+    bool pattern = op >= HY_OP_LIKE && op <= HY_OP_NOT_IREGEXP; /* text, whatever the column is */
     if (lua_isfunction(L, index)) {
         hy_expr *e = hy_expr_compare(q, op, lhs, hy_expr_query(q, hyl_to_query(L, index)));
         lua_pop(L, 1);
@@ -377,6 +386,49 @@ static hy_expr *read_between(lua_State *L, hy_query *q, const verb *v, int n_arg
     return between(L, q, lhs, 3, 4, v->negated, v->name);
 }
 
+/* (col, pattern, { flags = "i" }?): case matters unless the flags say "i". */
+static hy_expr *read_regexp(lua_State *L, hy_query *q, const verb *v)
+{
+    hy_op op = (hy_op)v->op;
+    check_value(L, v, 3);
+    if (!lua_isnoneornil(L, 4)) {
+        if (!lua_istable(L, 4))
+            hyl_fail_argument(L, 4, "options", "{ flags = \"i\" }");
+        lua_pushliteral(L, "flags");
+        bool fold = lua_rawget(L, 4) == LUA_TSTRING && strcmp(lua_tostring(L, -1), "i") == 0;
+        if (!fold && !(lua_isnil(L, -1) || (lua_type(L, -1) == LUA_TSTRING && *lua_tostring(L, -1) == '\0')))
+            hyl_fail(L, HY_EINVALID_ARGUMENT, "%s: the one flag there is is \"i\"", v->name);
+        lua_pop(L, 1);
+        if (fold)
+            op = op == HY_OP_REGEXP ? HY_OP_IREGEXP : HY_OP_NOT_IREGEXP;
+    }
+    return compare(L, q, op, operand(L, q, v, 2), 3, v->name);
+}
+
+/* (col, value) or (col, path, value) */
+static hy_expr *read_json(lua_State *L, hy_query *q, const verb *v, int n_args)
+{
+    if (n_args != 2 && n_args != 3)
+        hyl_fail(L, HY_EINVALID_ARGUMENT, "%s takes (column, value) or (column, path, value)", v->name);
+    int value = n_args + 1;
+    check_value(L, v, value);
+    hy_expr *lhs = operand(L, q, v, 2);
+    if (n_args == 3)
+        lhs = hyl_to_json_place(L, q, lhs, 3, HY_JSON_VALUE, v->name);
+    if (hyl_typeof(L, value) == HYL_NULL && v->op == HY_JSON_EQUALS)
+        return hy_expr_is_null(q, lhs, false);
+    if (hyl_typeof(L, value) == HYL_NULL)
+        hyl_fail(L, HY_EINVALID_ARGUMENT, "%s: NULL holds nothing; null inside a document is sql.jsonNull",
+                 v->name);
+    hyl_json_encode(L, value);
+    size_t size;
+    const char *text = lua_tolstring(L, -1, &size);
+    hy_value json = hy_bytes(HY_JSON, text, size);
+    hy_expr *e = hy_expr_json_match(q, (hy_json_test)v->op, lhs, &json);
+    lua_pop(L, 1);
+    return e;
+}
+
 static hy_expr *read_raw(lua_State *L, hy_query *q, const verb *v, int n_args)
 {
     size_t size;
@@ -416,7 +468,11 @@ static hy_expr *read_form(lua_State *L, hy_query *q, const verb *v, int n_args)
         return hy_expr_is_null(q, operand(L, q, v, 2), v->negated);
     case FORM_OP:
         check_value(L, v, 3);
-        return compare(L, q, v->op, operand(L, q, v, 2), 3, v->name);
+        return compare(L, q, (hy_op)v->op, operand(L, q, v, 2), 3, v->name);
+    case FORM_REGEXP:
+        return read_regexp(L, q, v);
+    case FORM_JSON:
+        return read_json(L, q, v, n_args);
     case FORM_EXISTS: {
         hy_query *sub = hyl_to_query(L, 2);
         if (sub == NULL)
@@ -461,9 +517,5 @@ static int predicate(lua_State *L)
 
 void hyl_predicate_open(lua_State *L)
 {
-    for (size_t i = 0; i < sizeof verbs / sizeof *verbs; i++) {
-        lua_pushlightuserdata(L, (void *)&verbs[i]);
-        lua_pushcclosure(L, predicate, 1);
-        lua_setfield(L, -2, verbs[i].name);
-    }
+    hyl_add_rows(L, verbs, sizeof *verbs, sizeof verbs / sizeof *verbs, predicate);
 }

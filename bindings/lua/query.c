@@ -414,6 +414,16 @@ static int core_compile(lua_State *L)
     return 2;
 }
 
+void hyl_add_rows(lua_State *L, const void *verb, size_t size, size_t n, lua_CFunction fn)
+{
+    for (size_t i = 0; i < n; i++) {
+        const char *row = (const char *)verb + i * size;
+        lua_pushlightuserdata(L, (void *)row);
+        lua_pushcclosure(L, fn, 1);
+        lua_setfield(L, -2, *(const char *const *)row); /* every row begins with its name */
+    }
+}
+
 void hyl_query_open(lua_State *L)
 {
     static const luaL_Reg methods[] = {

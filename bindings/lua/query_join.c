@@ -247,16 +247,6 @@ static int query_clear_part(lua_State *L)
 
 /* ---- module ------------------------------------------------------------------------------ */
 
-static void add_verbs(lua_State *L, const void *verb, size_t size, size_t n, lua_CFunction fn)
-{
-    for (size_t i = 0; i < n; i++) {
-        const char *row = (const char *)verb + i * size;
-        lua_pushlightuserdata(L, (void *)row);
-        lua_pushcclosure(L, fn, 1);
-        lua_setfield(L, -2, *(const char *const *)row); /* every row begins with its name */
-    }
-}
-
 static void add_join_verbs(lua_State *L)
 {
     for (size_t i = 0; i < sizeof join_verbs / sizeof *join_verbs; i++) {
@@ -278,7 +268,7 @@ void hyl_query_join_open(lua_State *L)
     };
     luaL_setfuncs(L, verbs, 0);
     add_join_verbs(L);
-    add_verbs(L, set_verbs, sizeof *set_verbs, sizeof set_verbs / sizeof *set_verbs, query_set_operation);
-    add_verbs(L, clear_verbs, sizeof *clear_verbs, sizeof clear_verbs / sizeof *clear_verbs,
-              query_clear_part);
+    hyl_add_rows(L, set_verbs, sizeof *set_verbs, sizeof set_verbs / sizeof *set_verbs, query_set_operation);
+    hyl_add_rows(L, clear_verbs, sizeof *clear_verbs, sizeof clear_verbs / sizeof *clear_verbs,
+                 query_clear_part);
 }

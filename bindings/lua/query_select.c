@@ -101,6 +101,79 @@ static int query_select_func(lua_State *L)
     return hyl_query_done(L, q);
 }
 
+/* ---- JSON -------------------------------------------------------------------------------- */
+
+/* {"a", 0, "b.c"}: text is a name, a number an item's, from 0. */
+static hy_expr *json_place_of_list(lua_State *L, hy_query *q, hy_expr *lhs, int index, hy_json_part part,
+                                   const char *what)
+{
+    hyl_check_plain(L, index, what);
+    size_t n = lua_rawlen(L, index);
+    hy_json_step *steps = lua_newuserdatauv(L, sizeof *steps * (n + 1), 0);
+    for (size_t i = 0; i < n; i++) {
+        int type = lua_rawgeti(L, index, (lua_Integer)i + 1);
+        steps[i] = (hy_json_step){0};
+        if (type == LUA_TSTRING)
+            steps[i].key = lua_tolstring(L, -1, &steps[i].size);
+        else if (lua_isinteger(L, -1))
+            steps[i].index = lua_tointeger(L, -1);
+        else
+            hyl_fail(L, HY_EINVALID_ARGUMENT, "%s: a path is made of names and whole numbers", what);
+        lua_pop(L, 1); /* the list still has it */
+    }
+    hy_expr *e = hy_expr_json(q, lhs, steps, n, part);
+    lua_pop(L, 1);
+    return e;
+}
+
+hy_expr *hyl_to_json_place(lua_State *L, hy_query *q, hy_expr *lhs, int index, hy_json_part part,
+                           const char *what)
+{
+    if (lua_istable(L, index))
+        return json_place_of_list(L, q, lhs, index, part, what);
+    if (lua_type(L, index) != LUA_TSTRING)
+        hyl_fail_argument(L, index, "path", "text, or a list of names and numbers");
+    size_t size;
+    const char *path = lua_tolstring(L, index, &size);
+    return hy_expr_json_path(q, lhs, path, size, part);
+}
+
+typedef struct json_verb {
+    const char *name;
+    hy_json_part part;
+} json_verb;
+
+static const json_verb json_verbs[] = {
+    {"selectJson", HY_JSON_VALUE},
+    {"selectJsonText", HY_JSON_STRING},
+    {"selectJsonArrayLength", HY_JSON_LENGTH},
+    {"selectJsonKeys", HY_JSON_KEYS},
+};
+
+/* selectJson(column, path, alias?) */
+static int query_select_json(lua_State *L)
+{
+    const json_verb *v = lua_touserdata(L, lua_upvalueindex(1));
+    hy_query *q = hyl_check_query(L, 1);
+    if (lua_gettop(L) < 3 || lua_isnil(L, 2) || lua_isnil(L, 3))
+        return hyl_fail(L, HY_ENIL_VALUE, "%s takes (column, path, alias?); \"$\" is the whole", v->name);
+    hy_expr *column = hyl_to_operand(L, q, 2, false, v->name);
+    const char *alias = lua_isnoneornil(L, 4) ? NULL : hyl_to_name(L, 4, "alias");
+    hy_query_select(q, hyl_to_json_place(L, q, column, 3, v->part, v->name), alias);
+    return hyl_query_done(L, q);
+}
+
+/* selectJsonRaw(text, alias): what the text yields is JSON. */
+static int query_select_json_raw(lua_State *L)
+{
+    hy_query *q = hyl_check_query(L, 1);
+    hy_expr *e = hyl_raw_argument(L, q, 2, 2, "selectJsonRaw");
+    hy_query_select(q, hy_expr_as(q, e, HY_KIND_JSON), hyl_to_name(L, 3, "alias"));
+    return hyl_query_done(L, q);
+}
+
+/* ---- DISTINCT, FROM ---------------------------------------------------------------------- */
+
 static int query_distinct(lua_State *L)
 {
     hy_query *q = hyl_check_query(L, 1);
@@ -253,6 +326,7 @@ void hyl_query_select_open(lua_State *L)
         {"select", query_select},
         {"selectRaw", query_select_raw},
         {"selectFunc", query_select_func},
+        {"selectJsonRaw", query_select_json_raw},
         {"distinct", query_distinct},
         {"distinctOn", query_distinct_on},
         {"from", query_from},
@@ -267,4 +341,6 @@ void hyl_query_select_open(lua_State *L)
         {NULL, NULL},
     };
     luaL_setfuncs(L, verbs, 0);
+    hyl_add_rows(L, json_verbs, sizeof *json_verbs, sizeof json_verbs / sizeof *json_verbs,
+                 query_select_json);
 }

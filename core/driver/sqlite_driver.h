@@ -77,5 +77,7 @@ bool hy__sqlite_touches_session(const char *sql, size_t size);
 
 /** Add hysteria_decimal, hysteria_sum and hysteria_avg to a database. SQLite's code. */
 int hy__sqlite_add_functions(sqlite3 *db);
+int hy__sqlite_add_json(sqlite3 *db);
+int hy__sqlite_add_regexp(sqlite3 *db);
 
 #endif

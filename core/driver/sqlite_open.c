@@ -261,6 +261,10 @@ hy_status hy__sqlite_open(hy__sqlite *c, const hy_connect_config *config, hy_wai
         rc = set_switches(c->db);
     if (rc == SQLITE_OK)
         rc = hy__sqlite_add_functions(c->db);
+    if (rc == SQLITE_OK)
+        rc = hy__sqlite_add_json(c->db);
+    if (rc == SQLITE_OK)
+        rc = hy__sqlite_add_regexp(c->db);
     if (rc != SQLITE_OK)
         return hy__sqlite_fail(c, rc, err);
     write_setup(c, &with, config);

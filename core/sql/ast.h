@@ -16,27 +16,29 @@ enum { HY_DEPTH_MAX = 500 };
 /* ---- expressions ------------------------------------------------------------------------ */
 
 typedef enum hy_node {
-    HY_NODE_COLUMN,   /* hy_column_expr */
-    HY_NODE_STAR,     /* hy_column_expr; the name is empty */
-    HY_NODE_VALUE,    /* hy_value_expr */
-    HY_NODE_PARAM,    /* hy_branch; aux: name */
-    HY_NODE_RAW,      /* hy_branch; aux: hy_raw_text; arguments */
-    HY_NODE_DEFAULT,  /* hy_branch; nothing */
-    HY_NODE_CONSTANT, /* hy_branch; true unless FLAG_NEGATED */
-    HY_NODE_BINARY,   /* hy_branch; op; two */
-    HY_NODE_IS_NULL,  /* hy_branch; one */
-    HY_NODE_BETWEEN,  /* hy_branch; three */
-    HY_NODE_IN,       /* hy_branch; the operand, then the items */
-    HY_NODE_ROW,      /* hy_branch */
-    HY_NODE_NOT,      /* hy_branch; one */
-    HY_NODE_ALL,      /* hy_branch; op is the connector */
-    HY_NODE_CALL,     /* hy_branch; aux: hy_function */
-    HY_NODE_CASE,     /* hy_branch; `split` pairs, then perhaps the ELSE */
-    HY_NODE_CAST,     /* hy_branch; one; kind is the target */
-    HY_NODE_OVER,     /* hy_branch; the call, `split` partitions, then orders; aux: directions */
-    HY_NODE_IN_QUERY, /* hy_query_expr with operand */
-    HY_NODE_EXISTS,   /* hy_query_expr */
-    HY_NODE_QUERY,    /* hy_query_expr */
+    HY_NODE_COLUMN,     /* hy_column_expr */
+    HY_NODE_STAR,       /* hy_column_expr; the name is empty */
+    HY_NODE_VALUE,      /* hy_value_expr */
+    HY_NODE_PARAM,      /* hy_branch; aux: name */
+    HY_NODE_RAW,        /* hy_branch; aux: hy_raw_text; arguments */
+    HY_NODE_DEFAULT,    /* hy_branch; nothing */
+    HY_NODE_CONSTANT,   /* hy_branch; true unless FLAG_NEGATED */
+    HY_NODE_BINARY,     /* hy_branch; op; two */
+    HY_NODE_IS_NULL,    /* hy_branch; one */
+    HY_NODE_BETWEEN,    /* hy_branch; three */
+    HY_NODE_IN,         /* hy_branch; the operand, then the items */
+    HY_NODE_ROW,        /* hy_branch */
+    HY_NODE_NOT,        /* hy_branch; one */
+    HY_NODE_ALL,        /* hy_branch; op is the connector */
+    HY_NODE_CALL,       /* hy_branch; aux: hy_function */
+    HY_NODE_CASE,       /* hy_branch; `split` pairs, then perhaps the ELSE */
+    HY_NODE_CAST,       /* hy_branch; one; kind is the target */
+    HY_NODE_OVER,       /* hy_branch; the call, `split` partitions, then orders; aux: directions */
+    HY_NODE_JSON,       /* hy_branch; op is the part; one; aux: hy_json_place */
+    HY_NODE_JSON_MATCH, /* hy_branch; op is the test; the document, then the value */
+    HY_NODE_IN_QUERY,   /* hy_query_expr with operand */
+    HY_NODE_EXISTS,     /* hy_query_expr */
+    HY_NODE_QUERY,      /* hy_query_expr */
     HY_NODE_COUNT
 } hy_node;
 
@@ -89,6 +91,15 @@ typedef struct hy_raw_text {
     size_t size;
     const char *text;
 } hy_raw_text;
+
+/* A path in a document, both ways that databases want it. */
+typedef struct hy_json_place {
+    const char *path; /* $."a"[0] */
+    size_t size;
+    size_t n;
+    hy_json_step *steps;
+    size_t *before; /* bytes of the path before each step */
+} hy_json_place;
 
 /* What a call of this function yields. */
 typedef enum hy_result_rule {
@@ -269,6 +280,8 @@ void hy__clear_group(hy_query *q, hy_group *group);
 
 /** A node with room for `n` arguments; its depth is theirs and one. NULL if any is NULL. */
 hy_branch *hy__branch_new(hy_query *q, hy_node node, hy_kind kind, hy_expr *const *args, size_t n);
+/** A value node of that kind which owns a copy of the value's bytes. */
+hy_expr *hy__expr_value_node(hy_query *q, hy_kind kind, const hy_value *value);
 /** A column of a model's own, by name; unknown: the query fails. */
 hy_expr *hy__expr_own_column(hy_query *q, const char *name, size_t size);
 hy_expr *hy__expr_model_column(hy_query *q, const hy_column *column);

@@ -53,6 +53,20 @@ static const void *copy_function(hy_arena *a, const hy_function *from)
     return f;
 }
 
+static const void *copy_place(hy_arena *a, const hy_json_place *from)
+{
+    hy_json_place *place = hy_arena_memdup(a, from, sizeof *place);
+    if (place == NULL)
+        return NULL;
+    place->path = hy_arena_strndup(a, from->path, from->size);
+    place->steps = hy_arena_memdup(a, from->steps, from->n * sizeof *from->steps);
+    place->before = hy_arena_memdup(a, from->before, from->n * sizeof *from->before);
+    for (size_t i = 0; place->steps != NULL && i < from->n; i++)
+        if (from->steps[i].key != NULL)
+            place->steps[i].key = hy_arena_strndup(a, from->steps[i].key, from->steps[i].size);
+    return place;
+}
+
 static const void *copy_aux(hy_arena *a, const hy_branch *from)
 {
     switch (from->head.node) {
@@ -62,6 +76,8 @@ static const void *copy_aux(hy_arena *a, const hy_branch *from)
         return copy_raw_text(a, from->aux);
     case HY_NODE_CALL:
         return copy_function(a, from->aux);
+    case HY_NODE_JSON:
+        return copy_place(a, from->aux);
     case HY_NODE_OVER:
         return hy_arena_memdup(a, from->aux, from->n - from->split); /* one too many is there */
     default:

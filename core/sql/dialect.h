@@ -93,6 +93,9 @@ struct hy_dialect {
     void (*list_item)(hy_buf *out, const hy_value *value);
     void (*list_close)(hy_buf *out);
     void (*empty_insert)(hy_emitter *e);
+    /* HY_NODE_JSON and HY_NODE_JSON_MATCH. */
+    void (*json_part)(hy_emitter *e, const hy_branch *x);
+    void (*json_match)(hy_emitter *e, const hy_branch *x);
     /* Many rows with the placeholders of one, where the server can; NULL: it has no way to. */
     void (*row_arrays)(hy_emitter *e);
     const char *const *array_types; /* by hy_kind; NULL: any kind of column will do */

@@ -127,6 +127,8 @@ static void json_close(hy_buf *out)
 static const hy_op_text postgres_ops[HY_OP_COUNT] = {
     [HY_OP_REGEXP] = {.between = " ~ "},
     [HY_OP_NOT_REGEXP] = {.between = " !~ "},
+    [HY_OP_IREGEXP] = {.between = " ~* "},
+    [HY_OP_NOT_IREGEXP] = {.between = " !~* "},
 };
 
 static const char *const postgres_functions[HY_FUNCTION_NUMBER_COUNT] = {NULL};
@@ -175,6 +177,7 @@ static const hy_feature_since postgres_features[] = {
     {HY_FEATURE_NUMBER_SCHEMAS, 0},
     {HY_FEATURE_NUMBER_ARRAYS, 0},
     {HY_FEATURE_NUMBER_GENERATED_VIRTUAL, 180000},
+    {HY_FEATURE_NUMBER_JSON_EQUALS, 0},
     {HY_FEATURE_COUNT, 0},
 };
 
@@ -206,6 +209,7 @@ static const hy_feature_since cockroachdb_features[] = {
     {HY_FEATURE_NUMBER_SCHEMAS, 0},
     {HY_FEATURE_NUMBER_ARRAYS, 0},
     {HY_FEATURE_NUMBER_GENERATED_VIRTUAL, 0},
+    {HY_FEATURE_NUMBER_JSON_EQUALS, 0},
     {HY_FEATURE_COUNT, 0},
 };
 
@@ -218,14 +222,15 @@ enum {
 static const hy_stream_text postgres_stream = {
     .before = "DECLARE ", .has_name = true, .named = " NO SCROLL CURSOR FOR ", .after = ""};
 
-#define POSTGRES_FAMILY                                                                                   \
-    .quote = '"', .bind_style = HY_BIND_DOLLAR, .name_max = 63, .max_binds = 65535, .list_max = 100,      \
-    .true_text = "TRUE", .false_text = "FALSE", .blob_before = "'\\x", .blob_after = "'",                 \
-    .lock_share = "FOR SHARE", .excluded_before = "excluded.", .excluded_after = "", .ops = postgres_ops, \
-    .functions = postgres_functions, .casts = postgres_casts, .integer_list = &postgres_integer_list,     \
-    .text_list = &postgres_text_list, .upsert = hy__upsert_on_conflict, .concat = hy__concat_operator,    \
-    .list_open = array_open, .list_item = array_item, .list_close = array_close,                          \
-    .empty_insert = hy__empty_default_values, .stream = &postgres_stream
+#define POSTGRES_FAMILY                                                                                      \
+    .quote = '"', .bind_style = HY_BIND_DOLLAR, .name_max = 63, .max_binds = 65535, .list_max = 100,         \
+    .true_text = "TRUE", .false_text = "FALSE", .blob_before = "'\\x", .blob_after = "'",                    \
+    .lock_share = "FOR SHARE", .excluded_before = "excluded.", .excluded_after = "", .ops = postgres_ops,    \
+    .functions = postgres_functions, .casts = postgres_casts, .integer_list = &postgres_integer_list,        \
+    .text_list = &postgres_text_list, .upsert = hy__upsert_on_conflict, .concat = hy__concat_operator,       \
+    .list_open = array_open, .list_item = array_item, .list_close = array_close,                             \
+    .empty_insert = hy__empty_default_values, .stream = &postgres_stream, .json_part = hy__json_part_arrows, \
+    .json_match = hy__json_match_arrows
 
 /* What a value of that kind is sent as: the driver's types. Holes: the column's own type decides. */
 static const char *const postgres_array_types[HY_KIND_COUNT] = {
@@ -266,12 +271,26 @@ static const hy_dialect cockroachdb = {
 
 /* ---- MySQL and MariaDB ------------------------------------------------------------------ */
 
+#define MYSQL_OPS                                                                                         \
+    [HY_OP_ILIKE] = {"LOWER(", ") LIKE LOWER(", ")"},                                                     \
+    [HY_OP_NOT_ILIKE] = {"LOWER(", ") NOT LIKE LOWER(", ")"}, [HY_OP_NULLSAFE_EQ] = {.between = " <=> "}, \
+    [HY_OP_NULLSAFE_NE] = {"NOT (", " <=> ", ")"}, [HY_OP_CONCAT] = {"CONCAT(", ", ", ")"}
+
+/* The pattern says whether case matters, not the column's collation. */
 static const hy_op_text mysql_ops[HY_OP_COUNT] = {
-    [HY_OP_ILIKE] = {"LOWER(", ") LIKE LOWER(", ")"},
-    [HY_OP_NOT_ILIKE] = {"LOWER(", ") NOT LIKE LOWER(", ")"},
-    [HY_OP_NULLSAFE_EQ] = {.between = " <=> "},
-    [HY_OP_NULLSAFE_NE] = {"NOT (", " <=> ", ")"},
-    [HY_OP_CONCAT] = {"CONCAT(", ", ", ")"},
+    MYSQL_OPS,
+    [HY_OP_REGEXP] = {"REGEXP_LIKE(", ", ", ", 'c')"},
+    [HY_OP_NOT_REGEXP] = {"NOT REGEXP_LIKE(", ", ", ", 'c')"},
+    [HY_OP_IREGEXP] = {"REGEXP_LIKE(", ", ", ", 'i')"},
+    [HY_OP_NOT_IREGEXP] = {"NOT REGEXP_LIKE(", ", ", ", 'i')"},
+};
+
+static const hy_op_text mariadb_ops[HY_OP_COUNT] = {
+    MYSQL_OPS,
+    [HY_OP_REGEXP] = {.between = " REGEXP CONCAT('(?-i)', ", .after = ")"},
+    [HY_OP_NOT_REGEXP] = {.between = " NOT REGEXP CONCAT('(?-i)', ", .after = ")"},
+    [HY_OP_IREGEXP] = {.between = " REGEXP CONCAT('(?i)', ", .after = ")"},
+    [HY_OP_NOT_IREGEXP] = {.between = " NOT REGEXP CONCAT('(?i)', ", .after = ")"},
 };
 
 static const char *const mysql_functions[HY_FUNCTION_NUMBER_COUNT] = {
@@ -349,6 +368,7 @@ static const hy_feature_since mysql_features[] = {
     {HY_FEATURE_NUMBER_ROW_VALUES, 0},
     {HY_FEATURE_NUMBER_SCHEMAS, 0},
     {HY_FEATURE_NUMBER_GENERATED_VIRTUAL, 0},
+    {HY_FEATURE_NUMBER_JSON_EQUALS, 0},
     {HY_FEATURE_COUNT, 0},
 };
 
@@ -371,6 +391,7 @@ static const hy_feature_since mariadb_features[] = {
     {HY_FEATURE_NUMBER_ROW_VALUES, 0},
     {HY_FEATURE_NUMBER_SCHEMAS, 0},
     {HY_FEATURE_NUMBER_GENERATED_VIRTUAL, 0},
+    {HY_FEATURE_NUMBER_JSON_EQUALS, 100700},
     {HY_FEATURE_COUNT, 0},
 };
 
@@ -382,17 +403,18 @@ enum {
 };
 
 /* Text lists are written out: a JSON text's collation clashes with the column's. */
-#define MYSQL_FAMILY                                                                                        \
-    .quote = '`', .bind_style = HY_BIND_QUESTION, .name_max = 64, .limit_all = "18446744073709551615",      \
-    .max_binds = 65535, .list_max = 100, .true_text = "TRUE", .false_text = "FALSE", .blob_before = "X'",   \
-    .blob_after = "'", .ops = mysql_ops, .functions = mysql_functions, .integer_list = &mysql_integer_list, \
-    .concat = hy__concat_call, .list_open = json_open, .list_item = json_item, .list_close = json_close,    \
-    .empty_insert = hy__empty_rows,                                                                         \
+#define MYSQL_FAMILY                                                                                      \
+    .quote = '`', .bind_style = HY_BIND_QUESTION, .name_max = 64, .limit_all = "18446744073709551615",    \
+    .max_binds = 65535, .list_max = 100, .true_text = "TRUE", .false_text = "FALSE", .blob_before = "X'", \
+    .blob_after = "'", .functions = mysql_functions, .integer_list = &mysql_integer_list,                 \
+    .concat = hy__concat_call, .list_open = json_open, .list_item = json_item, .list_close = json_close,  \
+    .empty_insert = hy__empty_rows, .json_part = hy__json_part_calls,                                     \
     .clauses = {select_clauses, insert_clauses, update_join_clauses, delete_clauses, truncate_clauses, NULL}
 
 static const hy_dialect mysql = {
     MYSQL_FAMILY,
     .name = "mysql",
+    .ops = mysql_ops,
     .oldest = 80000,
     .traits = MYSQL_TRAITS | HY_TRAIT_WITH_WRITE | HY_TRAIT_DERIVED_OWN,
     .lock_share = "FOR SHARE",
@@ -401,11 +423,13 @@ static const hy_dialect mysql = {
     .features = mysql_features,
     .casts = mysql_casts,
     .upsert = hy__upsert_on_duplicate_alias,
+    .json_match = hy__json_match_cast,
 };
 
 static const hy_dialect mariadb = {
     MYSQL_FAMILY,
     .name = "mariadb",
+    .ops = mariadb_ops,
     .oldest = 100600,
     .traits = MYSQL_TRAITS | HY_TRAIT_ARRAYS_ALONE,
     .row_arrays = hy__rows_repeated,
@@ -415,11 +439,16 @@ static const hy_dialect mariadb = {
     .features = mariadb_features,
     .casts = mariadb_casts,
     .upsert = hy__upsert_on_duplicate,
+    .json_match = hy__json_match_equals,
 };
 
 /* ---- SQLite ----------------------------------------------------------------------------- */
 
 static const hy_op_text sqlite_ops[HY_OP_COUNT] = {
+    [HY_OP_REGEXP] = {"hysteria_regexp(", ", ", ")"},
+    [HY_OP_NOT_REGEXP] = {"NOT hysteria_regexp(", ", ", ")"},
+    [HY_OP_IREGEXP] = {"hysteria_iregexp(", ", ", ")"},
+    [HY_OP_NOT_IREGEXP] = {"NOT hysteria_iregexp(", ", ", ")"},
     [HY_OP_ILIKE] = {"LOWER(", ") LIKE LOWER(", ")"},
     [HY_OP_NOT_ILIKE] = {"LOWER(", ") NOT LIKE LOWER(", ")"},
     [HY_OP_NULLSAFE_EQ] = {.between = " IS "},
@@ -459,6 +488,8 @@ static const hy_feature_since sqlite_features[] = {
     {HY_FEATURE_NUMBER_UPSERT_TARGET, 0},
     {HY_FEATURE_NUMBER_TRANSACTIONAL_DDL, 0},
     {HY_FEATURE_NUMBER_GENERATED_VIRTUAL, 0},
+    {HY_FEATURE_NUMBER_JSON_EQUALS, 0},
+    {HY_FEATURE_NUMBER_REGEXP, 0},
     {HY_FEATURE_COUNT, 0},
 };
 
@@ -496,6 +527,8 @@ static const hy_dialect sqlite = {
     .list_item = json_item,
     .list_close = json_close,
     .empty_insert = hy__empty_default_values,
+    .json_part = hy__json_part_own,
+    .json_match = hy__json_match_own,
     .clauses = {select_clauses, insert_clauses, update_from_clauses, delete_clauses, delete_all_clauses,
                 NULL},
 };

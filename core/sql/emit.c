@@ -300,7 +300,7 @@ static void emit_binary(hy_emitter *e, const hy_expr *x)
     const hy_branch *b = (const hy_branch *)x;
     const hy_op_text *text = &e->dialect->ops[x->op];
 
-    if (x->op == HY_OP_REGEXP || x->op == HY_OP_NOT_REGEXP)
+    if (x->op >= HY_OP_REGEXP && x->op <= HY_OP_NOT_IREGEXP)
         hy__emit_need(e, HY_FEATURE_NUMBER_REGEXP);
     if (text->before != NULL)
         hy__puts(e, text->before);
@@ -693,6 +693,16 @@ static void emit_cast(hy_emitter *e, const hy_expr *x)
     PUT(e, ")");
 }
 
+static void emit_json(hy_emitter *e, const hy_expr *x)
+{
+    e->dialect->json_part(e, (const hy_branch *)x);
+}
+
+static void emit_json_match(hy_emitter *e, const hy_expr *x)
+{
+    e->dialect->json_match(e, (const hy_branch *)x);
+}
+
 /* ---- choosing --------------------------------------------------------------------------- */
 
 /* `atom`: stands for itself as an operand. */
@@ -718,6 +728,8 @@ static const struct {
     [HY_NODE_CASE] = {emit_case, true},
     [HY_NODE_CAST] = {emit_cast, true},
     [HY_NODE_OVER] = {emit_over, true},
+    [HY_NODE_JSON] = {emit_json, true},
+    [HY_NODE_JSON_MATCH] = {emit_json_match, false},
     [HY_NODE_IN_QUERY] = {emit_in_query, false},
     [HY_NODE_EXISTS] = {emit_exists, false},
     [HY_NODE_QUERY] = {emit_query, true},

@@ -368,7 +368,7 @@ static bool own_bytes(hy_query *q, hy_value *value)
 }
 
 /* A node that owns a copy of the value's bytes. */
-static hy_expr *value_node(hy_query *q, hy_kind kind, const hy_value *value)
+hy_expr *hy__expr_value_node(hy_query *q, hy_kind kind, const hy_value *value)
 {
     hy_value_expr *e = node_new(q, HY_NODE_VALUE, kind, sizeof *e);
     if (e == NULL)
@@ -418,9 +418,9 @@ static hy_expr *compared(hy_query *q, hy_kind kind, const hy_column *column, con
     if (!hy__query_usable(q))
         return NULL;
     if (hy_value_encode(kind, value, scratch, &out, NULL) == HY_OK)
-        return value_node(q, kind, &out);
+        return hy__expr_value_node(q, kind, &out);
     if (is_number(value->type))
-        return value_node(q, HY_KIND_ANY, value);
+        return hy__expr_value_node(q, HY_KIND_ANY, value);
     fail_encode(q, kind, column, false, value);
     return NULL;
 }
@@ -443,7 +443,7 @@ static hy_expr *stored(hy_query *q, const hy_column *column, const hy_value *val
     if (!hy__query_usable(q))
         return NULL;
     if (encode_stored(column, value, scratch, &out) == HY_OK)
-        return value_node(q, kind, &out);
+        return hy__expr_value_node(q, kind, &out);
     fail_encode(q, kind, column, true, value);
     return NULL;
 }

@@ -151,6 +151,19 @@ static void emit_select_star(hy_emitter *e, const hy_expr *x)
     add_unknown(e);
 }
 
+static const char *default_name(const hy_expr *x);
+
+/* The last name of the path, else what it starts from. */
+static const char *json_name(const hy_branch *x)
+{
+    const hy_json_place *place = x->aux;
+
+    for (size_t i = place->n; i > 0; i--)
+        if (place->steps[i - 1].key != NULL)
+            return place->steps[i - 1].key;
+    return default_name(x->args[0]);
+}
+
 /* What a field without an alias is called. NULL: only the database knows. */
 static const char *default_name(const hy_expr *x)
 {
@@ -164,6 +177,8 @@ static const char *default_name(const hy_expr *x)
         return hy__column_label((const hy_column_expr *)x);
     case HY_NODE_CALL:
         return ((const hy_function *)((const hy_branch *)x)->aux)->label;
+    case HY_NODE_JSON:
+        return json_name((const hy_branch *)x);
     case HY_NODE_OVER:
     case HY_NODE_CAST:
         return default_name(((const hy_branch *)x)->args[0]);

@@ -34,7 +34,8 @@ end
 
 local WORDS = {
   eq = "=", ne = "!=", gt = ">", gte = ">=", lt = "<", lte = "<=", like = "like", notLike = "not like",
-  ilike = "ilike", notILike = "not ilike", regexp = "regexp", notRegexp = "not regexp", in_ = "in",
+  ilike = "ilike", notILike = "not ilike", regexp = "regexp", notRegexp = "not regexp",
+  iregexp = "iregexp", notIRegexp = "not iregexp", in_ = "in",
   notIn = "not in", between = "between", notBetween = "not between", isNull = "is null",
   isNotNull = "is not null",
 }

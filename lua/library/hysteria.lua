@@ -260,12 +260,12 @@
 ---@field whereNotILike fun(self, column: any, pattern: any): hysteria.Query
 ---@field andWhereNotILike fun(self, column: any, pattern: any): hysteria.Query
 ---@field orWhereNotILike fun(self, column: any, pattern: any): hysteria.Query
----@field whereRegexp fun(self, column: any, pattern: any): hysteria.Query
----@field andWhereRegexp fun(self, column: any, pattern: any): hysteria.Query
----@field orWhereRegexp fun(self, column: any, pattern: any): hysteria.Query
----@field whereNotRegexp fun(self, column: any, pattern: any): hysteria.Query
----@field andWhereNotRegexp fun(self, column: any, pattern: any): hysteria.Query
----@field orWhereNotRegexp fun(self, column: any, pattern: any): hysteria.Query
+---@field whereRegexp fun(self, column: any, pattern: any, options: { flags: "i"? }?): hysteria.Query
+---@field andWhereRegexp fun(self, column: any, pattern: any, options: { flags: "i"? }?): hysteria.Query
+---@field orWhereRegexp fun(self, column: any, pattern: any, options: { flags: "i"? }?): hysteria.Query
+---@field whereNotRegexp fun(self, column: any, pattern: any, options: { flags: "i"? }?): hysteria.Query
+---@field andWhereNotRegexp fun(self, column: any, pattern: any, options: { flags: "i"? }?): hysteria.Query
+---@field orWhereNotRegexp fun(self, column: any, pattern: any, options: { flags: "i"? }?): hysteria.Query
 ---@field whereExists fun(self, query: any): hysteria.Query
 ---@field andWhereExists fun(self, query: any): hysteria.Query
 ---@field orWhereExists fun(self, query: any): hysteria.Query
@@ -275,6 +275,32 @@
 ---@field whereRaw fun(self, text: string, params: any[]?): hysteria.Query
 ---@field andWhereRaw fun(self, text: string, params: any[]?): hysteria.Query
 ---@field orWhereRaw fun(self, text: string, params: any[]?): hysteria.Query
+---@field whereJson fun(self, column: any, ...: any): hysteria.Query
+---@field andWhereJson fun(self, column: any, ...: any): hysteria.Query
+---@field orWhereJson fun(self, column: any, ...: any): hysteria.Query
+---@field whereNotJson fun(self, column: any, ...: any): hysteria.Query
+---@field andWhereNotJson fun(self, column: any, ...: any): hysteria.Query
+---@field orWhereNotJson fun(self, column: any, ...: any): hysteria.Query
+---@field whereJsonEquals fun(self, column: any, ...: any): hysteria.Query
+---@field andWhereJsonEquals fun(self, column: any, ...: any): hysteria.Query
+---@field orWhereJsonEquals fun(self, column: any, ...: any): hysteria.Query
+---@field whereJsonNotEquals fun(self, column: any, ...: any): hysteria.Query
+---@field andWhereJsonNotEquals fun(self, column: any, ...: any): hysteria.Query
+---@field orWhereJsonNotEquals fun(self, column: any, ...: any): hysteria.Query
+---@field whereJsonContains fun(self, column: any, ...: any): hysteria.Query
+---@field andWhereJsonContains fun(self, column: any, ...: any): hysteria.Query
+---@field orWhereJsonContains fun(self, column: any, ...: any): hysteria.Query
+---@field whereJsonNotContains fun(self, column: any, ...: any): hysteria.Query
+---@field andWhereJsonNotContains fun(self, column: any, ...: any): hysteria.Query
+---@field orWhereJsonNotContains fun(self, column: any, ...: any): hysteria.Query
+---@field whereJsonRaw fun(self, text: string, params: any[]?): hysteria.Query
+---@field andWhereJsonRaw fun(self, text: string, params: any[]?): hysteria.Query
+---@field orWhereJsonRaw fun(self, text: string, params: any[]?): hysteria.Query
+---@field selectJson fun(self, column: any, path: string|(string|integer)[], alias: string?): hysteria.Query
+---@field selectJsonText fun(self, column: any, path: string|(string|integer)[], alias: string?): hysteria.Query
+---@field selectJsonArrayLength fun(self, column: any, path: string|(string|integer)[], alias: string?): hysteria.Query
+---@field selectJsonKeys fun(self, column: any, path: string|(string|integer)[], alias: string?): hysteria.Query
+---@field selectJsonRaw fun(self, text: string, alias: string): hysteria.Query
 ---@field having fun(self, ...: any): hysteria.Query
 ---@field andHaving fun(self, ...: any): hysteria.Query
 ---@field orHaving fun(self, ...: any): hysteria.Query

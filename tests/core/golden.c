@@ -31,7 +31,8 @@ static const char sqlite_schema[] =
     "CREATE TABLE tags (id INTEGER PRIMARY KEY, label TEXT, parent_id INTEGER, user_id INTEGER);"
     "CREATE TABLE \"we\"\"ird.`table\" (\"i\"\"d\" INTEGER PRIMARY KEY, \"a`b\" TEXT, \"order\" TEXT, "
     "\"\u20ac \\\" TEXT);"
-    "CREATE TABLE plains (name TEXT, size INTEGER, doubled INTEGER AS (size * 2));";
+    "CREATE TABLE plains (name TEXT, size INTEGER, doubled INTEGER AS (size * 2));"
+    "CREATE TABLE docs (id INTEGER PRIMARY KEY, body TEXT, secret TEXT);";
 
 static void no_function(sqlite3_context *ctx, int n, sqlite3_value **args)
 {
@@ -49,6 +50,23 @@ static int no_order(void *ctx, int a_size, const void *a, int b_size, const void
     return 0;
 }
 
+/* The driver's own: only their names and arguments matter here. */
+static void add_functions(void)
+{
+    static const struct {
+        const char *name;
+        int n;
+    } functions[] = {
+        {"hysteria_json", 2},      {"hysteria_json_text", 2},   {"hysteria_json_length", 2},
+        {"hysteria_json_keys", 2}, {"hysteria_json_equals", 3}, {"hysteria_json_contains", 3},
+        {"hysteria_regexp", 2},    {"hysteria_iregexp", 2},
+    };
+
+    for (size_t i = 0; i < sizeof functions / sizeof functions[0]; i++)
+        sqlite3_create_function(db, functions[i].name, functions[i].n, SQLITE_UTF8, NULL, no_function, NULL,
+                                NULL);
+}
+
 static int set_up(void **state)
 {
     char *message = NULL;
@@ -63,6 +81,7 @@ static int set_up(void **state)
     sqlite3_create_window_function(db, "hysteria_avg", 1, SQLITE_UTF8, NULL, no_function, no_final, no_final,
                                    no_function, NULL);
     sqlite3_create_collation(db, "hysteria_decimal", SQLITE_UTF8, NULL, no_order);
+    add_functions();
     sqlite3_exec(db, "ATTACH ':memory:' AS app", NULL, NULL, NULL);
     if (sqlite3_exec(db, sqlite_schema, NULL, NULL, &message) != SQLITE_OK)
         fail_msg("%s", message);
@@ -316,12 +335,14 @@ GROUP(join)
 GROUP(group_order)
 GROUP(set)
 GROUP(write)
+GROUP(json)
 
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(select_texts),      cmocka_unit_test(where_texts), cmocka_unit_test(join_texts),
         cmocka_unit_test(group_order_texts), cmocka_unit_test(set_texts),   cmocka_unit_test(write_texts),
+        cmocka_unit_test(json_texts),
     };
     return cmocka_run_group_tests_name("golden", tests, set_up, tear_down);
 }

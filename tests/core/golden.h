@@ -15,7 +15,7 @@
 
 #include <hysteria/query.h>
 
-typedef enum golden_model { NONE, USER, POST, TAG, LOG, ODD, PLAIN, GOLDEN_MODEL_COUNT } golden_model;
+typedef enum golden_model { NONE, USER, POST, TAG, LOG, ODD, PLAIN, DOC, GOLDEN_MODEL_COUNT } golden_model;
 
 typedef struct golden {
     const char *name;
@@ -40,7 +40,7 @@ typedef struct golden_group {
 } golden_group;
 
 extern const golden_group golden_select, golden_where, golden_join, golden_group_order, golden_set,
-    golden_write;
+    golden_write, golden_json;
 
 /* ---- golden_models.c ---------------------------------------------------------------------- */
 

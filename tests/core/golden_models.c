@@ -47,6 +47,11 @@ static const hy_column plain_columns[] = {
     COLUMN("size", INTEGER, 0),
     COLUMN("doubled", INTEGER, HY_COLUMN_GENERATED),
 };
+static const hy_column doc_columns[] = {
+    COLUMN("id", BIGINT, HY_COLUMN_PRIMARY),
+    COLUMN("body", JSON, 0),
+    COLUMN("secret", JSON, HY_COLUMN_SENSITIVE),
+};
 
 static const struct {
     const char *name, *schema, *table;
@@ -59,6 +64,7 @@ static const struct {
     [LOG] = {"Log", "app", "logs", log_columns, 2},
     [ODD] = {"Odd", NULL, "we\"ird.`table", odd_columns, 4},
     [PLAIN] = {"Plain", NULL, "plains", plain_columns, 3},
+    [DOC] = {"Doc", NULL, "docs", doc_columns, 3},
 };
 
 const hy_model *golden_get(golden_model model)

@@ -28,6 +28,7 @@ static const char *const set_up[] = {
     "CREATE TABLE `we\"ird.``table` (`i\"d` bigint PRIMARY KEY, `a``b` varchar(255), `order` varchar(255),"
     " `\u20ac \\` varchar(255))",
     "CREATE TABLE plains (name varchar(255), size int, doubled int AS (size * 2) STORED)",
+    "CREATE TABLE docs (id bigint PRIMARY KEY, body json, secret json)",
 };
 static const char *const clean_up[] = {"DROP DATABASE hysteria_golden", "DROP DATABASE app"};
 

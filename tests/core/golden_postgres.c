@@ -30,6 +30,7 @@ static const char *const set_up[] = {
     " \"order\" varchar(255), \"\u20ac \\\" varchar(255))",
     "CREATE TABLE plains (name varchar(255), size integer, doubled integer GENERATED ALWAYS AS (size * 2) "
     "STORED)",
+    "CREATE TABLE docs (id bigint PRIMARY KEY, body jsonb, secret jsonb)",
 };
 static const char *const clean_up[] = {"DROP SCHEMA hysteria_golden CASCADE", "DROP SCHEMA app CASCADE"};
 

@@ -28,6 +28,8 @@ static void regexp(hy_query *q)
     pick(q, "id");
     and_(q, cmp(q, "firstName", HY_OP_REGEXP, hy_text("^a")));
     or_(q, cmp(q, "firstName", HY_OP_NOT_REGEXP, hy_text("b$")));
+    or_(q, cmp(q, "firstName", HY_OP_IREGEXP, hy_text("c")));
+    or_(q, cmp(q, "firstName", HY_OP_NOT_IREGEXP, hy_text("d")));
 }
 static void null_safe(hy_query *q)
 {
@@ -391,9 +393,15 @@ static const golden cases[] = {
      "text:a%/string text:b_/string text:C%/string text:d/string",
      .postgres = S
      "`first_name` LIKE ? AND `first_name` NOT LIKE ? AND `first_name` ILIKE ? AND `first_name` NOT ILIKE ?"},
-    {"regular expressions", USER, regexp, NULL, "text:^a/string text:b$/string",
-     .postgres = S "`first_name` ~ ? OR `first_name` !~ ?",
-     .mysql = S "`first_name` REGEXP ? OR `first_name` NOT REGEXP ?", .sqlite = "!REGEXP"},
+    {"regular expressions", USER, regexp, NULL, "text:^a/string text:b$/string text:c/string text:d/string",
+     .postgres = S "`first_name` ~ ? OR `first_name` !~ ? OR `first_name` ~* ? OR `first_name` !~* ?",
+     .mysql = S "REGEXP_LIKE(`first_name`, ?, 'c') OR NOT REGEXP_LIKE(`first_name`, ?, 'c')"
+                " OR REGEXP_LIKE(`first_name`, ?, 'i') OR NOT REGEXP_LIKE(`first_name`, ?, 'i')",
+     .mariadb = "=SELECT `id` FROM `users` WHERE `first_name` REGEXP CONCAT('(?-i)', ?)"
+                " OR `first_name` NOT REGEXP CONCAT('(?-i)', ?) OR `first_name` REGEXP CONCAT('(?i)', ?)"
+                " OR `first_name` NOT REGEXP CONCAT('(?i)', ?)",
+     .sqlite = S "hysteria_regexp(`first_name`, ?) OR NOT hysteria_regexp(`first_name`, ?)"
+                 " OR hysteria_iregexp(`first_name`, ?) OR NOT hysteria_iregexp(`first_name`, ?)"},
     {"null-safe comparison", USER, null_safe, NULL, "int:1/integer",
      .postgres = S "`age` IS NOT DISTINCT FROM ? AND `age` IS DISTINCT FROM `id`",
      .mysql = S "`age` <=> ? AND NOT (`age` <=> `id`)", .sqlite = S "`age` IS ? AND `age` IS NOT `id`"},

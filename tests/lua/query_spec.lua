@@ -56,6 +56,19 @@ databases.each(function(ds, database)
       { "null", function(q) q:whereNull("kindId") end, "100%_x" },
       { "like", function(q) q:whereLike("name", "%a%") end, "apple pear saw" },
       { "ilike", function(q) q:whereILike("name", "A%") end, "apple" },
+      { "not ilike", function(q) q:whereNotILike("name", "%A%") end, "100%_x" },
+      { "a regular expression", function(q) q:whereRegexp("name", "^[a-r]+$") end, "apple pear" },
+      { "a regular expression that minds case", function(q) q:whereRegexp("name", "^[A-Z]+$") end, "" },
+      { "a regular expression with flags", function(q) q:whereRegexp("name", "^(APPLE|saw)$", { flags = "i" }) end,
+        "apple saw" },
+      { "digits and letters of a regular expression", function(q) q:whereRegexp("name", "^\\d+[%_]+\\w$") end, "100%_x" },
+      { "not a regular expression", function(q) q:whereNotRegexp("name", "^s") end, "apple pear 100%_x" },
+      { "not a regular expression with flags", function(q) q:whereNotRegexp("name", "^S", { flags = "i" }) end,
+        "apple pear 100%_x" },
+      { "a regular expression in a table", function(q)
+        q:where { name = sql.op.iregexp("^P") }:orWhere("name", "regexp", "^s")
+      end, "pear saw" },
+      { "not between, as an operator", function(q) q:where("stock", "not between", { 1, 5 }) end, "pear 100%_x" },
       { "not", function(q) q:whereNot("name", "saw"):where("kindId", "!=", 1) end, "" },
       { "column to column", function(q) q:whereColumn("stock", ">", "kindId") end, "apple" },
       { "raw with a bind", function(q) q:whereRaw("stock + ? > ?", { 1, 6 }) end, "100%_x" },
@@ -91,6 +104,10 @@ databases.each(function(ds, database)
       assert.equal("INVALID_ARGUMENT", error_of(function() items:query():where("name", "~~", "x") end).code)
       assert.equal("INVALID_ARGUMENT", error_of(function() items:query():orderBy("name", "up") end).code)
       assert.equal("INVALID_ARGUMENT", error_of(function() items:query():limit(-1) end).code)
+      assert.equal("INVALID_ARGUMENT", error_of(function()
+        items:query():whereRegexp("name", "x", { flags = "x" })
+      end).code)
+      assert.is_table(error_of(function() items:query():whereRegexp("name", "("):many() end))
       assert.equal("INVALID_ARGUMENT", error_of(function() items:query():where("name", { x = 1 }) end).code)
     end)
   end)

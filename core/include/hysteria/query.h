@@ -56,6 +56,8 @@ typedef enum hy_statement_kind {
     X(NOT_ILIKE, "not ilike", 2, "NOT ILIKE")                         \
     X(REGEXP, "regexp", 2, "REGEXP")                                  \
     X(NOT_REGEXP, "not regexp", 2, "NOT REGEXP")                      \
+    X(IREGEXP, "iregexp", 2, "REGEXP")                                \
+    X(NOT_IREGEXP, "not iregexp", 2, "NOT REGEXP")                    \
     X(NULLSAFE_EQ, "is not distinct from", 2, "IS NOT DISTINCT FROM") \
     X(NULLSAFE_NE, "is distinct from", 2, "IS DISTINCT FROM")         \
     X(IS_NULL, "is null", 1, "IS NULL")                               \
@@ -102,6 +104,15 @@ typedef enum hy_set_op { HY_UNION, HY_UNION_ALL, HY_INTERSECT, HY_EXCEPT, HY_SET
 typedef enum hy_lock { HY_LOCK_NONE, HY_LOCK_UPDATE, HY_LOCK_SHARE } hy_lock;
 typedef enum hy_lock_wait { HY_LOCK_WAIT, HY_LOCK_NOWAIT, HY_LOCK_SKIP_LOCKED } hy_lock_wait;
 typedef enum hy_conflict_action { HY_CONFLICT_UPDATE, HY_CONFLICT_NOTHING } hy_conflict_action;
+/* What is asked about a place in a JSON document. */
+typedef enum hy_json_part {
+    HY_JSON_VALUE,  /* the JSON there */
+    HY_JSON_STRING, /* as text: a string without quotes, JSON's null as NULL */
+    HY_JSON_LENGTH, /* items of an array, NULL for anything else */
+    HY_JSON_KEYS,   /* the names of an object as an array in any order, NULL for anything else */
+    HY_JSON_PART_COUNT
+} hy_json_part;
+typedef enum hy_json_test { HY_JSON_EQUALS, HY_JSON_CONTAINS } hy_json_test;
 /* Parts that hy_query_clear_part() empties. */
 typedef enum hy_part {
     HY_PART_SELECT,
@@ -234,6 +245,27 @@ HY_API hy_expr *hy_expr_cast(hy_query *q, hy_expr *operand, hy_kind kind);
 /** call OVER (PARTITION BY ... ORDER BY ...). */
 HY_API hy_expr *hy_expr_over(hy_query *q, hy_expr *call, hy_expr *const *partition, size_t n_partition,
                              hy_expr *const *order, const hy_direction *directions, size_t n_order);
+/**
+ * What lies at a path of a JSON document, the operand: n 0 is the whole. Of arrays only their
+ * items are seen by number, so [0] of anything else is NULL, as is what is not there.
+ */
+HY_API hy_expr *hy_expr_json(hy_query *q, hy_expr *operand, const hy_json_step *steps, size_t n,
+                             hy_json_part part);
+/**
+ * The same for a path as text: `$.a.b`, `a.b`, `a[0]`, `a.0`; a name with dots, digits or brackets
+ * stands in quotes, a."b.c" or a["b.c"]. "" and "$" are the whole. HY_EINVALID_ARGUMENT: no such path.
+ */
+HY_API hy_expr *hy_expr_json_path(hy_query *q, hy_expr *operand, const char *path, size_t size,
+                                  hy_json_part part);
+/**
+ * A document (JSON column, or what hy_expr_json() yields) against one that is given as JSON text.
+ * Containment means the same on every database: an object holds another when each entry of that
+ * is in the entry of the same name, an array when each item is in one of its items, a plain value
+ * an equal one; only the whole document may be an array with the plain value among its items.
+ */
+HY_API hy_expr *hy_expr_json_match(hy_query *q, hy_json_test test, hy_expr *operand, const hy_value *json);
+/** The same expression, of a kind that the caller knows (a raw fragment, say). */
+HY_API hy_expr *hy_expr_as(hy_query *q, hy_expr *e, hy_kind kind);
 /** What the expression yields, as far as it is known. */
 HY_API hy_kind hy_expr_kind(const hy_expr *e);
 /** The model's column that the expression is, or NULL. */
@@ -339,7 +371,8 @@ HY_API void hy_query_returning(hy_query *q, hy_expr *item, const char *alias);
     X(SCHEMAS, "schemas")                                  \
     X(ARRAYS, "array columns")                             \
     X(GENERATED_VIRTUAL, "virtual generated columns")      \
-    X(ROW_ARRAYS, "the values of many rows as arrays")
+    X(ROW_ARRAYS, "the values of many rows as arrays")     \
+    X(JSON_EQUALS, "comparing JSON documents")
 
 typedef enum hy_feature_number {
 #define HY_FEATURE_ENUM(bit, name) HY_FEATURE_NUMBER_##bit,

@@ -97,6 +97,13 @@ typedef struct hy_bind {
     bool sensitive; /* of a sensitive or hidden column: messages and observers never show it */
 } hy_bind;
 
+/** A step into a JSON document: to an object's entry by name or to an array's item by number. */
+typedef struct hy_json_step {
+    const char *key; /* NULL: `index` */
+    size_t size;
+    int64_t index; /* from 0 */
+} hy_json_step;
+
 /** "text" for HY_TEXT and so on; never NULL. Static. */
 HY_API const char *hy_type_name(hy_type type);
 /** "integer" for HY_KIND_INTEGER and so on; never NULL. Static. */

@@ -1,0 +1,214 @@
+-- JSON in queries: places, equality and containment mean the same on every database.
+local hysteria = require("hysteria")
+local databases = require("tests.support.lua.databases")
+
+local column, model, sql = hysteria.column, hysteria.model, hysteria.sql
+local error_of = databases.error_of
+
+databases.each(function(ds, database)
+  local Doc = model "QueryJsonDoc" { id = column.increment(), body = column.json(), name = column.string() }
+  local docs = Doc:using(ds)
+  local weird = { ["k.d"] = 1, ["0"] = "zero", ['q"t'] = 2, ["b\\s"] = 3, ["é [x]"] = 4, ["n\nl"] = 5, ["$"] = 6 }
+
+  local stored = {
+    { a = 1, b = { c = "x", d = sql.array {} }, list = { 1, "two", { k = "v" } } },
+    { a = "1", b = { c = { "x" } } },
+    sql.array { 1, sql.array { 2 }, { a = 1, z = { 3 } }, "x" },
+    "x",
+    sql.jsonNull,
+    sql.null,
+    weird,
+    { { a = 1 } },
+    true,
+    { a = 1.0, b = sql.object {} },
+  }
+
+  setup(function()
+    ds:dropTables({ Doc }, { ifExists = true })
+    ds:createTables { Doc }
+    for index, body in ipairs(stored) do
+      docs:insert { body = body, name = "doc" .. index }
+    end
+  end)
+
+  local function ids(q)
+    return table.concat(q:orderBy("id"):pluck("id"), " ")
+  end
+
+  describe("containment", function()
+    local cases = {
+      { "a plain value, or an array with it", "x", "3 4" },
+      { "a plain value inside an inner array is not seen", 2, "" },
+      { "a number", 1, "3" },
+      { "true", true, "9" },
+      { "null", sql.jsonNull, "5" },
+      { "an object", { a = 1 }, "1 10" },
+      { "an object in an object", { b = { c = "x" } }, "1" },
+      { "an array where a plain value stands", { b = { c = { "x" } } }, "2" },
+      { "an empty object", sql.object {}, "1 2 7 10" },
+      { "an empty array", sql.array {}, "3 8" },
+      { "an array in any order", { "x", 1 }, "3" },
+      { "an array in an array", { { 2 } }, "3" },
+      { "an inner value as an outer one", { 2 }, "" },
+      { "an object in an array", { { a = 1 } }, "3 8" },
+      { "deep inside an array", { { z = { 3 } } }, "3" },
+      { "deep inside an array, as a plain value", { { z = 3 } }, "" },
+      { "an array under a name", { list = { { k = "v" }, 1 } }, "1" },
+      { "text that looks like a number", { a = "1" }, "2" },
+      { "names with dots and quotes", { ["k.d"] = 1, ['q"t'] = 2, ["b\\s"] = 3, ["n\nl"] = 5 }, "7" },
+    }
+    for _, case in ipairs(cases) do
+      it("of " .. case[1], function()
+        assert.equal(case[3], ids(docs:query():whereJsonContains("body", case[2])))
+      end)
+    end
+
+    it("is negated, NULL aside", function()
+      assert.equal("2 3 4 5 7 8 9", ids(docs:query():whereJsonNotContains("body", { a = 1 })))
+    end)
+
+    it("looks at a place", function()
+      assert.equal("1", ids(docs:query():whereJsonContains("body", "list", { "two" })))
+      assert.equal("1", ids(docs:query():whereJsonContains("body", "$.list[2]", { k = "v" })))
+      assert.equal("1", ids(docs:query():whereJsonContains("body", { "b", "c" }, "x"):whereJson("body", "a", 1)))
+      assert.equal("", ids(docs:query():whereJsonNotContains("body", "list", { "two" })))
+    end)
+
+    it("joins with AND and OR", function()
+      assert.equal("1 2 10", ids(docs:query():whereJsonContains("body", { a = 1 })
+        :orWhereJsonContains("body", { a = "1" })))
+      assert.equal("10", ids(docs:query():whereJsonContains("body", { a = 1 })
+        :andWhereJsonNotContains("body", "b", { c = "x" })))
+      assert.equal("1 4", ids(docs:query():where(function(q)
+        q:whereJson("body", "x"):orWhereJsonContains("body", { list = { 1 } })
+      end)))
+    end)
+  end)
+
+  describe("equality", function()
+    local cases = {
+      { "of text", "x", "4" },
+      { "of text in another case", "X", "" },
+      { "of null", sql.jsonNull, "5" },
+      { "with NULL is IS NULL", sql.null, "6" },
+      { "of numbers by value", { a = 1, b = sql.object {} }, "10" },
+      { "minds the order of arrays", sql.array { "x", 1 }, "" },
+      { "wants everything", { a = "1" }, "" },
+      { "whatever the order of names", { b = { c = { "x" } }, a = "1" }, "2" },
+      { "of names with anything in them", weird, "7" },
+      { "of arrays", { { a = 1 } }, "8" },
+    }
+    for _, case in ipairs(cases) do
+      it(case[1], function()
+        assert.equal(case[3], ids(docs:query():whereJson("body", case[2])))
+        assert.equal(case[3], ids(docs:query():whereJsonEquals("body", case[2])))
+      end)
+    end
+
+    it("is negated, NULL aside", function()
+      assert.equal("1 2 3 5 7 8 9 10", ids(docs:query():whereNotJson("body", "x")))
+      assert.equal("4 6", ids(docs:query():whereNull("body"):orWhereJson("body", "x")))
+      assert.equal("1 2 3 4 5 7 8 9 10", ids(docs:query():whereJsonNotEquals("body", sql.null)))
+    end)
+
+    it("looks at a place", function()
+      assert.equal("1 10", ids(docs:query():whereJson("body", "a", 1)))
+      assert.equal("2", ids(docs:query():whereJson("body", "a", "1")))
+      assert.equal("1", ids(docs:query():whereJson("body", "list.1", "two")))
+    end)
+  end)
+
+  describe("places", function()
+    local function at(id, path)
+      return docs:where("id", id):selectJson("body", path, "it"):one().it
+    end
+
+    it("mean the same in every spelling", function()
+      for _, path in ipairs { "$.b.c", "b.c", { "b", "c" }, "$.b[\"c\"]", "b.\"c\"" } do
+        assert.equal("x", at(1, path))
+      end
+      for _, path in ipairs { "$.list[1]", "list.1", "list[1]", { "list", 1 } } do
+        assert.equal("two", at(1, path))
+      end
+      for _, path in ipairs { "$", "", {} } do
+        assert.equal("x", at(4, path))
+      end
+    end)
+
+    it("reach any name", function()
+      assert.equal(1, at(7, "\"k.d\""))
+      assert.equal("zero", at(7, "$.\"0\""))
+      for name, value in pairs(weird) do
+        assert.equal(value, at(7, { name }), name)
+      end
+    end)
+
+    it("are nil where nothing is, an item of what is no array above all", function()
+      assert.is_nil(at(1, "nothing"))
+      assert.is_nil(at(1, "a[0]"))
+      assert.is_nil(at(1, "b[0].c"))
+      assert.is_nil(at(1, { 0 }))
+      assert.is_nil(at(6, "a"))
+      assert.is_nil(at(7, "0"))
+      assert.equal(sql.jsonNull, at(5, "$"))
+    end)
+
+    it("give documents, texts, lengths and names", function()
+      local row = docs:where("id", 1):selectJson("body", "list", "list"):selectJsonText("body", "b.c", "text")
+        :selectJsonText("body", "a", "number"):selectJsonArrayLength("body", "list", "length")
+        :selectJsonArrayLength("body", "b", "noLength"):selectJsonKeys("body", "b", "names")
+        :selectJsonKeys("body", "list", "noNames"):one()
+      assert.same({ 1, "two", { k = "v" } }, row.list)
+      assert.equal("x", row.text)
+      assert.equal("1", row.number)
+      assert.equal(3, row.length)
+      assert.is_nil(row.noLength)
+      table.sort(row.names)
+      assert.same({ "c", "d" }, row.names)
+      assert.is_nil(row.noNames)
+    end)
+
+    it("give no text for null, and JSON text for what is no plain value", function()
+      assert.is_nil(docs:where("id", 5):selectJsonText("body", "$", "it"):one().it)
+      assert.equal("x", docs:where("id", 4):selectJsonText("body", "$", "it"):one().it)
+      assert.equal("true", docs:where("id", 9):selectJsonText("body", "$", "it"):one().it)
+      local text = docs:where("id", 1):selectJsonText("body", "list[2]", "it"):one().it
+      assert.same({ k = "v" }, hysteria.json.decode(text))
+      assert.same({}, docs:where("id", 10):selectJsonKeys("body", "b", "it"):one().it)
+    end)
+
+    it("are named by what they are of", function()
+      local row = docs:where("id", 1):selectJson("body", "b.c"):selectJsonText("body", "list[1]"):one()
+      assert.equal("x", row.c)
+      assert.equal("two", row.list)
+    end)
+
+    it("stand in a subquery with binds around them", function()
+      local inner = docs:query():select("id"):whereJson("body", "a", 1)
+      assert.equal("10", ids(docs:where("name", "!=", "doc1"):whereIn("id", inner):where("id", ">", 2)))
+    end)
+  end)
+
+  it("takes raw conditions and raw documents", function()
+    local text = ({ sqlite = "json_extract(body, '$.a') = ?", mysql = "JSON_EXTRACT(body, '$.a') = ?",
+      mariadb = "JSON_EXTRACT(body, '$.a') = ?" })[database] or "body ->> 'a' = CAST(? AS TEXT)"
+    local value = (database == "postgres" or database == "cockroachdb") and "1" or 1
+    local found = ids(docs:query():whereJsonRaw(text, { value }))
+    assert.matches("^1 ", found .. " ")
+    local whole = docs:where("id", 8):selectJsonRaw("body", "it"):one().it
+    assert.same({ { a = 1 } }, whole)
+  end)
+
+  it("refuses what is no path and no value", function()
+    local function code(fn)
+      return error_of(fn).code
+    end
+    for _, path in ipairs { "a..b", "a[", "a[*]", "*", "a[x]", "[1", "a.", "\"a", "a b[1]c", { 1.5 }, { -1 }, { true } } do
+      assert.equal("INVALID_ARGUMENT", code(function() docs:query():selectJson("body", path, "it") end))
+    end
+    assert.equal("INVALID_ARGUMENT", code(function() docs:query():selectJson("body", { "a\1b" }, "it") end))
+    assert.equal("NIL_VALUE", code(function() docs:query():whereJson("body", nil) end))
+    assert.equal("INVALID_ARGUMENT", code(function() docs:query():whereJsonContains("body", sql.null) end))
+    assert.equal("INVALID_ARGUMENT", code(function() docs:query():whereJson("body", 7, 1) end))
+  end)
+end)
