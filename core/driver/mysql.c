@@ -4,7 +4,8 @@
  * What reads and writes rows is prepared and runs by the binary protocol; all else (BEGIN, DDL,
  * SHOW...) and what the server refuses to prepare goes as text, unless it has parameters. Rows
  * are read as they arrive, so a long result takes little memory; when another statement runs
- * meanwhile, the rest is stored first. Errors may come with any row.
+ * meanwhile, the rest is stored first. With a fetch size the server keeps the result instead and
+ * the line is free between two batches. Errors may come with any row.
  *
  * An error tells nothing about the transaction (a deadlock ends it, so does a failed CREATE),
  * and the flags the library remembers are those of the last success. So after an error that
@@ -222,6 +223,22 @@ static bool must_ask(const hy__mysql *c)
     return in_transaction || !autocommit || c->statement->verb == HY__MYSQL_OTHER;
 }
 
+static void drop_handle(hy__mysql *c, hy__mysql_statement *s)
+{
+    hy__mysql_bury(c, s->stmt);
+    s->stmt = NULL;
+}
+
+/*
+ * The server forgets them with the statement, which costs no trip of its own. Run once more
+ * without a cursor the library waits for rows that never come.
+ */
+static void leave_kept_rows(hy__mysql *c, hy__mysql_statement *s)
+{
+    drop_handle(c, s);
+    s->dead = true;
+}
+
 /* Step: the statement failed with `status`, which `failure` tells about. */
 static hy_status end_failed(hy__mysql *c, hy_status status, const hy_error *failure, hy_error *err)
 {
@@ -229,6 +246,8 @@ static hy_status end_failed(hy__mysql *c, hy_status status, const hy_error *fail
 
     if (c->stream == c->statement)
         c->stream = NULL;
+    if (c->statement->rows == HY__MYSQL_KEPT)
+        leave_kept_rows(c, c->statement);
     c->statement->rows = HY__MYSQL_NO_ROWS;
     if (c->broken || !must_ask(c)) {
         if (err != NULL)
@@ -370,12 +389,6 @@ static hy_status make_handle(hy__mysql *c, hy__mysql_statement *s, hy_error *err
     return HY_OK;
 }
 
-static void drop_handle(hy__mysql *c, hy__mysql_statement *s)
-{
-    hy__mysql_bury(c, s->stmt);
-    s->stmt = NULL;
-}
-
 /* Who tries to run it all the same must prepare it first. */
 static hy_status fail_prepare(hy__mysql *c, hy_error *err)
 {
@@ -460,6 +473,8 @@ static hy_status end_rows(hy__mysql *c)
 {
     hy__mysql_statement *s = c->statement;
 
+    if (s->rows == HY__MYSQL_KEPT)
+        leave_kept_rows(c, s);
     c->stream = NULL;
     s->rows = HY__MYSQL_NO_ROWS;
     c->affected = s->verb == HY__MYSQL_WRITES ? s->n_rows : 0; /* RETURNING: one row each */
@@ -564,15 +579,27 @@ static hy_status after_execute(hy__mysql *c, hy_error *err)
         s->head.n_columns = 0;
         return HY_DONE;
     }
-    c->stream = s;
-    s->rows = HY__MYSQL_STREAMED;
+    s->rows = s->stmt->cursor_exists ? HY__MYSQL_KEPT : HY__MYSQL_STREAMED;
+    c->stream = s->rows == HY__MYSQL_STREAMED ? s : NULL;
     hy_status status = read_columns(s, fields_of_run(c, s, n), n, err);
     return status == HY_OK ? fetch(c) : status;
+}
+
+/* Have the server keep the result, and give so many rows at a time. */
+static void choose_fetching(hy__mysql_statement *s)
+{
+    unsigned long rows = s->head.fetch_size, type = CURSOR_TYPE_READ_ONLY;
+
+    if (rows == 0)
+        return;
+    (void)mysql_stmt_attr_set(s->stmt, STMT_ATTR_CURSOR_TYPE, &type);
+    (void)mysql_stmt_attr_set(s->stmt, STMT_ATTR_PREFETCH_ROWS, &rows);
 }
 
 static hy_status begin_execute(hy__mysql *c, hy_error *err)
 {
     hy__mysql_statement *s = c->statement;
+    choose_fetching(s);
     hy_status status = hy__mysql_bind(c, s, c->binds, c->n_binds, err);
 
     c->target = s->stmt;
@@ -816,6 +843,19 @@ static hy_status next_streamed_row(hy__mysql *c, hy__mysql_statement *s, hy_wait
     return hy__mysql_run(c, wait, err);
 }
 
+static hy_status begin_fetch(hy__mysql *c, hy_error *err)
+{
+    (void)err;
+    return fetch(c);
+}
+
+static hy_status next_kept_row(hy__mysql *c, hy__mysql_statement *s, hy_wait *wait, hy_error *err)
+{
+    if (!c->busy)
+        c->statement = s;
+    return hy__mysql_start(c, begin_fetch, wait, err);
+}
+
 static hy_status mysql_next(hy_connection *conn, hy_statement *statement, hy_wait *wait, hy_error *err)
 {
     hy__mysql *c = hy__mysql_of(conn);
@@ -828,6 +868,8 @@ static hy_status mysql_next(hy_connection *conn, hy_statement *statement, hy_wai
         return next_streamed_row(c, s, wait, err);
     case HY__MYSQL_STORED:
         return next_stored_row(c, s, err);
+    case HY__MYSQL_KEPT:
+        return next_kept_row(c, s, wait, err);
     case HY__MYSQL_TEXT_ROWS:
         return next_text_row(s);
     case HY__MYSQL_NO_ROWS:
@@ -849,6 +891,8 @@ static void mysql_finish(hy_connection *conn, hy_statement *statement)
         free_stored_rows(c, s);
     else if (s->rows == HY__MYSQL_TEXT_ROWS)
         free_text_rows(s);
+    else if (s->rows == HY__MYSQL_KEPT && s->stmt != NULL)
+        leave_kept_rows(c, s);
     s->rows = HY__MYSQL_NO_ROWS;
     if (c->stream == s)
         c->stream = NULL;

@@ -62,6 +62,7 @@ typedef enum hy__mysql_rows {
     HY__MYSQL_NO_ROWS,
     HY__MYSQL_STREAMED, /* the server still sends them: the connection's `stream` */
     HY__MYSQL_STORED,   /* all the rest is in memory, of the binary protocol */
+    HY__MYSQL_KEPT,     /* by the server: it gives some when it is asked for them */
     HY__MYSQL_TEXT_ROWS /* all in memory, of the text protocol */
 } hy__mysql_rows;
 
