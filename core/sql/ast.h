@@ -218,6 +218,7 @@ typedef struct hy_upsert {
     size_t n_target;
     hy_expr **update;
     size_t n_update;
+    hy_chain set; /* hy_item: columns that get another value than the new row's */
 } hy_upsert;
 
 struct hy_tree {
@@ -296,6 +297,8 @@ bool hy__tree_copy(hy_arena *a, hy_tree *into, const hy_tree *from);
 /** The name that stands for a table: the alias, else the part after the last dot. */
 const char *hy__table_base(const char *table, const char *alias);
 const char *hy__tree_base(const hy_tree *t);
+/** Do these two column nodes name the same column? */
+bool hy__same_column(const hy_expr *a, const hy_expr *b);
 /** What a column of a subquery holds, as far as it is known. `tree` may be NULL. */
 hy_kind hy__tree_kind(const hy_tree *tree, const char *name, size_t size);
 /** The column's name as results call it. */

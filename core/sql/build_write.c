@@ -114,13 +114,42 @@ void hy_query_on_conflict(hy_query *q, const char *const *columns, size_t n, hy_
     q->tree.upsert = upsert;
 }
 
-static bool same_column(const hy_expr *a, const hy_expr *b)
+bool hy__same_column(const hy_expr *a, const hy_expr *b)
 {
     const hy_column_expr *x = (const hy_column_expr *)a, *y = (const hy_column_expr *)b;
 
     if (x->column != NULL || y->column != NULL)
         return x->column == y->column;
     return strcmp(x->text, y->text) == 0;
+}
+
+/* column = value in a list of such; the last value for a column wins. */
+static void set_column(hy_query *q, hy_chain *set, hy_expr *target, hy_expr *value)
+{
+    HY_EACH (hy_item, old, set) {
+        if (hy__same_column(old->target, target)) {
+            old->expr = value;
+            return;
+        }
+    }
+    hy_item *item = hy__cell_new(q, set, sizeof *item);
+    if (item == NULL)
+        return;
+    item->expr = value;
+    item->target = target;
+}
+
+void hy_query_conflict_set(hy_query *q, const char *column, size_t size, hy_expr *value)
+{
+    if (!hy__query_takes(q, value))
+        return;
+    if (q->tree.upsert == NULL || q->tree.upsert->action != HY_CONFLICT_UPDATE) {
+        HY_QUERY_FAIL(q, HY_EINVALID_ARGUMENT, "a value for a conflict needs an upsert that updates");
+        return;
+    }
+    hy_expr *target = written_column(q, column, size);
+    if (target != NULL)
+        set_column(q, &q->tree.upsert->set, target, value);
 }
 
 void hy_query_set(hy_query *q, const char *column, size_t size, hy_expr *value)
@@ -131,17 +160,7 @@ void hy_query_set(hy_query *q, const char *column, size_t size, hy_expr *value)
     if (target == NULL)
         return;
     q->tree.kind = HY_STATEMENT_UPDATE;
-    HY_EACH (hy_item, old, &q->tree.set) {
-        if (same_column(old->target, target)) { /* the last one wins */
-            old->expr = value;
-            return;
-        }
-    }
-    hy_item *item = hy__cell_new(q, &q->tree.set, sizeof *item);
-    if (item == NULL)
-        return;
-    item->expr = value;
-    item->target = target;
+    set_column(q, &q->tree.set, target, value);
 }
 
 void hy_query_delete(hy_query *q)

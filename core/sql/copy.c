@@ -275,6 +275,7 @@ static hy_upsert *copy_upsert(hy_arena *a, const hy_upsert *from)
         return NULL;
     upsert->target = copy_exprs(a, from->target, from->n_target);
     upsert->update = copy_exprs(a, from->update, from->n_update);
+    copy_items(a, &upsert->set, &from->set);
     return upsert;
 }
 

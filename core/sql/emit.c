@@ -231,6 +231,8 @@ static void emit_unqualified(hy_emitter *e, const hy_column_expr *c)
         emit_alias(e, item);
         return;
     }
+    if (e->scope->own_names)
+        hy__emit_base(e);
     hy__resolve_plain(e, c, &name);
     hy__emit_identifier(e, name.text, name.size);
 }

@@ -60,6 +60,7 @@ typedef struct hy_scope {
     hy_place place;
     hy_plan plan;
     bool qualify;   /* unqualified columns get the base name */
+    bool own_names; /* with `qualify`: names of no known model are the base table's as well */
     bool base_only; /* joined tables cannot be seen (SET of a rewritten UPDATE) */
 } hy_scope;
 

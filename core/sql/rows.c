@@ -18,13 +18,19 @@ static bool returns_columns(const hy_tree *tree)
     return true;
 }
 
+/* An upsert that sets what is no column of the new row has binds of its own as well. */
+static bool upserts_columns(const hy_tree *tree)
+{
+    return tree->upsert == NULL || tree->upsert->set.n == 0;
+}
+
 static bool may_travel(const hy_emitter *e, const hy_tree *tree)
 {
     bool alone = tree->returning.n == 0 && tree->upsert == NULL;
 
     return e->dialect->row_arrays != NULL && hy__emit_can(e, HY_FEATURE_NUMBER_ROW_ARRAYS) &&
            !e->inline_values && tree->rows.n > FEW_ROWS && tree->with.n == 0 && returns_columns(tree) &&
-           (alone || !hy__emit_has(e, HY_TRAIT_ARRAYS_ALONE));
+           upserts_columns(tree) && (alone || !hy__emit_has(e, HY_TRAIT_ARRAYS_ALONE));
 }
 
 /* A kind whose values are all of one type, which the dialect knows. */

@@ -239,6 +239,37 @@ static void upsert_returning(hy_query *q)
     upsert_update(q);
     hy_query_returning(q, col(q, "id"), NULL);
 }
+static void count_conflicts(hy_query *q, const char *column)
+{
+    hy_query_conflict_set(q, column, strlen(column),
+                          hy_expr_compare(q, HY_OP_ADD, col(q, column), val(q, hy_int(1))));
+}
+static void upsert_count(hy_query *q)
+{
+    upsert_update(q);
+    count_conflicts(q, "age");
+}
+static void upsert_nothing_count(hy_query *q)
+{
+    upsert_nothing(q);
+    count_conflicts(q, "age");
+}
+static void insert_nine_count(hy_query *q)
+{
+    insert_nine_upsert(q);
+    count_conflicts(q, "age");
+}
+static void upsert_table(hy_query *q)
+{
+    const char *target[] = {"id"};
+    hy_expr *values[] = {val(q, hy_int(1)), val(q, hy_text("x"))};
+
+    from(q, "app.tags");
+    insert_into(q, "id", "label");
+    hy_query_insert_row(q, values, 2);
+    hy_query_on_conflict(q, target, 1, HY_CONFLICT_UPDATE, NULL, 0);
+    count_conflicts(q, "parent_id");
+}
 static void upsert_no_target(hy_query *q)
 {
     insert(q);
@@ -507,6 +538,20 @@ static void no_table(hy_query *q)
 #define UNNEST                                                \
     "INSERT INTO `users` (`first_name`, `age`) SELECT c1, c2" \
     " FROM unnest(?::text[], ?::integer[]) WITH ORDINALITY AS r (c1, c2, n) ORDER BY n"
+#define DUPLICATE_NEW                                                                   \
+    " AS hysteria_new ON DUPLICATE KEY UPDATE `first_name` = IF(`users`.`first_name` =" \
+    " hysteria_new.`first_name`, `users`.`first_name`, ~0 + 1 + (`users`.`first_name` IS NULL))"
+#define DUPLICATE                                                                             \
+    " ON DUPLICATE KEY UPDATE `first_name` = IF(`users`.`first_name` = VALUES(`first_name`)," \
+    " `users`.`first_name`, ~0 + 1 + (`users`.`first_name` IS NULL))"
+#define TAG_DUPLICATE_NEW                                                                              \
+    " AS hysteria_new ON DUPLICATE KEY UPDATE `user_id` = IF(`user_tags`.`user_id` ="                  \
+    " hysteria_new.`user_id` AND `user_tags`.`tag_id` = hysteria_new.`tag_id`, `user_tags`.`user_id`," \
+    " ~0 + 1 + (`user_tags`.`user_id` IS NULL))"
+#define TAG_DUPLICATE                                                                                      \
+    " ON DUPLICATE KEY UPDATE `user_id` = IF(`user_tags`.`user_id` = VALUES(`user_id`) AND"                \
+    " `user_tags`.`tag_id` = VALUES(`tag_id`), `user_tags`.`user_id`, ~0 + 1 + (`user_tags`.`user_id` IS " \
+    "NULL))"
 #define ALL "`id`, `first_name`, `age`, `active`, `balance`, `score`, `created_at`"
 #define BUSY "WITH `busy` AS (SELECT `user_id` FROM `posts` WHERE `views` > ?) "
 
@@ -538,8 +583,8 @@ static const golden cases[] = {
      .row_arrays = true,
      .postgres = UNNEST " ON CONFLICT (`first_name`) DO UPDATE SET `age` = excluded.`age`",
      .cockroachdb = INSERT NINE("(?, ?)") " ON CONFLICT (`first_name`) DO UPDATE SET `age` = excluded.`age`",
-     .mysql = INSERT NINE("(?, ?)") " AS new ON DUPLICATE KEY UPDATE `age` = new.`age`",
-     .mariadb = INSERT NINE("(?, ?)") " ON DUPLICATE KEY UPDATE `age` = VALUES(`age`)"},
+     .mysql = INSERT NINE("(?, ?)") DUPLICATE_NEW ", `age` = hysteria_new.`age`",
+     .mariadb = INSERT NINE("(?, ?)") DUPLICATE ", `age` = VALUES(`age`)"},
     {"INSERT of nine rows into a table whose columns are not known", NONE, insert_nine_into_table,
      "INSERT INTO `tags` (`parent_id`) VALUES " NINE("(?)"), NINE_ONES, .row_arrays = true},
     {"INSERT of nine rows for people", USER, insert_nine, INSERT NINE_WRITTEN, .row_arrays = true,
@@ -573,36 +618,57 @@ static const golden cases[] = {
      .mysql = "!WITH before INSERT"},
     {"upsert", USER, upsert_update,
      INSERT "(?, ?) ON CONFLICT (`first_name`) DO UPDATE SET `age` = excluded.`age`", ADA,
-     .mysql = INSERT "(?, ?) AS new ON DUPLICATE KEY UPDATE `age` = new.`age`",
-     .mariadb = INSERT "(?, ?) ON DUPLICATE KEY UPDATE `age` = VALUES(`age`)"},
+     .mysql = INSERT "(?, ?)" DUPLICATE_NEW ", `age` = hysteria_new.`age`",
+     .mariadb = INSERT "(?, ?)" DUPLICATE ", `age` = VALUES(`age`)"},
     {"upsert of what is no key", USER, upsert_rest,
      INSERT "(?, ?) ON CONFLICT (`first_name`) DO UPDATE SET `age` = excluded.`age`", ADA,
-     .mysql = INSERT "(?, ?) AS new ON DUPLICATE KEY UPDATE `age` = new.`age`",
-     .mariadb = INSERT "(?, ?) ON DUPLICATE KEY UPDATE `age` = VALUES(`age`)"},
+     .mysql = INSERT "(?, ?)" DUPLICATE_NEW ", `age` = hysteria_new.`age`",
+     .mariadb = INSERT "(?, ?)" DUPLICATE ", `age` = VALUES(`age`)"},
     {"upsert that keeps the old row", USER, upsert_nothing,
-     INSERT "(?, ?) ON CONFLICT (`first_name`) DO NOTHING", ADA,
-     .mysql = INSERT "(?, ?) ON DUPLICATE KEY UPDATE `first_name` = `first_name`"},
+     INSERT "(?, ?) ON CONFLICT (`first_name`) DO NOTHING", ADA, .mysql = INSERT "(?, ?)" DUPLICATE_NEW,
+     .mariadb = INSERT "(?, ?)" DUPLICATE},
+    {"upsert that counts", USER, upsert_count,
+     INSERT "(?, ?) ON CONFLICT (`first_name`) DO UPDATE SET `age` = `users`.`age` + ?", ADA " int:1/any",
+     .mysql = INSERT "(?, ?)" DUPLICATE_NEW ", `age` = `users`.`age` + ?",
+     .mariadb = INSERT "(?, ?)" DUPLICATE ", `age` = `users`.`age` + ?"},
+    {"upsert of nine rows that counts", USER, insert_nine_count,
+     INSERT NINE("(?, ?)") " ON CONFLICT (`first_name`) DO UPDATE SET `age` = `users`.`age` + ?",
+     NINE_ROWS " int:1/any", .mysql = INSERT NINE("(?, ?)") DUPLICATE_NEW ", `age` = `users`.`age` + ?",
+     .mariadb = INSERT NINE("(?, ?)") DUPLICATE ", `age` = `users`.`age` + ?"},
+    {"upsert into a table of a schema", NONE, upsert_table,
+     "INSERT INTO `app`.`tags` (`id`, `label`) VALUES (?, ?) ON CONFLICT (`id`) DO UPDATE SET `label` ="
+     " excluded.`label`, `parent_id` = `tags`.`parent_id` + ?",
+     "int:1/any text:x/any int:1/any",
+     .mysql = "INSERT INTO `app`.`tags` (`id`, `label`) VALUES (?, ?) AS hysteria_new ON DUPLICATE KEY UPDATE"
+              " `id` = IF(`tags`.`id` = hysteria_new.`id`, `tags`.`id`, ~0 + 1 + (`tags`.`id` IS NULL)),"
+              " `label` = hysteria_new.`label`, `parent_id` = `tags`.`parent_id` + ?",
+     .mariadb = "INSERT INTO `app`.`tags` (`id`, `label`) VALUES (?, ?) ON DUPLICATE KEY UPDATE"
+                " `id` = IF(`tags`.`id` = VALUES(`id`), `tags`.`id`, ~0 + 1 + (`tags`.`id` IS NULL)),"
+                " `label` = VALUES(`label`), `parent_id` = `tags`.`parent_id` + ?"},
+    {"a value for a conflict that updates nothing", USER, upsert_nothing_count,
+     .fails = HY_EINVALID_ARGUMENT},
     {"upsert by two columns", TAG, upsert_composite,
      "INSERT INTO `user_tags` (`user_id`, `tag_id`, `weight`) VALUES (?, ?, ?) ON CONFLICT (`user_id`, "
      "`tag_id`)"
      " DO UPDATE SET `weight` = excluded.`weight`",
      "int:1/bigInteger int:2/bigInteger int:3/integer",
-     .mysql = "INSERT INTO `user_tags` (`user_id`, `tag_id`, `weight`) VALUES (?, ?, ?) AS new"
-              " ON DUPLICATE KEY UPDATE `weight` = new.`weight`",
-     .mariadb = "INSERT INTO `user_tags` (`user_id`, `tag_id`, `weight`) VALUES (?, ?, ?)"
-                " ON DUPLICATE KEY UPDATE `weight` = VALUES(`weight`)"},
+     .mysql = "INSERT INTO `user_tags` (`user_id`, `tag_id`, `weight`) VALUES (?, ?, ?)" TAG_DUPLICATE_NEW
+              ", `weight` = hysteria_new.`weight`",
+     .mariadb = "INSERT INTO `user_tags` (`user_id`, `tag_id`, `weight`) VALUES (?, ?, ?)" TAG_DUPLICATE
+                ", `weight` = VALUES(`weight`)"},
     {"upsert with nothing to update", TAG, upsert_only_keys,
      "INSERT INTO `user_tags` (`user_id`, `tag_id`) VALUES (?, ?) ON CONFLICT (`user_id`, `tag_id`) DO "
      "NOTHING",
      "int:1/bigInteger int:2/bigInteger",
-     .mysql = "INSERT INTO `user_tags` (`user_id`, `tag_id`) VALUES (?, ?) ON DUPLICATE KEY UPDATE `user_id` "
-              "= `user_id`"},
+     .mysql = "INSERT INTO `user_tags` (`user_id`, `tag_id`) VALUES (?, ?)" TAG_DUPLICATE_NEW,
+     .mariadb = "INSERT INTO `user_tags` (`user_id`, `tag_id`) VALUES (?, ?)" TAG_DUPLICATE},
     {"upsert RETURNING", USER, upsert_returning,
      INSERT "(?, ?) ON CONFLICT (`first_name`) DO UPDATE SET `age` = excluded.`age` RETURNING `id`", ADA,
      "id:bigInteger*", .mysql = "!INSERT ... RETURNING",
-     .mariadb = INSERT "(?, ?) ON DUPLICATE KEY UPDATE `age` = VALUES(`age`) RETURNING `id`"},
+     .mariadb = INSERT "(?, ?)" DUPLICATE ", `age` = VALUES(`age`) RETURNING `id`"},
     {"upsert without a target", USER, upsert_no_target, INSERT "(?, ?) ON CONFLICT DO NOTHING", ADA,
-     .mysql = INSERT "(?, ?) ON DUPLICATE KEY UPDATE `first_name` = `first_name`"},
+     .mysql = INSERT "(?, ?) AS hysteria_new ON DUPLICATE KEY UPDATE `first_name` = `users`.`first_name`",
+     .mariadb = INSERT "(?, ?) ON DUPLICATE KEY UPDATE `first_name` = `users`.`first_name`"},
 
     {"UPDATE", USER, update, "UPDATE `users` SET `first_name` = ?, `age` = ? WHERE `id` = ?",
      "text:Bob/string int:2/integer int:3/bigInteger", ""},

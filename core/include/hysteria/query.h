@@ -329,9 +329,19 @@ HY_API void hy_query_insert_row(hy_query *q, hy_expr *const *values, size_t n);
  * value of type HY_TYPE_COUNT stands for DEFAULT.
  */
 HY_API void hy_query_insert_values(hy_query *q, const hy_value *values, size_t n);
-/** For an INSERT: what happens on a duplicate key. `columns` identify it. */
+/**
+ * For an INSERT: what happens when a row with the same values in `columns` (a unique key) is there
+ * already. HY_CONFLICT_UPDATE gives it the new row's values of `update_columns`; none: of all that
+ * are inserted but `columns`. A row that equals another one in some other unique key fails on
+ * every database; on MySQL and MariaDB with HY_EDATA_INVALID, native code 1690.
+ */
 HY_API void hy_query_on_conflict(hy_query *q, const char *const *columns, size_t n, hy_conflict_action action,
                                  const char *const *update_columns, size_t n_update);
+/**
+ * After hy_query_on_conflict() with HY_CONFLICT_UPDATE: the row that is there gets this value instead
+ * of the new row's. Columns in `value` are those of the row that is there.
+ */
+HY_API void hy_query_conflict_set(hy_query *q, const char *column, size_t size, hy_expr *value);
 /** Make it an UPDATE and set a column. */
 HY_API void hy_query_set(hy_query *q, const char *column, size_t size, hy_expr *value);
 /** Make it a DELETE. */
