@@ -14,6 +14,7 @@ set(HY_LUA_FILES
     hysteria/inserting.lua
     hysteria/keyed.lua
     hysteria/manager.lua
+    hysteria/matching.lua
     hysteria/model.lua
     hysteria/options.lua
     hysteria/preload.lua
@@ -31,6 +32,7 @@ set(HY_LUA_FILES
     hysteria/tracking.lua
     hysteria/transaction.lua
     hysteria/updating.lua
+    hysteria/upserting.lua
     hysteria/validation.lua
     hysteria/values.lua
     hysteria/view.lua

@@ -350,6 +350,30 @@ static int query_on_conflict(lua_State *L)
     return hyl_query_done(L, q);
 }
 
+/* q:_conflictSet(column, value): what the row that is there gets instead of the new row's value */
+static int query_conflict_set(lua_State *L)
+{
+    hy_query *q = hyl_check_query(L, 1);
+    size_t size;
+    const char *name = hyl_check_text(L, 2, "column", &size);
+    const hy_column *column = hy_query_model(q) != NULL ? hyl_check_writable(L, hy_query_model(q), 2) : NULL;
+    hy_query_conflict_set(q, name, size, hyl_to_expr(L, q, 3, NULL, column, name));
+    return hyl_query_done(L, q);
+}
+
+/* q:_conflictIncrement(column): one more than the row that is there has */
+static int query_conflict_increment(lua_State *L)
+{
+    hy_query *q = hyl_check_query(L, 1);
+    size_t size;
+    const char *name = hyl_check_text(L, 2, "column", &size);
+    hy_value one = hy_int(1);
+    hy_expr *column = hy_expr_column(q, name, size);
+    hy_expr *more = hy_expr_compare(q, HY_OP_ADD, column, hy_expr_value_like(q, column, &one));
+    hy_query_conflict_set(q, name, size, more);
+    return hyl_query_done(L, q);
+}
+
 /* q:_keyIs({ values in key order }) */
 static int query_key_is(lua_State *L)
 {
@@ -405,6 +429,13 @@ static int query_key_in(lua_State *L)
     return hyl_query_done(L, q);
 }
 
+/* q:_table() -> "schema.table" of a query without a model */
+static int query_table(lua_State *L)
+{
+    lua_pushstring(L, hy_query_table(hyl_check_query(L, 1)));
+    return 1;
+}
+
 /* q:_drop(): an empty query; its memory goes back now, not when the collector comes by. */
 static int query_drop(lua_State *L)
 {
@@ -422,8 +453,11 @@ void hyl_write_open(lua_State *L)
         {"_truncate", query_truncate},
         {"_returning", query_returning},
         {"_onConflict", query_on_conflict},
+        {"_conflictSet", query_conflict_set},
+        {"_conflictIncrement", query_conflict_increment},
         {"_keyIs", query_key_is},
         {"_keyIn", query_key_in},
+        {"_table", query_table},
         {"_drop", query_drop},
         {NULL, NULL},
     };

@@ -215,9 +215,10 @@ page.INVALID_PAGINATION_PARAMETERS = {
   remedy = "Check what the request said before it is used.",
 }
 page.CONFLICT_COLUMNS_NOT_PRESENT_IN_DATA = {
-  cause = "A row of an upsert lacks a conflict column. No verb of this version raises it.",
-  example = "-- none yet",
-  remedy = "Add the column to every row.",
+  raises = true,
+  cause = "A row of an upsert lacks a column that says which row is meant, or has NULL there, which equals nothing.",
+  example = 'User:upsertMany({ "email" }, { { age = 36 } })',
+  remedy = "Give every row the columns of the key; rows without a key are inserted.",
 }
 page.CACHE_ADAPTER_NOT_CONFIGURED = {
   cause = "A cache is used that is not configured. No verb of this version raises it.",

@@ -20,6 +20,10 @@ local INVOLVED = {
   insert = {
     "validate", "beforeSave", "beforeInsert", "afterInsert", "afterSave", "beforeInsertMany", "afterInsertMany",
   },
+  upsert = {
+    "validate", "beforeSave", "beforeInsert", "afterInsert", "afterSave", "beforeInsertMany", "afterInsertMany",
+    "beforeUpdate", "afterUpdate",
+  },
   update = { "validate", "beforeSave", "beforeUpdate", "afterUpdate", "afterSave" },
   delete = { "beforeDelete", "afterDelete" },
   softDelete = { "beforeSoftDelete", "afterSoftDelete", "beforeDelete", "afterDelete" },

@@ -3,6 +3,7 @@
 -- straight to the core.
 local core = require("hysteria.core")
 local hooks = require("hysteria.hooks")
+local matching_rows = require("hysteria.matching")
 local options = require("hysteria.options")
 local reading = require("hysteria.reading")
 local running = require("hysteria.running")
@@ -13,20 +14,13 @@ local writing = require("hysteria.writing")
 
 local inserting = {}
 
+local key_value = matching_rows.value
+
 local ROWS_PER_STATEMENT = 250
 local ROWS_AS_ARRAYS = 1000 -- the text does not grow with them
 local BINDS_PER_STATEMENT = 30000 -- below the limit of every database
 
 -- ---- one row ----------------------------------------------------------------------------------
-
--- A key column's value in a row, which may be the user's own: by property or database name.
-local function key_value(definition, row, name)
-  local value = rawget(row, name)
-  if value == nil then
-    value = rawget(row, definition.by_property[name].name)
-  end
-  return value
-end
 
 -- The key values of a stored row where the database returns none; nil if they are not known.
 local function stored_key(definition, row, insert_id)
@@ -168,37 +162,8 @@ local function need_rows(rows, what)
   return count
 end
 
-local INTEGERS = { tinyint = true, smallint = true, mediumint = true, integer = true, bigInteger = true }
-local TEXTS = { string = true, text = true, ulid = true, enum = true }
-
--- A key value as a table key that the stored value is sure to share; nil when it is not sure.
-local function comparable(made, value)
-  if INTEGERS[made.kind] then
-    return math.type(value) == "integer" and value or nil
-  elseif TEXTS[made.kind] then
-    return type(value) == "string" and value or nil
-  elseif made.kind == "uuid" then
-    return type(value) == "string" and #value == 36 and value:lower() or nil
-  end
-  return nil
-end
-
 local function comparable_key(definition, row)
-  if definition.key then
-    local value = key_value(definition, row, definition.key)
-    return value ~= nil and comparable(definition.by_property[definition.key], value) or nil
-  end
-  local parts = {}
-  for index, name in ipairs(definition.keys) do
-    local value = key_value(definition, row, name)
-    value = value ~= nil and comparable(definition.by_property[name], value)
-    if not value then
-      return nil
-    end
-    local text = tostring(value)
-    parts[index] = #text .. ":" .. text
-  end
-  return #parts > 0 and table.concat(parts) or nil
+  return matching_rows.key(definition, definition.keys, row)
 end
 
 -- How the returned rows of rows[first..last] find their places: by "key", by the "order" of
@@ -478,6 +443,9 @@ local function store_together(frozen, definition, place, rows, count, wanted)
   end
   return run.into, affected
 end
+
+inserting.need_rows = need_rows
+inserting.store_one = store_one
 
 local function copy_rows(frozen, definition, rows, count, given)
   local copies = {}

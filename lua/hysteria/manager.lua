@@ -13,6 +13,7 @@ local state = require("hysteria.state")
 local tracking = require("hysteria.tracking")
 local transaction = require("hysteria.transaction")
 local updating = require("hysteria.updating")
+local upserting = require("hysteria.upserting")
 local validation = require("hysteria.validation")
 local writing = require("hysteria.writing")
 
@@ -26,6 +27,7 @@ local QUERY = options.names(
 local FIND = options.names(QUERY, "select", "where", "relations", "orderBy", "groupBy", "limit", "offset")
 local FIND_OR_FAIL = options.names(FIND, "customError")
 local WRITE = options.names(writing.options, "connection", "track")
+local UPSERT = options.names(upserting.options, "connection", "track")
 local WHERE_WRITE = options.names(WRITE, "where", "withDeleted", "onlyDeleted")
 
 -- ---- sources ----------------------------------------------------------------------------------
@@ -274,7 +276,7 @@ local function write_target(class, given, allowed, what)
   class = of_connection(class, given)
   local rest = {}
   for name in next, given do
-    if writing.options[name] then
+    if upserting.options[name] then
       rest[name] = given[name]
     end
   end
@@ -296,6 +298,28 @@ end
 function manager.insertMany(class, rows, given)
   local frozen, rest = write_target(class, given, WRITE, "insertMany")
   return inserting.insert_many(frozen, nil, rows, rest)
+end
+
+local function remember(records, given)
+  for _, record in ipairs(given and given.track and type(records) == "table" and records or {}) do
+    tracking.remember(record)
+  end
+  return records
+end
+
+-- upsert(search, data, options?): insert the row of both tables, or write `data` to the row that
+-- has the values of `search`, whose columns must be a unique key. Gives the record.
+function manager.upsert(class, search, data, given)
+  local frozen, rest = write_target(class, given, UPSERT, "upsert")
+  local record = upserting.upsert(frozen, nil, search, data, rest)
+  remember({ record }, given)
+  return record
+end
+
+-- upsertMany(conflict columns, rows, options?): the same for many rows; records in their order.
+function manager.upsertMany(class, columns, rows, given)
+  local frozen, rest = write_target(class, given, UPSERT, "upsertMany")
+  return remember(upserting.upsert_many(frozen, nil, columns, rows, rest), given)
 end
 
 -- A builder for update and delete with { where = ... }.

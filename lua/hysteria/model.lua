@@ -495,7 +495,7 @@ function model.refresh(definition)
   definition.plain_read = not definition.filtered and definition.serializers == nil and hooked.afterFetch == nil
     and definition.kept == nil and not definition.track and definition.connection == nil and not definition.derived
   definition.hooked = {}
-  for _, operation in ipairs({ "insert", "update", "delete", "softDelete", "restore" }) do
+  for _, operation in ipairs({ "insert", "upsert", "update", "delete", "softDelete", "restore" }) do
     definition.hooked[operation] = hooks.involved(definition, operation)
   end
   definition.plain_insert = not definition.hooked.insert and definition.fillers == nil and definition.prepares == nil

@@ -10,6 +10,7 @@ local reading = require("hysteria.reading")
 local running = require("hysteria.running")
 local state = require("hysteria.state")
 local updating = require("hysteria.updating")
+local upserting = require("hysteria.upserting")
 
 local query = {}
 
@@ -187,6 +188,36 @@ function methods.insertMany(q, rows, given)
     return inserting.insert_many(frozen, extra, rows, given)
   end
   return inserting.insert_many_table(q, extra, rows, given)
+end
+
+-- An insert has no rows to choose from: a condition would be ignored.
+local function need_bare(q, what)
+  for _, part in ipairs({ "where", "join", "limit", "order" }) do
+    if q:_has(part) then
+      core.raise("INVALID_ARGUMENT", ("%s takes no conditions, joins, order or limit"):format(what))
+    end
+  end
+end
+
+-- On a model upsert(search, data, options?), on a plain table upsert(row, search, options?).
+function methods.upsert(q, first, second, given)
+  need_bare(q, "upsert")
+  local definition, frozen, extra = about(q)
+  if definition then
+    return upserting.upsert(frozen, extra, first, second, given)
+  end
+  return upserting.upsert_table(q, extra, first, second, given)
+end
+
+-- On a model upsertMany(conflict columns, rows, options?); on a plain table the columns to update
+-- stand before the rows, nil for all.
+function methods.upsertMany(q, columns, ...)
+  need_bare(q, "upsertMany")
+  local definition, frozen, extra = about(q)
+  if definition then
+    return upserting.upsert_many(frozen, extra, columns, ...)
+  end
+  return upserting.upsert_many_table(q, extra, columns, ...)
 end
 
 function methods.update(q, changes, given)

@@ -51,7 +51,8 @@ function writing.prepare(definition, row)
 end
 
 -- Computed values for columns that the row leaves out. All clocks of a row show the same time.
-function writing.fill(list, row)
+-- `subject`: the row that functions get to see, if it is another one.
+function writing.fill(list, row, subject)
   local now
   for index = 1, list and #list or 0 do
     local entry = list[index]
@@ -60,7 +61,7 @@ function writing.fill(list, row)
         now = now or core.now()
         row[entry.property] = now:sub(entry.part[1], entry.part[2])
       else
-        row[entry.property] = entry.fill(row)
+        row[entry.property] = entry.fill(subject or row)
       end
     end
   end

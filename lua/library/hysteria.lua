@@ -52,6 +52,10 @@
 ---@field track boolean?
 ---@field where table?
 
+---@class hysteria.UpsertOptions: hysteria.WriteOptions
+---@field updateOnConflict boolean? false: a row that is there stays as it is
+---@field updateColumns string|string[]|nil of a row that is there; else all that the data has
+
 ---@class hysteria.FindOptions: hysteria.ReadOptions
 ---@field connection hysteria.Source?
 ---@field select any[]?
@@ -407,6 +411,8 @@
 ---@field paginate fun(self, page: integer, perPage: integer, options: hysteria.ReadOptions?): hysteria.Page
 ---@field insert fun(self, row: hysteria.Row, options: hysteria.WriteOptions?): any
 ---@field insertMany fun(self, rows: hysteria.Row[], options: hysteria.WriteOptions?): any
+---@field upsert fun(self, search: any, data: any, options: hysteria.UpsertOptions?): any on a plain table: row, search
+---@field upsertMany fun(self, columns: string|string[], ...: any): any rows; on a plain table: columns to update, rows
 ---@field update fun(self, changes: hysteria.Row, options: hysteria.WriteOptions?): any
 ---@field delete fun(self, options: hysteria.WriteOptions?): any
 ---@field softDelete fun(self, options: hysteria.WriteOptions?): any
@@ -479,6 +485,8 @@
 ---@field fromQuery fun(self, text: string, params: any[]?, options: table?): hysteria.Record[]
 ---@field insert fun(self, row: hysteria.Row, options: hysteria.WriteOptions?): any
 ---@field insertMany fun(self, rows: hysteria.Row[], options: hysteria.WriteOptions?): any
+---@field upsert fun(self, search: hysteria.Row, data: hysteria.Row?, options: hysteria.UpsertOptions?): any
+---@field upsertMany fun(self, columns: string|string[], rows: hysteria.Row[], options: hysteria.UpsertOptions?): any
 ---@field save fun(self, data: table, options: hysteria.WriteOptions?): hysteria.Record
 ---@field validate fun(self, data: hysteria.Row): { valid: boolean, errors: table<string, string[]>? }
 ---@field firstOrInsert fun(self, search: hysteria.Row, data: hysteria.Row?, options: table?): hysteria.Record, boolean

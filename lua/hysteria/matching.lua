@@ -1,0 +1,119 @@
+-- Which stored row is which given row: key values as table keys, where Lua can be sure that two
+-- values are equal just when the database says so. Where it cannot, the database is asked.
+local core = require("hysteria.core")
+
+local matching = {}
+
+-- A column's value in a row, which may be the user's own: by property or database name.
+function matching.value(definition, row, name)
+  local value = rawget(row, name)
+  if value == nil and definition then
+    value = rawget(row, definition.by_property[name].name)
+  end
+  return value
+end
+
+local INTEGERS = { tinyint = true, smallint = true, mediumint = true, integer = true, bigInteger = true }
+local TEXTS = { string = true, text = true, ulid = true, enum = true }
+
+local function plain_value(value)
+  return (math.type(value) == "integer" or type(value) == "string") and value or nil
+end
+
+-- A value as a table key that the stored value is sure to share; nil when it is not sure.
+local function comparable(made, value)
+  if made == nil then
+    return plain_value(value)
+  elseif INTEGERS[made.kind] then
+    return math.type(value) == "integer" and value or nil
+  elseif TEXTS[made.kind] then
+    return type(value) == "string" and value or nil
+  elseif made.kind == "uuid" then
+    return type(value) == "string" and #value == 36 and value:lower() or nil
+  elseif made.kind == "date" and (made.as or "string") == "string" then
+    return type(value) == "string" and value:find("^%d%d%d%d%-%d%d%-%d%d$") and value or nil
+  end
+  return nil
+end
+
+-- The values of these columns as one table key; nil when it is not sure. `definition` nil: a row
+-- of a plain table.
+function matching.key(definition, names, row)
+  local columns = definition and definition.by_property
+  if #names == 1 then
+    local value = matching.value(definition, row, names[1])
+    return value ~= nil and comparable(columns and columns[names[1]], value) or nil
+  end
+  local parts = {}
+  for index, name in ipairs(names) do
+    local value = matching.value(definition, row, name)
+    value = value ~= nil and comparable(columns and columns[name], value)
+    if not value then
+      return nil
+    end
+    local text = tostring(value)
+    parts[index] = math.type(value) and "#" .. text or #text .. ":" .. text
+  end
+  return #parts > 0 and table.concat(parts, ",") or nil
+end
+
+-- The values of these columns in their order, as q:_keyIn wants them.
+function matching.values(definition, names, row)
+  if #names == 1 then
+    return matching.value(definition, row, names[1])
+  end
+  local list = {}
+  for index, name in ipairs(names) do
+    list[index] = matching.value(definition, row, name)
+  end
+  return list
+end
+
+-- Rows in groups that one statement each can write: all of a group have the same columns, and
+-- no key stands in it twice; what comes later for the same row comes in a later group. Where Lua
+-- cannot tell, or with `alone`, every row is a group. Gives lists of places in `rows`.
+function matching.groups(definition, names, rows, alone)
+  local groups, open, times = {}, {}, {}
+  for place, row in ipairs(rows) do
+    local key = not alone and matching.key(definition, names, row) or nil
+    if key == nil then
+      return matching.singles(rows)
+    end
+    local turn = (times[key] or 0) + 1
+    times[key] = turn
+    local shape = turn .. " " .. matching.shape(row)
+    local group = open[shape]
+    if group == nil then
+      group = { turn = turn, number = #groups + 1 }
+      open[shape], groups[#groups + 1] = group, group
+    end
+    group[#group + 1] = place
+  end
+  table.sort(groups, function(a, b)
+    return a.turn < b.turn or a.turn == b.turn and a.number < b.number
+  end)
+  return groups
+end
+
+function matching.singles(rows)
+  local groups = {}
+  for place = 1, #rows do
+    groups[place] = { place }
+  end
+  return groups
+end
+
+-- The names that a row has, as one text.
+function matching.shape(row)
+  local names = {}
+  for name in next, row do
+    if type(name) ~= "string" then
+      core.raise("INVALID_ARGUMENT", "a row's keys are column names")
+    end
+    names[#names + 1] = #name .. name
+  end
+  table.sort(names)
+  return table.concat(names, ",")
+end
+
+return matching
