@@ -429,6 +429,22 @@ static int query_key_in(lua_State *L)
     return hyl_query_done(L, q);
 }
 
+/* q:_keyInQuery(sub): the key is one of those that a query of as many columns gives */
+static int query_key_in_query(lua_State *L)
+{
+    hy_query *q = hyl_check_query(L, 1), *sub = hyl_check_query(L, 2);
+    const hy_model *model = hy_query_model(q);
+    size_t n = model != NULL ? hy_model_n_keys(model) : 0;
+    hy_expr **keys = lua_newuserdatauv(L, sizeof *keys * (n + 1), 0);
+    if (n == 0)
+        return hyl_fail(L, HY_EMODEL_HAS_NO_PRIMARY_KEY, "the query's table has no primary key");
+    for (size_t i = 0; i < n; i++)
+        keys[i] = hyl_column_named(q, hy_model_key(model, i)->property);
+    hy_expr *lhs = n == 1 ? keys[0] : hy_expr_row(q, keys, n);
+    hy_query_predicate(q, HY_SLOT_WHERE, HY_AND, false, hy_expr_in_query(q, lhs, sub, false));
+    return hyl_query_done(L, q);
+}
+
 /* q:_table() -> "schema.table" of a query without a model */
 static int query_table(lua_State *L)
 {
@@ -457,6 +473,7 @@ void hyl_write_open(lua_State *L)
         {"_conflictIncrement", query_conflict_increment},
         {"_keyIs", query_key_is},
         {"_keyIn", query_key_in},
+        {"_keyInQuery", query_key_in_query},
         {"_table", query_table},
         {"_drop", query_drop},
         {NULL, NULL},

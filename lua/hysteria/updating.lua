@@ -2,6 +2,7 @@
 -- write without a condition, the filters of the model, and what a limit or a join becomes.
 local core = require("hysteria.core")
 local hooks = require("hysteria.hooks")
+local matching = require("hysteria.matching")
 local options = require("hysteria.options")
 local reading = require("hysteria.reading")
 local running = require("hysteria.running")
@@ -37,18 +38,19 @@ local function need_condition(query, extra, what)
   core.raise("MISSING_WHERE", what .. " without a condition; call :allRows() before it if every row is meant")
 end
 
--- A statement that can only take a WHERE, for a query that says more: order and limit, joins.
+-- What no UPDATE or DELETE can say, whatever the database, becomes a subquery for the keys. Joins,
+-- order, limit and WITH are the core's business: native, by key, or refused.
 local function narrowed(query, definition, what)
-  local more = query:_has("limit") or query:_has("order") or query:_has("join") or query:_has("group")
-    or query:_has("distinct") or query:_has("set")
-  if not more then
+  if not (query:_has("group") or query:_has("distinct") or query:_has("set")) then
     return query
   end
-  if not definition or not definition.key then
-    core.raise("UNSUPPORTED", what .. " with a limit, an order or a join needs a model with a key of one column")
+  if not definition or #definition.keys == 0 then
+    core.raise("UNSUPPORTED", what .. " of a group, DISTINCT or a union needs a model with a primary key", {
+      feature = what .. " of a group, DISTINCT or a union",
+    })
   end
-  local keys = query:clone():clearSelect():select(definition.key)
-  return core.query(query:_model()):whereIn(definition.key, keys)
+  local keys = query:clone():clearSelect():select(table.unpack(definition.keys))
+  return core.query(query:_model()):_keyInQuery(keys)
 end
 
 local function filtered(query, definition, extra)
@@ -59,47 +61,97 @@ local function filtered(query, definition, extra)
 end
 
 local FEATURE = { update = "RETURNING_UPDATE", delete = "RETURNING_DELETE" }
+local FEATURE_NAME = { update = "UPDATE ... RETURNING", delete = "DELETE ... RETURNING" }
+local KEYS_PER_STATEMENT = 1000
+
+-- The keys of the rows that the query finds, as q:_keyIn takes them; none twice.
+local function lock_keys(query, definition, handle, opts)
+  local keys_of = query:clone():clearSelect():select(table.unpack(definition.keys))
+  if handle:can("LOCK") then
+    keys_of:lockForUpdate()
+  end
+  local list, seen = {}, {}
+  for _, row in ipairs(core.fetch(handle, keys_of, opts)) do
+    local key = matching.key(definition, definition.keys, row)
+    if key == nil or not seen[key] then
+      seen[key == nil and row or key] = true
+      list[#list + 1] = matching.values(definition, definition.keys, row)
+    end
+  end
+  return list
+end
+
+-- The rows with these keys as they are now, which an older moment of the transaction may not show.
+local function read_keys(frozen, definition, handle, opts, keys, wanted)
+  local again = writing.select_list(core.query(frozen), wanted):_keyIn(definition.keys, keys)
+  if handle:can("LOCK") then
+    again:lockForUpdate()
+  end
+  return core.fetch(handle, again, opts)
+end
+
+-- The query for these of its rows alone.
+local function restricted(query, definition, keys)
+  local target = query:clone():clearOrderBy():clearLimit():clearOffset()
+  target:_guard(function()
+    target:_keyIn(definition.keys, keys)
+  end)
+  return target
+end
+
+-- Change the rows with these keys and give them: read before a delete, after an update.
+local function change_keys(query, definition, handle, opts, keys, wanted, statement, change)
+  local frozen = query:_model()
+  local rows = statement == "delete" and read_keys(frozen, definition, handle, opts, keys, wanted) or nil
+  local target = restricted(query, definition, keys)
+  change(target)
+  core.execute(handle, target, opts)
+  rows = rows or read_keys(frozen, definition, handle, opts, keys, wanted)
+  if #rows < #keys then
+    core.raise("UNSUPPORTED", "update with returning cannot change the primary key here", {
+      model = definition.name, feature = FEATURE_NAME[statement],
+    })
+  end
+  return rows
+end
+
+local function change_and_read(query, definition, place, wanted, statement, change)
+  return transaction.atomic(place, function(trx)
+    local opts, rows = running.inside(place.opts, trx), {}
+    local keys = lock_keys(query, definition, place.handle, opts)
+    for first = 1, #keys, KEYS_PER_STATEMENT do
+      local some = table.move(keys, first, math.min(#keys, first + KEYS_PER_STATEMENT - 1), 1, {})
+      local changed = change_keys(query, definition, place.handle, opts, some, wanted, statement, change)
+      table.move(changed, 1, #changed, #rows + 1, rows)
+    end
+    return rows
+  end)
+end
 
 -- Run a write; rows when they were asked for, else the count. Where the database returns no
--- rows, they are locked by reading their keys first, and read again (or before, for a delete).
+-- rows, they are locked by reading their keys first, and read again.
 local function execute(query, definition, place, given, statement, change)
   if not given.returning then
     change(query)
     return (core.execute(place.handle, query, place.opts))
   end
-  local wanted = writing.returning_list(given)
-  if place.handle:can(FEATURE[statement]) then
+  local wanted, rows = writing.returning_list(given), nil
+  if place.handle:can(FEATURE[statement]) and not (statement == "delete" and query:_has("join")) then
     change(query)
     query:_returning(wanted)
-    local rows = core.fetch(place.handle, query, place.opts)
-    if definition then
-      reading.arrive(rows, definition)
-    end
-    return rows
+    rows = core.fetch(place.handle, query, place.opts)
+  elseif definition and #definition.keys > 0 then
+    rows = change_and_read(query, definition, place, wanted, statement, change)
+  else
+    local dialect = place.ds:getDbType()
+    core.raise("UNSUPPORTED", ("%s needs a model with a primary key on %s"):format(FEATURE_NAME[statement], dialect), {
+      feature = FEATURE_NAME[statement], dialect = dialect,
+    })
   end
-  if not definition or not definition.key then
-    core.raise("UNSUPPORTED", statement .. " with returning needs a model with a primary key here")
-  end
-  return transaction.atomic(place, function(trx)
-    local opts = running.inside(place.opts, trx)
-    local frozen = query:_model()
-    local keys_of = query:clone():clearSelect():select(definition.key)
-    if place.handle:can("LOCK") then
-      keys_of:lockForUpdate()
-    end
-    local keys = core.pluck(place.handle, keys_of, opts)
-    local function read()
-      local again = writing.select_list(core.query(frozen), wanted):whereIn(definition.key, keys)
-      return core.fetch(place.handle, again, opts)
-    end
-    local rows = statement == "delete" and read() or nil
-    local target = core.query(frozen):whereIn(definition.key, keys)
-    change(target)
-    core.execute(place.handle, target, opts)
-    rows = rows or read()
+  if definition then
     reading.arrive(rows, definition)
-    return rows
-  end)
+  end
+  return rows
 end
 
 -- ---- update and increment -----------------------------------------------------------------------
