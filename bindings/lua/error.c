@@ -55,6 +55,16 @@ static int own_prefix(lua_State *L)
 
 /* ---- the table --------------------------------------------------------------------------- */
 
+/* Push the message as one line: what a program was given may stand in it. */
+static void push_line(lua_State *L, const char *message)
+{
+    luaL_Buffer line;
+    luaL_buffinit(L, &line);
+    for (const char *p = message; *p != '\0'; p++)
+        luaL_addchar(&line, (unsigned char)*p < ' ' || *p == 0x7f ? ' ' : *p);
+    luaL_pushresult(&line);
+}
+
 /* Push an error table with code, kind, message and where. */
 static void push_error(lua_State *L, hy_status status, const char *message)
 {
@@ -64,7 +74,7 @@ static void push_error(lua_State *L, hy_status status, const char *message)
     lua_setfield(L, -2, "code");
     lua_pushstring(L, hy_error_class_name(hy_status_class(status)));
     lua_setfield(L, -2, "kind");
-    lua_pushstring(L, message);
+    push_line(L, message);
     lua_setfield(L, -2, "message");
     hyl_push_caller(L);
     lua_setfield(L, -2, "where");

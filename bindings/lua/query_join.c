@@ -50,18 +50,31 @@ static const char *push_qualified(lua_State *L, const char *alias, const char *n
     return lua_pushfstring(L, "%s.%s", alias, name);
 }
 
-/* The name that stands for a joined table: after " as ", else the last part. Pushed. */
-static const char *push_join_alias(lua_State *L, const char *table)
+/* Does " as " stand here? */
+static bool is_as(const char *p, const char *end)
 {
-    for (const char *p = table; *p != '\0'; p++)
-        if (p[0] == ' ' && (p[1] == 'a' || p[1] == 'A') && (p[2] == 's' || p[2] == 'S') && p[3] == ' ') {
-            p += 4;
-            while (*p == ' ')
-                p++;
-            return lua_pushstring(L, p);
+    return end - p > 4 && p[0] == ' ' && (p[1] | 0x20) == 'a' && (p[2] | 0x20) == 's' && p[3] == ' ';
+}
+
+/* The name that stands for a joined table, spaces around it not: after " as ", else the last part. Pushed. */
+static const char *push_join_alias(lua_State *L, const char *table, size_t size)
+{
+    const char *from = table, *end = table + size;
+    while (from < end && *from == ' ')
+        from++;
+    while (end > from && end[-1] == ' ')
+        end--;
+    for (const char *p = from + 1; p < end; p++)
+        if (is_as(p, end)) {
+            from = p + 4;
+            while (from < end && *from == ' ')
+                from++;
+            return lua_pushlstring(L, from, (size_t)(end - from));
         }
-    const char *dot = strrchr(table, '.');
-    return lua_pushstring(L, dot != NULL ? dot + 1 : table);
+    for (const char *p = from; p < end; p++)
+        if (*p == '.')
+            from = p + 1;
+    return lua_pushlstring(L, from, (size_t)(end - from));
 }
 
 hy_expr *hyl_column_named(hy_query *q, const char *name)
@@ -110,7 +123,7 @@ static int query_join(lua_State *L)
     }
     size_t size;
     const char *table = lua_tolstring(L, -1, &size);
-    const char *alias = push_join_alias(L, table);
+    const char *alias = push_join_alias(L, table, size);
     int fn = last >= 3 && lua_isfunction(L, last) ? last : 0;
     int n_columns = (fn != 0 ? fn : last + 1) - 3;
     if (n_columns > 3 || (n_columns == 0 && fn == 0 && v->kind != HY_JOIN_CROSS))

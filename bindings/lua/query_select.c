@@ -253,11 +253,12 @@ int hyl_check_word(lua_State *L, int index, const char *what, const char *const 
         return 0;
     if (lua_type(L, index) == LUA_TSTRING) {
         char lower[16] = "";
-        const char *word = lua_tostring(L, index);
+        size_t size;
+        const char *word = lua_tolstring(L, index, &size);
         for (size_t i = 0; i < sizeof lower - 1 && word[i] != '\0'; i++)
             lower[i] = word[i] >= 'A' && word[i] <= 'Z' ? (char)(word[i] + 32) : word[i];
         for (int i = 0; words[i] != NULL; i++)
-            if (strcmp(lower, words[i]) == 0 && strlen(word) == strlen(words[i]))
+            if (strcmp(lower, words[i]) == 0 && size == strlen(words[i]))
                 return i;
     }
     return hyl_fail(L, HY_EINVALID_ARGUMENT, "%s: expected \"%s\" or \"%s\"", what,
