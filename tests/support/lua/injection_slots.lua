@@ -1,0 +1,190 @@
+-- Every place of the public interface that takes text, one row each: what the text is there, and
+-- a query (build) or a call (call) that puts it there. A new verb that takes text is a new row.
+--
+-- value   bound: the statement's text is the same for every string
+-- name    one identifier, spelled as it is
+-- dotted  an identifier per part: "table.column"; `star` if "*" may stand last
+-- table   "schema.table as alias"
+-- word    one of a closed list (`words`), or a plain word (`plain`)
+-- member  a name that a model knows, or refused
+local hysteria = require("hysteria")
+
+local sql = hysteria.sql
+local slots = {}
+
+local function row(kind, name, build, more)
+  local slot = more or {}
+  slot.kind, slot.name, slot.build = kind, name, build
+  slots[#slots + 1] = slot
+end
+
+local function call(kind, name, fn, more)
+  local slot = more or {}
+  slot.kind, slot.name, slot.call = kind, name, fn
+  slots[#slots + 1] = slot
+end
+
+local function q(w)
+  return w.ds:query("inj")
+end
+
+-- ---- values -----------------------------------------------------------------------------------
+
+row("value", "where", function(w, text) return q(w):where("name", text) end)
+row("value", "where with an operator", function(w, text) return q(w):where("name", "<>", text) end)
+row("value", "where-table", function(w, text) return q(w):where { name = text, id = 1 } end)
+row("value", "whereNot", function(w, text) return q(w):whereNot("name", ">", text) end)
+row("value", "orWhere", function(w, text) return q(w):where("id", 1):orWhere("name", text) end)
+row("value", "whereIn", function(w, text) return q(w):whereIn("name", { "a", text, "b" }) end)
+row("value", "whereNotIn", function(w, text) return q(w):whereNotIn("name", { text }) end)
+row("value", "whereIn, a long list", function(w, text)
+  local list = {}
+  for index = 1, 120 do
+    list[index] = "v" .. index
+  end
+  list[60] = text
+  return q(w):whereIn("name", list)
+end, { literal = false })
+row("value", "whereBetween", function(w, text) return q(w):whereBetween("name", text, "zz") end)
+local PATTERN = { codes = { DATA_INVALID = true } } -- PostgreSQL wants no backslash at the end
+row("value", "whereLike", function(w, text) return q(w):whereLike("name", text) end, PATTERN)
+row("value", "whereNotLike", function(w, text) return q(w):whereNotLike("name", text) end, PATTERN)
+row("value", "whereILike", function(w, text) return q(w):whereILike("name", text) end, PATTERN)
+row("value", "whereRegexp", function(w, text) return q(w):whereRegexp("name", text) end,
+  { needs = "REGEXP", codes = { DATA_INVALID = true, SYNTAX = true, DATABASE_ERROR = true } })
+row("value", "sql.op", function(w, text) return q(w):where { name = sql.op.gte(text) } end)
+row("value", "sql.any", function(w, text) return q(w):where(sql.any { { name = text }, { id = 2 } }) end)
+row("value", "having", function(w, text)
+  return q(w):select("name"):groupBy("name"):having("name", text)
+end)
+row("value", "onValue", function(w, text)
+  return q(w):select("inj.id"):join("inj as j", function(on)
+    on:on("j.id", "inj.id"):onValue("j.name", text)
+  end)
+end)
+row("value", "whereRaw", function(w, text) return q(w):whereRaw("name = ?", { text }) end)
+row("value", "sql.rawStatement", function(w, text)
+  return q(w):where("name", sql.rawStatement("coalesce(name, ?)", text))
+end)
+row("value", "sql.func", function(w, text) return q(w):where(sql.func("coalesce", sql.col("name"), text), "x") end)
+row("value", "sql.case", function(w, text)
+  return q(w):select("id"):orderBy(sql.case({ { { name = text }, 1 } }, 2))
+end)
+row("value", "a subquery", function(w, text)
+  return q(w):whereIn("id", w.ds:query("inj"):select("id"):where("name", text))
+end)
+row("value", "whereExists", function(w, text)
+  return q(w):whereExists(w.ds:query("inj as e"):where("e.name", text))
+end)
+row("value", "a common table", function(w, text)
+  return w.ds:query("c"):with("c", w.ds:query("inj"):where("name", text))
+end)
+row("value", "union", function(w, text) return q(w):select("id"):union(q(w):select("id"):where("name", text)) end)
+row("value", "a model's where", function(w, text) return w.Person:query():where("name", text) end)
+row("value", "a model's where-table", function(w, text) return w.Person:query():where { name = text } end)
+call("value", "find", function(w, text) return w.Person:find { where = { name = text } } end)
+call("value", "findBy", function(w, text) return w.Person:findBy("name", text) end)
+call("value", "rawQuery", function(w, text) return w.ds:rawQuery("SELECT id FROM inj WHERE name = ?", { text }) end)
+call("value", "rawQuery by name", function(w, text)
+  return w.ds:rawQuery("SELECT id FROM inj WHERE name = :n", { n = text })
+end)
+call("value", "update", function(w, text) return q(w):where("id", 1):update { name = text } end)
+call("value", "a model's update", function(w, text) return w.Person:query():where("id", 1):update { name = text } end)
+call("value", "a JSON value", function(w, text) return w.Person:query():where("id", 2):update { tree = { text } } end)
+call("value", "a JSON key", function(w, text)
+  return w.Person:query():where("id", 2):update { tree = sql.object { [text] = 1 } }
+end)
+call("value", "delete", function(w, text) return q(w):where("id", -1):where("name", text):delete() end)
+
+-- ---- identifiers ------------------------------------------------------------------------------
+
+row("dotted", "select", function(w, text) return q(w):select(text) end, { star = true })
+row("dotted", "select, aliased", function(w, text) return q(w):select { text, "x" } end)
+row("dotted", "where, the column", function(w, text) return q(w):where(text, 1) end)
+row("dotted", "where-table, the key", function(w, text) return q(w):where { [text] = 1 } end)
+row("dotted", "whereNull", function(w, text) return q(w):whereNull(text) end)
+row("dotted", "whereIn, the column", function(w, text) return q(w):whereIn(text, { 1, 2 }) end)
+row("dotted", "whereBetween, the column", function(w, text) return q(w):whereBetween(text, 1, 2) end)
+row("dotted", "whereColumn, left", function(w, text) return q(w):whereColumn(text, "id") end)
+row("dotted", "whereColumn, right", function(w, text) return q(w):whereColumn("id", "<", text) end)
+row("dotted", "having, the column", function(w, text) return q(w):select("id"):groupBy("id"):having(text, 1) end)
+row("dotted", "groupBy", function(w, text) return q(w):select("id"):groupBy(text) end)
+row("dotted", "orderBy", function(w, text) return q(w):orderBy(text) end)
+row("dotted", "distinctOn", function(w, text) return q(w):select("id"):distinctOn(text) end, { needs = "DISTINCT_ON" })
+row("dotted", "selectFunc, the column", function(w, text) return q(w):selectFunc("max", text, "x") end)
+row("dotted", "sql.col", function(w, text) return q(w):where("id", sql.col(text)) end)
+row("dotted", "sql.func, an argument", function(w, text) return q(w):where(sql.func("abs", sql.col(text)), 1) end)
+row("dotted", "on", function(w, text)
+  return q(w):select("inj.id"):leftJoin("inj as j", function(on) on:on(text, "inj.id") end)
+end)
+call("dotted", "pluck", function(w, text) return q(w):pluck(text) end)
+call("dotted", "getMax", function(w, text) return q(w):getMax(text) end)
+
+row("name", "the alias of a column", function(w, text) return q(w):select { "id", text } end, { field = true })
+row("name", "selectFunc, the alias", function(w, text) return q(w):selectFunc("max", "id", text) end, { field = true })
+row("name", "the alias of a subquery", function(w, text)
+  return q(w):select(w.ds:query("inj as s"):selectFunc("max", "s.id", "m"), text)
+end, { field = true })
+row("name", "the alias of a model's column", function(w, text) return w.Person:query():select { "id", text } end,
+  { field = true })
+row("name", "from, the alias", function(w, text) return w.ds:query("x"):from(w.ds:query("inj"), text) end)
+row("name", "the table's alias", function(w, text) return w.ds:query("inj", { alias = text }):select("id") end)
+row("name", "with", function(w, text) return q(w):with(text, w.ds:query("inj"):where("id", 1)) end)
+row("name", "withRecursive", function(w, text) return q(w):withRecursive(text, w.ds:query("inj"):where("id", 1)) end)
+call("name", "insert, the column", function(w, text) return q(w):insert { [text] = 1 } end)
+call("name", "update, the column", function(w, text) return q(w):where("id", -1):update { [text] = 1 } end)
+
+row("table", "the table", function(w, text) return w.ds:query(text):select("id") end)
+row("table", "from", function(w, text) return q(w):from(text):select("id") end)
+row("table", "join", function(w, text) return q(w):select("inj.id"):join(text, "id", "id") end)
+row("table", "crossJoin", function(w, text) return q(w):select("inj.id"):crossJoin(text) end)
+
+row("member", "a model's select", function(w, text) return w.Person:query():select(text) end)
+row("member", "a model's where, the column", function(w, text) return w.Person:query():where(text, 1) end)
+row("member", "a model's orderBy", function(w, text) return w.Person:query():orderBy(text) end)
+row("member", "a model's groupBy", function(w, text) return w.Person:query():select("id"):groupBy(text) end)
+call("member", "a model's find", function(w, text) return w.Person:find { where = { [text] = 1 } } end)
+call("member", "a model's find, the order", function(w, text) return w.Person:find { orderBy = { text } } end)
+call("member", "a model's insert, the column", function(w, text) return w.Person:insert { [text] = text } end)
+call("member", "a model's update, the column", function(w, text)
+  return w.Person:query():where("id", -1):update { [text] = 1 }
+end)
+call("member", "load", function(w, text) return w.Person:query():load(text):many() end)
+
+-- ---- words ------------------------------------------------------------------------------------
+
+local COMPARE = {
+  "=", "==", "!=", "<>", "<", "<=", ">", ">=", "like", "not like", "ilike", "not ilike", "regexp", "not regexp", "is",
+  "is not", "is null", "is not null", "is distinct from", "is not distinct from", "between", "not between", "in",
+  "not in",
+}
+local LOCAL_ONLY = { words = {} }
+
+row("word", "where, the operator", function(w, text) return q(w):where("id", text, 1) end, { words = COMPARE })
+row("word", "whereColumn, the operator", function(w, text) return q(w):whereColumn("id", text, "age") end,
+  { words = COMPARE })
+row("word", "having, the operator", function(w, text)
+  return q(w):select("id"):groupBy("id"):having("id", text, 1)
+end, { words = COMPARE })
+row("word", "join, the operator", function(w, text)
+  return q(w):select("inj.id"):join("inj as j", "id", "id", text)
+end, { words = COMPARE })
+row("word", "orderBy, the direction", function(w, text) return q(w):orderBy("id", text) end,
+  { words = { "asc", "desc" } })
+row("word", "orderBy, the nulls", function(w, text) return q(w):orderBy("id", "asc", { nulls = text }) end,
+  { words = { "", "first", "last" } })
+row("word", "selectFunc, the function", function(w, text) return q(w):selectFunc(text, "id", "x") end, { plain = true })
+row("word", "sql.func, the function", function(w, text) return q(w):where(sql.func(text, sql.col("id")), 1) end,
+  { plain = true })
+row("word", "limit", function(w, text) return q(w):limit(text) end, LOCAL_ONLY)
+row("word", "offset", function(w, text) return q(w):offset(text) end, { words = {} })
+call("word", "a transaction's isolation level", function(w, text)
+  return w.ds:transaction(function() end, { isolationLevel = text })
+end, { words = {} })
+call("word", "toQuery, the dialect", function(w, text) return q(w):toQuery(text) end, { words = {} })
+call("word", "paginate", function(w, text) return q(w):paginate(text, text) end, { words = {} })
+call("word", "increment, the amount", function(w, text) return q(w):where("id", -1):increment("age", text) end,
+  { words = {} })
+call("word", "timeout", function(w, text) return q(w):timeout(text):many() end, { words = {} })
+
+return slots
