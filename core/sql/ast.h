@@ -225,8 +225,9 @@ struct hy_tree {
     const hy_model *model;
     const char *table; /* instead of the model's; may hold dots */
     const char *alias;
-    hy_tree *from; /* a subquery instead of a table */
-    uint8_t kind;  /* hy_statement_kind */
+    hy_tree *from;  /* a subquery instead of a table */
+    uint8_t kind;   /* hy_statement_kind */
+    uint8_t naming; /* hy_naming of columns, without a model */
     uint8_t lock, lock_wait;
     bool distinct, has_limit, has_offset, recursive;
     uint16_t depth;

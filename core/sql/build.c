@@ -124,6 +124,11 @@ void hy_query_alias(hy_query *q, const char *alias)
         q->tree.alias = hy_arena_strdup(&q->arena, alias);
 }
 
+void hy_query_set_naming(hy_query *q, hy_naming naming)
+{
+    q->tree.naming = (uint8_t)naming;
+}
+
 static hy_item *add_item(hy_query *q, hy_chain *chain, hy_expr *expr)
 {
     if (!hy__query_takes(q, expr))

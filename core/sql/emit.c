@@ -190,10 +190,10 @@ static void emit_default(hy_emitter *e, const hy_expr *x)
 
 void hy__emit_bare(hy_emitter *e, const hy_expr *column)
 {
-    const hy_column_expr *c = (const hy_column_expr *)column;
-    const char *name = c->column != NULL ? c->column->name : c->text;
+    hy_name name;
 
-    hy__emit_identifier(e, name, strlen(name));
+    hy__resolve_bare(e, (const hy_column_expr *)column, &name);
+    hy__emit_identifier(e, name.text, name.size);
 }
 
 static void emit_qualified(hy_emitter *e, const hy_column_expr *c)

@@ -146,6 +146,8 @@ typedef struct hy_name {
 bool hy__resolve_qualified(hy_emitter *e, const hy_column_expr *c, hy_name *out);
 /** A name without qualifier and without a model's column behind it. */
 void hy__resolve_plain(hy_emitter *e, const hy_column_expr *c, hy_name *out);
+/** A column of the statement's own table, where nothing else can be named. */
+void hy__resolve_bare(hy_emitter *e, const hy_column_expr *c, hy_name *out);
 /** The model behind "users" in "users.*", or NULL. */
 const hy_model *hy__resolve_model(hy_emitter *e, const char *qualifier, size_t size);
 /** What is selected under that alias, or NULL. */

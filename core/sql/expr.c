@@ -113,6 +113,7 @@ static bool set_argument(hy_query *q, hy_branch *b, size_t i, hy_expr *arg)
     if (!takes_opaque((hy_node)b->head.node) && !hy__query_searchable(q, arg))
         return false;
     b->args[i] = arg;
+    b->head.flags |= arg->flags & HY_FLAG_SENSITIVE;
     if (b->head.depth <= arg->depth)
         b->head.depth = (uint16_t)(arg->depth + 1);
     return hy__query_deepen(q, b->head.depth);
@@ -126,10 +127,21 @@ static bool set_arguments(hy_query *q, hy_branch *b, size_t at, hy_expr *const *
     return true;
 }
 
+/* A value beside what messages must not show is not shown either, whatever stands between them. */
+static void hide_values(hy_branch *b)
+{
+    for (size_t i = 0; (b->head.flags & HY_FLAG_SENSITIVE) != 0 && i < b->n; i++)
+        if (b->args[i]->node == HY_NODE_VALUE)
+            b->args[i]->flags |= HY_FLAG_SENSITIVE;
+}
+
 hy_branch *hy__branch_new(hy_query *q, hy_node node, hy_kind kind, hy_expr *const *args, size_t n)
 {
     hy_branch *b = branch_empty(q, node, kind, n);
-    return b != NULL && set_arguments(q, b, 0, args, n) ? b : NULL;
+    if (b == NULL || !set_arguments(q, b, 0, args, n))
+        return NULL;
+    hide_values(b);
+    return b;
 }
 
 /* A condition. */
@@ -682,6 +694,7 @@ static hy_expr *in_list(hy_query *q, hy_expr *operand, hy_expr *const *items, si
             return NULL;
     if (negated)
         b->head.flags |= HY_FLAG_NEGATED;
+    hide_values(b);
     if (is_value_list(b->args + 1, n - n_nulls))
         b->head.flags |= HY_FLAG_LIST_VALUES;
     return &b->head;

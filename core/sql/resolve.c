@@ -121,12 +121,12 @@ hy_kind hy__tree_kind(const hy_tree *tree, const char *name, size_t size)
     return tree != NULL && find_in_tree(tree, name, size, &found) ? found.kind : HY_KIND_ANY;
 }
 
-static void convert(hy_name *out, const hy_model *model)
+static void convert(hy_name *out, const hy_tree *tree)
 {
-    if (model == NULL || out->size >= sizeof out->converted)
+    hy_naming naming = tree->model != NULL ? hy_model_naming(tree->model) : (hy_naming)tree->naming;
+    if (naming == HY_NAMING_PRESERVE || out->size >= sizeof out->converted)
         return;
-    size_t size = hy_naming_convert(hy_model_naming(model), out->text, out->size, out->converted,
-                                    sizeof out->converted);
+    size_t size = hy_naming_convert(naming, out->text, out->size, out->converted, sizeof out->converted);
     if (size >= sizeof out->converted)
         return;
     out->text = out->converted;
@@ -170,7 +170,7 @@ bool hy__resolve_qualified(hy_emitter *e, const hy_column_expr *c, hy_name *out)
         return column != NULL;
     }
     if (from.tree == NULL || !find_in_tree(from.tree, out->text, out->size, out))
-        convert(out, scope != NULL ? scope->tree->model : e->scope->tree->model);
+        convert(out, scope != NULL ? scope->tree : e->scope->tree);
     return true;
 }
 
@@ -185,8 +185,15 @@ void hy__resolve_plain(hy_emitter *e, const hy_column_expr *c, hy_name *out)
         return;
     }
     base_source(e, tree, &from);
-    if (from.tree != NULL)
-        find_in_tree(from.tree, out->text, out->size, out);
+    if (from.tree == NULL || !find_in_tree(from.tree, out->text, out->size, out))
+        convert(out, tree);
+}
+
+void hy__resolve_bare(hy_emitter *e, const hy_column_expr *c, hy_name *out)
+{
+    name_as_written(out, c->column != NULL ? c->column->name : c->text);
+    if (c->column == NULL)
+        convert(out, e->scope->tree);
 }
 
 const hy_model *hy__resolve_model(hy_emitter *e, const char *qualifier, size_t size)

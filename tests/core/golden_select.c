@@ -376,7 +376,7 @@ static const golden cases[] = {
               "CHAR_LENGTH(`first_name`) FROM `users`"},
     {"CONCAT", USER, concat,
      "SELECT (`first_name` || ? || UPPER(`password`)), `first_name` || ? AS `loud` FROM `users`",
-     "text: /any text:!/any", "concat:text loud:text",
+     "text: /any! text:!/any", "concat:text loud:text",
      .mysql =
          "SELECT CONCAT(`first_name`, ?, UPPER(`password`)), CONCAT(`first_name`, ?) AS `loud` FROM `users`"},
     {"number functions", USER, number_functions,

@@ -338,6 +338,10 @@ static void secret(hy_query *q)
     and_(q, cmp(q, "password", HY_OP_EQ, hy_text("a")));
     and_(q, hy_expr_in(q, col(q, "users.password"), list_, 2, false));
     and_(q, cmp(q, "users.password", HY_OP_NE, hy_text("d")));
+    and_(q, hy_expr_compare(q, HY_OP_LIKE, col(q, "password"), val(q, hy_text("e"))));
+    and_(q, hy_expr_compare(q, HY_OP_EQ, call(q, "lower", col(q, "password")), val(q, hy_text("f"))));
+    and_(q, hy_expr_between(q, col(q, "password"), val(q, hy_text("g")), val(q, hy_text("h")), false));
+    and_(q, cmp(q, "age", HY_OP_EQ, hy_int(1)));
 }
 static void unknown_column(hy_query *q)
 {
@@ -494,8 +498,11 @@ static const golden cases[] = {
     {"conditions and calls as operands", USER, in_call, S "LOWER(`first_name`) = ? AND (`age` > ?) = ?",
      "text:ada/any int:1/integer bool:true/any"},
     {"values of a hidden column", USER, secret,
-     S "`password` = ? AND `users`.`password` IN (?, ?) AND `users`.`password` <> ?",
-     "text:a/string! text:b/string! text:c/any text:d/string!"},
+     S "`password` = ? AND `users`.`password` IN (?, ?) AND `users`.`password` <> ? AND `password` LIKE ? "
+       "AND LOWER(`password`) = ? AND `password` BETWEEN ? AND ? AND `age` = ?",
+     "text:a/string! text:b/string! text:c/any! text:d/string! text:e/any! text:f/any! text:g/any! "
+     "text:h/any! "
+     "int:1/integer"},
     {"unknown column", USER, unknown_column, .fails = HY_EUNDEFINED_COLUMN},
     {"unknown column with a table", USER, unknown_qualified, .fails = HY_EUNDEFINED_COLUMN},
     {"a group left open", USER, open_group, .fails = HY_EINVALID_ARGUMENT},

@@ -279,6 +279,8 @@ HY_API const hy_column *hy_expr_model_column(const hy_expr *e);
 HY_API void hy_query_from(hy_query *q, const char *table, size_t size);
 HY_API void hy_query_from_query(hy_query *q, const hy_query *sub, const char *alias);
 HY_API void hy_query_alias(hy_query *q, const char *alias);
+/** How names of columns become the database's in a query without a model. */
+HY_API void hy_query_set_naming(hy_query *q, hy_naming naming);
 /** Accumulates. `alias` may be NULL. */
 HY_API void hy_query_select(hy_query *q, hy_expr *item, const char *alias);
 HY_API void hy_query_distinct(hy_query *q);
