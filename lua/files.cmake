@@ -6,6 +6,7 @@ set(HY_LUA_FILES
     hysteria/cli/explain.lua
     hysteria/column.lua
     hysteria/config.lua
+    hysteria/defining.lua
     hysteria/describing.lua
     hysteria/dotenv.lua
     hysteria/error_pages.lua
@@ -13,6 +14,7 @@ set(HY_LUA_FILES
     hysteria/hooks.lua
     hysteria/inserting.lua
     hysteria/keyed.lua
+    hysteria/logs.lua
     hysteria/manager.lua
     hysteria/matching.lua
     hysteria/model.lua

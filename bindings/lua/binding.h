@@ -167,6 +167,8 @@ typedef struct hyl_model {
 
 /** The column that the key at index names in a row to be written, or an error. */
 const hy_column *hyl_check_writable(lua_State *L, const hy_model *m, int index);
+/* "snake" and the like. */
+hy_naming hyl_check_naming(lua_State *L, int index);
 hyl_as hyl_model_as(const hyl_model *m, const hy_column *column);
 /** A model userdata, or a class whose metatable has __hymodel; leaves the userdata at index. */
 hyl_model *hyl_check_model(lua_State *L, int index);

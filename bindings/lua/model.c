@@ -207,7 +207,7 @@ static void each(lua_State *L, hyl_model *m, const char *name, void (*add)(lua_S
     lua_pop(L, 1);
 }
 
-static hy_naming check_naming(lua_State *L, const char *word)
+static hy_naming find_naming(lua_State *L, const char *word)
 {
     static const char *const words[] = {"preserve", "snake", "camel", "pascal"};
     for (int i = 0; i < 4; i++)
@@ -215,6 +215,11 @@ static hy_naming check_naming(lua_State *L, const char *word)
             return (hy_naming)i;
     hyl_fail(L, HY_EINVALID_MODEL, "no naming '%.40s' (preserve, snake, camel, pascal)", word);
     return HY_NAMING_PRESERVE;
+}
+
+hy_naming hyl_check_naming(lua_State *L, int index)
+{
+    return find_naming(L, luaL_checkstring(L, index));
 }
 
 static void set_keys(lua_State *L, hyl_model *m)
@@ -259,7 +264,7 @@ static int core_model(lua_State *L)
         return hyl_fail(L, HY_EINVALID_MODEL, "a model needs a name, a table and columns");
     size_t n = lua_rawlen(L, 2);
     hyl_model *m = hyl_new(L, HYL_MODEL, sizeof *m + n, HYL_MODEL_VALUES);
-    m->model = hy_model_new(name, schema, table, check_naming(L, naming != NULL ? naming : "snake"));
+    m->model = hy_model_new(name, schema, table, find_naming(L, naming != NULL ? naming : "snake"));
     if (m->model == NULL)
         return hyl_fail(L, HY_EOUT_OF_MEMORY, "out of memory");
     for (size_t i = 0; i < n; i++) {
@@ -629,7 +634,7 @@ static int model_drop_view_sql(lua_State *L)
 
 static int core_convert(lua_State *L)
 {
-    hy_naming to = check_naming(L, luaL_checkstring(L, 1));
+    hy_naming to = hyl_check_naming(L, 1);
     size_t size;
     const char *name = luaL_checklstring(L, 2, &size);
     char out[512];

@@ -359,18 +359,21 @@ static int query_aggregate(lua_State *L)
 
 /* ---- module ------------------------------------------------------------------------------ */
 
-/* core.query(model | table, { alias = }) */
+/* core.query(model | table, { alias = , naming = }) */
 static int core_query(lua_State *L)
 {
     if (lua_type(L, 1) == LUA_TSTRING) {
         size_t size;
         const char *table = lua_tolstring(L, 1, &size);
+        lua_settop(L, 2);
         hy_query *q = hyl_new_query(L, 0);
         hy_query_from(q, table, size);
         if (lua_istable(L, 2) && lua_getfield(L, 2, "alias") == LUA_TSTRING)
             hy_query_alias(q, hyl_to_name(L, -1, "alias"));
+        if (lua_istable(L, 2) && lua_getfield(L, 2, "naming") == LUA_TSTRING)
+            hy_query_set_naming(q, hyl_check_naming(L, -1));
         hyl_query_check(L, q);
-        lua_pushvalue(L, lua_istable(L, 2) ? 3 : -1);
+        lua_pushvalue(L, 3);
         return 1;
     }
     hyl_check_model(L, 1);

@@ -28,25 +28,50 @@ function public.tableName(name, schema)
   return make("tableName", { table = name, schema = schema })
 end
 
-local CONVENTIONS = { snake = true, camel = true, pascal = true, preserve = true }
+local CONVENTIONS = { snake = "snake", camel = "camel", pascal = "pascal", preserve = "preserve", none = "preserve" }
 local NAMING = options.names("model", "database")
 
+-- A convention by its name, as the core calls it.
+function annotation.convention(given, what)
+  if given == nil then
+    return nil
+  end
+  return CONVENTIONS[given] or core.raise("INVALID_ARGUMENT", what .. " must be snake, camel, pascal or preserve")
+end
+
+-- A side that is a function converts names by itself: fn(name).
 function public.naming(given)
   options.need(given, "naming", "naming")
   options.check(given, NAMING, "naming")
+  local fields = {}
   for _, side in ipairs(NAMING[1]) do
-    if given[side] ~= nil and not CONVENTIONS[given[side]] then
-      core.raise("INVALID_ARGUMENT", ("naming: %s must be snake, camel, pascal or preserve"):format(side))
-    end
+    local convention = given[side]
+    fields[side] = type(convention) == "function" and convention
+      or annotation.convention(convention, "naming: " .. side)
   end
-  return make("naming", { model = given.model, database = given.database })
+  return make("naming", fields)
 end
 
-function public.softDelete(property)
+-- A name by a convention, which may be the user's own function.
+function annotation.convert(convention, name)
+  if type(convention) == "function" then
+    return options.need_name(convention(name), "the name that the function gives", "naming")
+  end
+  return core.convert(convention, name)
+end
+
+local SOFT = options.names("value")
+
+-- softDelete(column, { value }): what marks a row, if not the time: true, or a function that gives it.
+function public.softDelete(property, given)
   if property ~= nil then
     options.need_name(property, "column", "softDelete")
   end
-  return make("softDelete", { property = property or "deletedAt" })
+  given = options.check(given, SOFT, "softDelete")
+  if given.value ~= nil and given.value ~= true and type(given.value) ~= "function" then
+    core.raise("INVALID_ARGUMENT", "softDelete: value must be true or a function")
+  end
+  return make("softDelete", { property = property or "deletedAt", value = given.value })
 end
 
 -- "a", "b" or { "a", "b", name = "..." } or { columns = { ... }, name = "..." }.
@@ -148,6 +173,11 @@ function public.view(fn, given)
     options.need_type(given.create, "boolean", "create", "view")
   end
   return make("view", { fn = fn, create = given.create or false })
+end
+
+-- A view that the database has already.
+function annotation.existing_view()
+  return make("view", { fn = false, create = false })
 end
 
 -- extends(Base) or extends("Base"): members, annotations, hooks and methods of another model.

@@ -3,6 +3,7 @@
 -- environment over .env. Never puts a password into a message.
 local core = require("hysteria.core")
 local dotenv = require("hysteria.dotenv")
+local logs = require("hysteria.logs")
 local options = require("hysteria.options")
 
 local config = {}
@@ -13,7 +14,7 @@ local TYPES = {
   schema = "string", applicationName = "string", timezone = "string", name = "string",
   port = "port", connectTimeout = "count", statementTimeout = "count", statementCache = "count",
   ssl = "table", pool = "table", driverOptions = "table", models = "table",
-  logs = "boolean", ambientTransactions = "boolean", lazyLoad = "boolean", prepare = "word",
+  logs = "logs", ambientTransactions = "boolean", lazyLoad = "boolean", prepare = "word",
 }
 local WORDS = {
   prepare = { "auto", "named", "unnamed", "off" },
@@ -51,6 +52,8 @@ local function check_value(key, value)
       fail("%s must be a whole number", key)
     end
     return math.tointeger(value)
+  elseif wanted == "logs" then
+    return logs.check(value)
   elseif wanted == "word" then
     for _, word in ipairs(WORDS[key]) do
       if value == word then

@@ -156,7 +156,7 @@ local function check_member_name(definition, name)
 end
 
 local function add_column(definition, made)
-  made.name = made.databaseName or core.convert(definition.naming.database, made.property)
+  made.name = made.databaseName or annotation.convert(definition.naming.database, made.property)
   if definition.by_database[made.name] then
     fail(definition, "columns `%s` and `%s` are both `%s` in the database",
       definition.by_database[made.name].property, made.property, made.name)
@@ -233,7 +233,7 @@ function readers.naming(definition, note)
 end
 
 function readers.softDelete(definition, note)
-  definition.soft_delete = note.property
+  definition.soft_delete, definition.soft_value = note.property, note.value
 end
 
 function readers.index(definition, note)
@@ -359,12 +359,15 @@ local function read_soft_delete(definition)
   end
   if definition.by_property[name] == nil then
     check_member_name(definition, name)
-    local made = column.copy(column.public.datetime())
+    local made = column.copy(definition.soft_value == true and column.public.boolean() or column.public.datetime())
     made.property = name
     add_column(definition, made)
   end
   local made = definition.by_property[name]
   definition.soft_boolean = made.kind == "boolean"
+  if definition.soft_value == true and not definition.soft_boolean then
+    fail(definition, "softDelete: `%s` is no boolean column, so true is no value for it", name)
+  end
   definition.soft_part = part_of(made)
   if definition.soft_boolean and made.default == nil then
     made.default = false
@@ -423,7 +426,7 @@ local function read_foreign(definition)
       local names = rel.foreign_key
       if not names then
         local default = core.singular(core.tableName(rel.target)) .. "_id"
-        names = { default, core.convert(definition.naming.model, default) }
+        names = { default, annotation.convert(definition.naming.model, default) }
       end
       for _, name in ipairs(names) do
         definition.foreign[name] = true
@@ -543,7 +546,7 @@ local function read_definition(definition, literal)
     definition.guarded[need_columns(definition, { name }, "guarded")[1]] = true
   end
   read_codecs(definition)
-  definition.derived = definition.view ~= nil and not definition.view.create
+  definition.derived = definition.view ~= nil and definition.view.fn and not definition.view.create or false
   model.refresh(definition)
 end
 
@@ -583,7 +586,7 @@ end
 
 -- Everything but class and meta; schema.lua adds foreign keys to it.
 function model.spec(definition)
-  local columns, keys = {}, {}
+  local columns, keys, naming = {}, {}, definition.naming.database
   for index, made in ipairs(definition.columns) do
     columns[index] = column_spec(made)
   end
@@ -598,7 +601,8 @@ function model.spec(definition)
   end
   return {
     name = definition.name, table = definition.table, schema = definition.schema,
-    naming = definition.naming.database, columns = columns, primaryKey = #keys > 0 and keys or nil,
+    naming = type(naming) == "string" and naming or "preserve", -- a function has named the columns already
+    columns = columns, primaryKey = #keys > 0 and keys or nil,
     indexes = indexes, checks = definition.checks, softDelete = definition.soft_delete,
   }
 end

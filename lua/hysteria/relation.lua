@@ -1,6 +1,7 @@
 -- Relations as a model declares them, and what they mean once both models are known. Classes
 -- are named by string, so order and cycles do not matter: the other side is looked up when it
 -- is needed. Loading is preload.lua's, foreign keys in tables are schema.lua's business.
+local annotation = require("hysteria.annotation")
 local core = require("hysteria.core")
 local options = require("hysteria.options")
 local state = require("hysteria.state")
@@ -130,7 +131,7 @@ local function default_foreign_key(definition, rel, referenced, keys)
   end
   local owner = rel.kind == "belongsTo" and definition or relation.target_of(definition, rel)
   if owner.by_database[names[1]] == nil then
-    names[1] = core.convert(owner.naming.model, names[1])
+    names[1] = annotation.convert(owner.naming.model, names[1])
   end
   return names
 end

@@ -1,8 +1,11 @@
 -- A data source as users see it: ds:query(...), ds:rawQuery(...), ds:transaction(fn)... Wraps
 -- one source of the core; `trx.sql` is the same source bound to a transaction. sql.lua turns
 -- every verb here into a function on the default source.
+local annotation = require("hysteria.annotation")
 local config = require("hysteria.config")
 local core = require("hysteria.core")
+local logs = require("hysteria.logs")
+local model = require("hysteria.model")
 local options = require("hysteria.options")
 local schema = require("hysteria.schema")
 local state = require("hysteria.state")
@@ -16,10 +19,14 @@ local source_mt = { __name = "hysteria.source" }
 
 source.verbs = verbs
 
-function source_mt.__index(_, key)
+function source_mt.__index(self, key)
   local verb = verbs[key]
   if verb == nil then
     verb = hidden[key]
+  end
+  if verb == nil then
+    local models = rawget(self, "models")
+    return models and models[key]
   end
   return verb
 end
@@ -95,12 +102,6 @@ end
 
 -- ---- life -------------------------------------------------------------------------------------
 
--- Statements on standard error, without their values; what went wrong by its code alone.
-local function log_statement(event)
-  local failed = event.error and event.error.code .. "  " or ""
-  io.stderr:write(("[hysteria] %.1f ms  %s%s\n"):format(event.duration or 0, failed, event.sql or ""))
-end
-
 local function embed_models(self, models)
   self.models = {}
   for key, class in next, models or {} do
@@ -112,7 +113,6 @@ local function embed_models(self, models)
       core.raise("DUPLICATE_MODEL_KEYS", ("models.%s: the name is taken by the data source"):format(key))
     end
     self.models[key] = class:using(self)
-    rawset(self, key, self.models[key])
   end
 end
 
@@ -141,7 +141,7 @@ function source.open(given)
     error(err, 0)
   end
   if resolved.logs then
-    self:addObserver({ onAfterQuery = log_statement, onQueryError = log_statement })
+    self:addObserver(logs.observer(resolved.logs))
   end
   if resolved.name then
     state.sources[resolved.name] = self
@@ -254,15 +254,31 @@ end
 
 -- ---- queries ----------------------------------------------------------------------------------
 
-local QUERY = options.names("alias", "trx", "timeout")
+local QUERY = options.names("alias", "trx", "timeout", "databaseCaseConvention", "softDeleteColumn", "softDeleteValue")
 
--- A builder on a plain table: rows as the database gives them.
-function verbs:query(name, given)
+-- What a builder on a plain table is told of its table.
+local function set_table_options(query, given)
+  local extra = query:_extra()
+  extra.soft_column = given.softDeleteColumn ~= nil
+    and options.need_name(given.softDeleteColumn, "softDeleteColumn", "query") or nil
+  extra.soft_value = given.softDeleteValue
+end
+
+-- A builder on a plain table, rows as the database gives them; or the query of a model, here.
+function verbs:query(subject, given)
   source.need(self, "query")
-  options.need_name(name, "table", "query")
+  if model.is(subject) then
+    return subject:using(self):query(given)
+  end
+  options.need_name(subject, "table", "query")
   given = options.check(given, QUERY, "query")
   self:_handle()
-  local query = core.query(name, given.alias and { alias = given.alias } or nil)
+  local query = core.query(subject, next(given) ~= nil and {
+    alias = given.alias, naming = annotation.convention(given.databaseCaseConvention, "query: databaseCaseConvention"),
+  } or nil)
+  if given.softDeleteColumn ~= nil or given.softDeleteValue ~= nil then
+    set_table_options(query, given)
+  end
   local trx = given.trx
   if trx == nil then
     trx = self._trx or nil
@@ -273,6 +289,8 @@ function verbs:query(name, given)
   end
   return query
 end
+
+verbs.from = verbs.query
 
 local RAW = options.names("trx", "timeout")
 

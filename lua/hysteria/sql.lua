@@ -1,6 +1,7 @@
 -- hysteria.sql: connecting, and every verb of a data source as a function on the default one.
 -- Values (sql.null, sql.op...) come from values.lua.
 local core = require("hysteria.core")
+local defining = require("hysteria.defining")
 local options = require("hysteria.options")
 local source = require("hysteria.source")
 local state = require("hysteria.state")
@@ -10,6 +11,10 @@ local sql = {}
 
 for name, value in next, values do
   sql[name] = value
+end
+
+for name, define in next, defining do
+  sql[name] = define
 end
 
 local function refuse_self(first, name)

@@ -293,6 +293,8 @@ local function mark(definition, deleted)
     local value = core.null
     if definition.soft_boolean then
       value = deleted
+    elseif deleted and definition.soft_value then
+      value = definition.soft_value()
     elseif deleted then
       value = core.now():sub(definition.soft_part[1], definition.soft_part[2])
     end
@@ -342,10 +344,17 @@ function updating.soft_table(query, extra, deleted, given)
   local place = writing.place_of(nil, nil, extra, given)
   local value = core.null
   if deleted then
-    value = given.value == nil and core.now() or given.value
+    value = given.value
+    if value == nil then
+      value = extra and extra.soft_value
+    end
+    if value == nil then
+      value = core.now()
+    end
   end
+  local column = given.column or extra and extra.soft_column or "deleted_at"
   return execute(narrowed(query:clone(), nil, what), nil, place, given, "update", function(target)
-    target:_set(given.column or "deleted_at", value)
+    target:_set(column, value)
   end)
 end
 

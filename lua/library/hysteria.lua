@@ -87,11 +87,41 @@
 ---@field prepare "auto"|"named"|"unnamed"|"off"|nil what stays of a statement on the server; auto if not said
 ---@field applicationName string?
 ---@field timezone string?
----@field logs boolean?
+---@field logs boolean|hysteria.Logs|nil
 ---@field lazyLoad boolean?
 ---@field ambientTransactions boolean?
 ---@field models table<string, hysteria.Model>?
 ---@field driverOptions table<string, any>?
+
+---@class hysteria.Logs
+---@field level "info"|"warn"|"error"|nil
+---@field logQueries boolean? false: statements that went well are not told of
+---@field customLogger { info: hysteria.LogFn?, warn: hysteria.LogFn?, error: hysteria.LogFn? }?
+
+---@alias hysteria.LogFn fun(line: string, event: table)
+
+---@class hysteria.Definition
+---@field name string? of the class; User for users
+---@field columns table by name, or a list of { name, column }
+---@field relations table<string, any>?
+---@field indexes any[]?
+---@field uniques any[]?
+---@field checks any[]?
+---@field hooks table<string, hysteria.Hook|hysteria.Hook[]>?
+---@field scopes table<string, fun(q: hysteria.Query, ...: any)>?
+---@field defaultScopes (fun(q: hysteria.Query))[]?
+---@field mixins any[]?
+---@field extends hysteria.Model|string|nil
+---@field primaryKey any
+---@field guarded any
+---@field statement (fun(q: hysteria.Query): hysteria.Query?)? of defineView
+---@field options table?
+
+---@class hysteria.TableOptions: hysteria.CallOptions
+---@field alias string?
+---@field databaseCaseConvention "snake"|"camel"|"pascal"|"preserve"|"none"|nil
+---@field softDeleteColumn string? deleted_at
+---@field softDeleteValue any the time
 
 ---@class hysteria.ValidatorContext
 ---@field model hysteria.Model
@@ -539,7 +569,8 @@
 ---@field isInGlobalTransaction fun(self): boolean
 ---@field outside fun(self, fn: function, ...: any): ...
 ---@field ping fun(self, options: table?): { ok: boolean, latencyMs: number, dialect: string?, error: any }
----@field query fun(self, table: string, options: table?): hysteria.Query
+---@field query fun(self, table: string|hysteria.Model, options: hysteria.TableOptions?): hysteria.Query
+---@field from fun(self, table: string|hysteria.Model, options: hysteria.TableOptions?): hysteria.Query
 ---@field rawQuery fun(self, text: string, params: table?, options: hysteria.CallOptions?): table[], hysteria.Written
 ---@field rollbackGlobalTransaction fun(self): boolean
 ---@field startGlobalTransaction fun(self, options: table?): hysteria.Transaction
@@ -566,7 +597,11 @@
 ---@field isInGlobalTransaction fun(): boolean
 ---@field outside fun(fn: function, ...: any): ...
 ---@field ping fun(options: table?): { ok: boolean, latencyMs: number, dialect: string?, error: any }
----@field query fun(table: string, options: table?): hysteria.Query
+---@field query fun(table: string|hysteria.Model, options: hysteria.TableOptions?): hysteria.Query
+---@field from fun(table: string|hysteria.Model, options: hysteria.TableOptions?): hysteria.Query
+---@field defineModel fun(table: string, definition: hysteria.Definition): hysteria.Model
+---@field defineView fun(name: string, definition: hysteria.Definition): hysteria.Model
+---@field mixin fun(definition: hysteria.Definition): any
 ---@field rawQuery fun(text: string, params: table?, options: hysteria.CallOptions?): table[], hysteria.Written
 ---@field rollbackGlobalTransaction fun(): boolean
 ---@field startGlobalTransaction fun(options: table?): hysteria.Transaction
@@ -614,8 +649,8 @@
 ---@field hasMany fun(model: string, options: table?): any
 ---@field belongsTo fun(model: string, options: table?): any
 ---@field tableName fun(name: string, schema: string?): any
----@field naming fun(naming: { model: string?, database: string? }): any
----@field softDelete fun(column: string?): any
+---@field naming fun(naming: { model: string|function|nil, database: string|function|nil }): any
+---@field softDelete fun(column: string?, options: { value: true|(fun(): any)|nil }?): any
 ---@field timestamps fun(): any
 ---@field index fun(...: any): any
 ---@field unique fun(...: any): any
