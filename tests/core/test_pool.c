@@ -839,14 +839,6 @@ static void refuses_what_cannot_be_used(void **state)
          "timeouts"},
         {{.type = "sqlite", .driver = fake_driver(), .statement_cache = -2}, HY_EINVALID_CONFIG, "cache"},
         {{.type = "sqlite", .driver = fake_driver(), .connect = {.port = 70000}}, HY_EINVALID_CONFIG, "port"},
-#ifndef HY_WITH_POSTGRES
-        {{.type = "postgres"}, HY_EDRIVER_NOT_FOUND, "libpq-dev"},
-        {{.type = "cockroachdb"}, HY_EDRIVER_NOT_FOUND, "libpq-dev"},
-#endif
-#ifndef HY_WITH_MYSQL
-        {{.type = "mysql"}, HY_EDRIVER_NOT_FOUND, "libmariadb-dev"},
-        {{.type = "mariadb"}, HY_EDRIVER_NOT_FOUND, "libmariadb-dev"},
-#endif
     };
     hy_error err;
     hy_source *source;

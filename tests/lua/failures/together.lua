@@ -99,9 +99,20 @@ failures.each(function(ds, database, config)
         fails("SERIALIZATION_FAILURE", function()
           ds:rawQuery("UPDATE fail_counters SET n = 10 WHERE id = 1", nil, { trx = reader })
         end)
-      else
-        ds:rawQuery("CREATE TABLE fail_late (n INT)")
-        fails("SERIALIZATION_FAILURE", function() ds:rawQuery("SELECT n FROM fail_late", nil, { trx = reader }) end)
+        return
+      end
+      ds:rawQuery("CREATE TABLE fail_late (n INT)")
+      fails("SERIALIZATION_FAILURE", function() ds:rawQuery("SELECT n FROM fail_late", nil, { trx = reader }) end)
+      if database == "mariadb" then -- which notices it of rows too, where it is asked to
+        local again = ds:startTransaction { isolationLevel = "REPEATABLE READ" }
+        finally(function() again:rollback() end)
+        ds:rawQuery("SET SESSION innodb_snapshot_isolation = ON", nil, { trx = again })
+        ds:rawQuery("SELECT n FROM fail_counters", nil, { trx = again })
+        reader:rollback()
+        ds:rawQuery("UPDATE fail_counters SET n = 9 WHERE id = 1")
+        fails("SERIALIZATION_FAILURE", function()
+          ds:rawQuery("UPDATE fail_counters SET n = 10 WHERE id = 1", nil, { trx = again })
+        end)
       end
     end)
 

@@ -17,7 +17,7 @@ local NOWHERE = {
   { "OUT_OF_MEMORY", ALL, "is the process's: `tests/oom` takes the memory away at every allocation" },
   { "CLOSED", ALL, "is C's: Lua says `CONNECTION_NOT_ESTABLISHED` (`tests/core/test_pool.c`)" },
   { "NEEDS_STATE", ALL, "is C's" },
-  { "DRIVER_NOT_FOUND", ALL, "only a build without the driver says so (`tests/core/test_pool.c`)" },
+  { "DRIVER_NOT_FOUND", ALL, "only a build without the driver says so (`tests/core/test_no_driver.c`)" },
   { "DEVELOPMENT_ERROR", ALL, "none is known" },
   { "PRIMARY_KEY_NOT_FOUND", ALL, NOT_YET },
   { "RELATION_NOT_MANY_TO_MANY", ALL, NOT_YET },
