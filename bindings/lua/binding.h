@@ -219,6 +219,7 @@ hy_query *hyl_to_query(lua_State *L, int index);
 int hyl_with_queries(lua_State *L, lua_CFunction verb);
 /**
  * Call fn(q) at `fn` inside the group that was opened at `depth`, and close it: the end of a verb.
+ * Another query that fn returns adds its conditions.
  * fn may yield. When it raises, the group is taken out, and every join after the first n_joins.
  * Use as `return hyl_call_in_group(...)`.
  */

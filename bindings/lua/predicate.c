@@ -16,7 +16,7 @@ typedef enum form {
     FORM_COMPARE, /* (col, value) (col, op, value) (table) (fn) (raw) (group) (given, table) */
     FORM_COLUMN,  /* (a, b) (a, op, b) */
     FORM_BETWEEN, /* (col, low, high) (col, {low, high}) */
-    FORM_IN,      /* (col, list | query | fn) */
+    FORM_IN,      /* (col, list | query | fn) ({cols}, {tuples} | query | fn) */
     FORM_NULL,    /* (col) */
     FORM_OP,      /* (col, value) with a fixed operator */
     FORM_REGEXP,  /* (col, pattern, { flags = "i" }?) */
@@ -452,6 +452,60 @@ static hy_expr *read_raw(lua_State *L, hy_query *q, const verb *v, int n_args)
     return hy_expr_raw(q, text, size, items, n);
 }
 
+/* {"a", "b"} as a row; *columns are its parts, in a userdata left on top. */
+static hy_expr *column_row(lua_State *L, hy_query *q, const verb *v, int index, size_t *n, hy_expr ***columns)
+{
+    hyl_check_plain(L, index, v->name);
+    *n = lua_rawlen(L, index);
+    *columns = lua_newuserdatauv(L, sizeof **columns * (*n + 1), 0);
+    for (size_t i = 0; i < *n; i++) {
+        lua_rawgeti(L, index, (lua_Integer)i + 1);
+        (*columns)[i] = operand(L, q, v, lua_gettop(L));
+        lua_pop(L, 1);
+    }
+    return hy_expr_row(q, *columns, *n);
+}
+
+/* The tuple on top of the stack. A NULL in it would match nothing, and let NOT IN match nothing either. */
+static hy_expr *value_row(lua_State *L, hy_query *q, const verb *v, hy_expr *const *columns, size_t n)
+{
+    int tuple = lua_gettop(L);
+    if (!lua_istable(L, tuple) || lua_rawlen(L, tuple) != n)
+        hyl_fail(L, HY_EINVALID_ARGUMENT, "%s: each entry is a list of %d values", v->name, (int)n);
+    hyl_check_plain(L, tuple, v->name);
+    hy_expr **values = lua_newuserdatauv(L, sizeof *values * (n + 1), 0);
+    for (size_t i = 0; i < n; i++) {
+        lua_rawgeti(L, tuple, (lua_Integer)i + 1);
+        if (hyl_typeof(L, -1) == HYL_NULL)
+            hyl_fail(L, HY_EINVALID_ARGUMENT, "%s: a tuple with NULL matches nothing", v->name);
+        values[i] = hyl_to_expr(L, q, -1, columns[i], NULL, v->name);
+        lua_pop(L, 1);
+    }
+    hy_expr *row = hy_expr_row(q, values, n);
+    lua_settop(L, tuple);
+    return row;
+}
+
+/* ({"a", "b"}, {{1, 2}, {3, 4}}) or ({"a", "b"}, query) */
+static hy_expr *read_tuples(lua_State *L, hy_query *q, const verb *v)
+{
+    size_t n;
+    hy_expr **columns;
+    hyl_need_stack(L, 12);
+    hy_expr *row = column_row(L, q, v, 2, &n, &columns);
+    if (!lua_istable(L, 3))
+        return in_any(L, q, row, 3, v->negated, v->name);
+    hyl_check_plain(L, 3, v->name);
+    size_t n_rows = lua_rawlen(L, 3);
+    hy_expr **rows = lua_newuserdatauv(L, sizeof *rows * (n_rows + 1), 0);
+    for (size_t i = 0; i < n_rows; i++) {
+        lua_rawgeti(L, 3, (lua_Integer)i + 1);
+        rows[i] = value_row(L, q, v, columns, n);
+        lua_pop(L, 1);
+    }
+    return hy_expr_in(q, row, rows, n_rows, v->negated);
+}
+
 static hy_expr *read_form(lua_State *L, hy_query *q, const verb *v, int n_args)
 {
     switch (v->form) {
@@ -463,6 +517,8 @@ static hy_expr *read_form(lua_State *L, hy_query *q, const verb *v, int n_args)
         return read_between(L, q, v, n_args);
     case FORM_IN:
         check_value(L, v, 3);
+        if (lua_istable(L, 2))
+            return read_tuples(L, q, v);
         return in_any(L, q, operand(L, q, v, 2), 3, v->negated, v->name);
     case FORM_NULL:
         return hy_expr_is_null(q, operand(L, q, v, 2), v->negated);

@@ -134,6 +134,9 @@ static int group_called(lua_State *L, int status, lua_KContext at)
     hy_query *q = lua_touserdata(L, 1);
     size_t depth = (size_t)lua_tointeger(L, (int)at);
     if (status == LUA_OK || status == LUA_YIELD) {
+        const hy_query *other = hyl_test(L, -1, HYL_QUERY);
+        if (other != NULL && other != q) /* it gave a query of its own instead: what that asks */
+            hy_query_where_of(q, HY_SLOT_WHERE, HY_AND, other);
         hy_query_group_close(q, depth);
         return hyl_query_done(L, q);
     }
@@ -150,7 +153,7 @@ int hyl_call_in_group(lua_State *L, int fn, size_t depth, size_t n_joins)
     lua_KContext at = lua_gettop(L) - 1;
     lua_pushvalue(L, fn);
     lua_pushvalue(L, 1);
-    return group_called(L, lua_pcallk(L, 1, 0, 0, at, group_called), at);
+    return group_called(L, lua_pcallk(L, 1, 1, 0, at, group_called), at);
 }
 
 /* ---- for lua/hysteria -------------------------------------------------------------------- */

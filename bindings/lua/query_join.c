@@ -106,33 +106,96 @@ static hy_expr *join_condition(lua_State *L, hy_query *q, const join_verb *v, co
     return hy_expr_compare(q, op, lhs, rhs);
 }
 
-/* join(table | Model, referencing, primary?, operator?, fn?) or (table, fn) */
+/* What is joined, and the name that stands for it. Text lies on the Lua stack. */
+typedef struct joined {
+    const char *table, *alias;
+    size_t size;
+    const hy_model *model;
+    const hy_query *sub;
+} joined;
+
+/* A table's name or a model, pushed as text. */
+static void read_table(lua_State *L, int index, joined *out)
+{
+    if (lua_type(L, index) == LUA_TSTRING) {
+        lua_pushvalue(L, index);
+        return;
+    }
+    out->model = hyl_check_model(L, index)->model;
+    lua_pushstring(L, hy_model_table(out->model));
+}
+
+/* { table | Model | query | fn, alias } */
+static void read_joined_pair(lua_State *L, const join_verb *v, int index, joined *out)
+{
+    lua_rawgeti(L, index, 1);
+    lua_rawgeti(L, index, 2);
+    int top = lua_gettop(L);
+    if (lua_isnil(L, top - 1) || lua_type(L, top) != LUA_TSTRING)
+        hyl_fail(L, HY_EINVALID_ARGUMENT, "%s: a table is { table or query, alias }", v->name);
+    out->alias = hyl_to_name(L, top, "alias");
+    out->sub = hyl_to_query(L, top - 1);
+    if (out->sub != NULL)
+        return;
+    read_table(L, top - 1, out);
+    out->table = lua_pushfstring(L, "%s as %s", hyl_to_name(L, -1, "table"), out->alias);
+    out->size = strlen(out->table);
+}
+
+static bool is_pair(lua_State *L, int index)
+{
+    if (!lua_istable(L, index))
+        return false;
+    if (!lua_getmetatable(L, index))
+        return true;
+    lua_pop(L, 1);
+    return false;
+}
+
+static joined read_joined(lua_State *L, const join_verb *v, int index)
+{
+    joined out = {0};
+    if (lua_isnoneornil(L, index))
+        hyl_fail(L, HY_ENIL_VALUE, "%s: the table is nil", v->name);
+    if (hyl_test(L, index, HYL_QUERY) != NULL)
+        hyl_fail(L, HY_EMISSING_ALIAS_FOR_SUBQUERY, "%s: a subquery is joined as { query, alias }", v->name);
+    if (is_pair(L, index)) {
+        read_joined_pair(L, v, index, &out);
+    } else {
+        read_table(L, index, &out);
+        out.table = lua_tolstring(L, -1, &out.size);
+        out.alias = push_join_alias(L, out.table, out.size);
+    }
+    return out;
+}
+
+static void add_join(hy_query *q, hy_join_kind kind, const joined *what)
+{
+    if (what->sub != NULL)
+        hy_query_join_query(q, kind, what->sub, what->alias);
+    else
+        hy_query_join(q, kind, what->table, what->size, what->model);
+}
+
+/*
+ * join(table | Model | { one of them or a query or fn, alias }, referencing, primary?, operator?, fn?)
+ * or (table, fn)
+ */
 static int query_join(lua_State *L)
 {
     const join_verb *v = lua_touserdata(L, lua_upvalueindex(1));
     hy_query *q = hyl_check_query(L, 1);
     int last = lua_gettop(L);
-    const hy_model *model = NULL;
-    if (lua_isnoneornil(L, 2))
-        return hyl_fail(L, HY_ENIL_VALUE, "%s: the table is nil", v->name);
-    if (lua_type(L, 2) == LUA_TSTRING) {
-        lua_pushvalue(L, 2);
-    } else {
-        model = hyl_check_model(L, 2)->model;
-        lua_pushstring(L, hy_model_table(model));
-    }
-    size_t size;
-    const char *table = lua_tolstring(L, -1, &size);
-    const char *alias = push_join_alias(L, table, size);
     int fn = last >= 3 && lua_isfunction(L, last) ? last : 0;
     int n_columns = (fn != 0 ? fn : last + 1) - 3;
-    if (n_columns > 3 || (n_columns == 0 && fn == 0 && v->kind != HY_JOIN_CROSS))
+    joined what = read_joined(L, v, 2);
+    if (n_columns > 3 || (n_columns <= 0 && fn == 0 && v->kind != HY_JOIN_CROSS))
         return hyl_fail(L, HY_EINVALID_ARGUMENT, "%s takes (table, column, column?, operator?, function?)",
                         v->name);
     /* Everything is read before the join is added: a call that raises leaves the query as it was. */
-    hy_expr *condition = n_columns >= 1 ? join_condition(L, q, v, alias, n_columns) : NULL;
+    hy_expr *condition = n_columns >= 1 ? join_condition(L, q, v, what.alias, n_columns) : NULL;
     size_t n_joins = hy_query_n_joins(q);
-    hy_query_join(q, v->kind, table, size, model);
+    add_join(q, v->kind, &what);
     if (condition != NULL)
         hy_query_predicate(q, HY_SLOT_ON, HY_AND, false, condition);
     if (fn == 0)
@@ -187,13 +250,18 @@ typedef struct set_verb {
 static const set_verb set_verbs[] = {
     {"union", HY_UNION}, {"unionAll", HY_UNION_ALL}, {"intersect", HY_INTERSECT}, {"except", HY_EXCEPT}};
 
+/* union(query | fn) or union(text, ...) */
 static int combine(lua_State *L)
 {
     const set_verb *v = lua_touserdata(L, lua_upvalueindex(1));
     hy_query *q = hyl_check_query(L, 1);
+    if (lua_type(L, 2) == LUA_TSTRING || hyl_typeof(L, 2) == HYL_RAW) {
+        hy_query_set_operation_raw(q, v->op, hyl_raw_argument(L, q, 2, lua_gettop(L), v->name));
+        return hyl_query_done(L, q);
+    }
     hy_query *other = hyl_to_query(L, 2);
     if (other == NULL)
-        return hyl_fail_argument(L, 2, "query", "a query or a function");
+        return hyl_fail_argument(L, 2, "query", "a query, a function or SQL text");
     hy_query_set_operation(q, v->op, other);
     return hyl_query_done(L, q);
 }
@@ -258,6 +326,18 @@ static int query_clear_part(lua_State *L)
     return hyl_query_done(L, q);
 }
 
+/* clear(): as it began, the table and its alias stay. */
+static int query_clear(lua_State *L)
+{
+    hy_query *q = hyl_check_query(L, 1);
+    for (hy_part part = 0; part < HY_PART_COUNT; part++)
+        if (part != HY_PART_FROM)
+            hy_query_clear_part(q, part);
+    lua_pushnil(L);
+    lua_setiuservalue(L, 1, HYL_QUERY_EXTRA);
+    return hyl_query_done(L, q);
+}
+
 /* ---- module ------------------------------------------------------------------------------ */
 
 static void add_join_verbs(lua_State *L)
@@ -277,6 +357,7 @@ void hyl_query_join_open(lua_State *L)
         {"withMaterialized", query_with_materialized},
         {"lockForUpdate", query_lock_for_update},
         {"forShare", query_for_share},
+        {"clear", query_clear},
         {NULL, NULL},
     };
     luaL_setfuncs(L, verbs, 0);

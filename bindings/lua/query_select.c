@@ -6,6 +6,7 @@
 #include "binding.h"
 
 #include <string.h>
+#include <strings.h>
 
 /* ---- select, from ------------------------------------------------------------------------ */
 
@@ -98,6 +99,160 @@ static int query_select_func(lua_State *L)
     hy_expr *arg = hyl_to_operand(L, q, 3, false, "column");
     const char *alias = lua_isnoneornil(L, 4) ? NULL : hyl_to_name(L, 4, "alias");
     hy_query_select(q, hy_expr_call(q, func, size, &arg, 1, false), alias);
+    return hyl_query_done(L, q);
+}
+
+/* ---- windows ----------------------------------------------------------------------------- */
+
+enum { WINDOW_PARTS = 32 };
+
+typedef struct window {
+    hy_expr *partition[WINDOW_PARTS], *order[WINDOW_PARTS];
+    hy_direction directions[WINDOW_PARTS];
+    size_t n_partition, n_order;
+} window;
+
+static void check_room(lua_State *L, size_t n)
+{
+    if (n == WINDOW_PARTS)
+        hyl_fail(L, HY_ELIMIT_EXCEEDED, "selectWindow: more than %d columns", WINDOW_PARTS);
+}
+
+/* Is the entry on top a direction, and not the first? Then it is of what stands before it. */
+static bool take_direction(lua_State *L, window *w)
+{
+    static const char *const directions[] = {"asc", "desc", NULL};
+    if (w->n_order == 0 || lua_type(L, -1) != LUA_TSTRING)
+        return false;
+    size_t size;
+    const char *word = lua_tolstring(L, -1, &size);
+    if (size != 3 && size != 4)
+        return false;
+    for (int i = 0; directions[i] != NULL; i++) {
+        if (strlen(directions[i]) == size && strcasecmp(word, directions[i]) == 0) {
+            w->directions[w->n_order - 1] = (hy_direction)i;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* orderBy = "a" or {"a", "desc", "b"}; the value on top. */
+static void read_window_order(lua_State *L, hy_query *q, window *w, bool inside)
+{
+    int at = lua_gettop(L);
+    if (inside || !lua_istable(L, at)) {
+        check_room(L, w->n_order);
+        w->order[w->n_order++] = hyl_to_operand(L, q, at, false, "orderBy");
+        return;
+    }
+    hyl_check_plain(L, at, "orderBy");
+    hyl_need_stack(L, 6);
+    for (lua_Integer i = 1; lua_rawgeti(L, at, i) != LUA_TNIL; i++) {
+        if (!take_direction(L, w))
+            read_window_order(L, q, w, true);
+        lua_pop(L, 1);
+    }
+    lua_pop(L, 1);
+}
+
+static void read_window_partition(lua_State *L, hy_query *q, window *w)
+{
+    int at = lua_gettop(L);
+    if (!lua_istable(L, at)) {
+        w->partition[w->n_partition++] = hyl_to_operand(L, q, at, false, "partitionBy");
+        return;
+    }
+    hyl_check_plain(L, at, "partitionBy");
+    for (lua_Integer i = 1; lua_rawgeti(L, at, i) != LUA_TNIL; i++) {
+        check_room(L, w->n_partition);
+        w->partition[w->n_partition++] = hyl_to_operand(L, q, -1, false, "partitionBy");
+        lua_pop(L, 1);
+    }
+    lua_pop(L, 1);
+}
+
+/* "unbounded" or a whole number: before the current row, it, after it. */
+static int64_t read_bound(lua_State *L, int frame, int i, bool *unbounded)
+{
+    lua_rawgeti(L, frame, i);
+    *unbounded = lua_type(L, -1) == LUA_TSTRING && strcmp(lua_tostring(L, -1), "unbounded") == 0;
+    if (!*unbounded && !lua_isinteger(L, -1))
+        hyl_fail(L, HY_EINVALID_ARGUMENT,
+                 "selectWindow: a frame is { \"rows\" or \"range\", from, to }, bounds whole numbers or "
+                 "\"unbounded\"");
+    int64_t bound = *unbounded ? 0 : lua_tointeger(L, -1);
+    lua_pop(L, 1);
+    return bound;
+}
+
+/* { "rows", -2, 0 }, the value on top */
+static hy_frame read_frame(lua_State *L)
+{
+    static const char *const units[] = {"rows", "range", NULL};
+    int at = lua_gettop(L);
+    hy_frame frame = {0};
+    if (!lua_istable(L, at))
+        hyl_fail_argument(L, at, "frame", "a table such as { \"rows\", -2, 0 }");
+    lua_rawgeti(L, at, 1);
+    frame.range = hyl_check_word(L, -1, "frame", units) == 1;
+    lua_pop(L, 1);
+    frame.from = read_bound(L, at, 2, &frame.from_first);
+    frame.to = read_bound(L, at, 3, &frame.to_last);
+    return frame;
+}
+
+static void check_window_keys(lua_State *L, int spec)
+{
+    static const char *const known[] = {"partitionBy", "orderBy", "frame"};
+    for (lua_pushnil(L); lua_next(L, spec); lua_pop(L, 1)) {
+        bool found = false;
+        for (size_t i = 0; i < sizeof known / sizeof *known && lua_type(L, -2) == LUA_TSTRING; i++)
+            found |= strcmp(lua_tostring(L, -2), known[i]) == 0;
+        if (!found)
+            hyl_fail(L, HY_EINVALID_ARGUMENT,
+                     "selectWindow: a window has partitionBy, orderBy and frame only");
+    }
+}
+
+/* The call over the window that the table at `spec` says. */
+static hy_expr *over(lua_State *L, hy_query *q, hy_expr *call, int spec)
+{
+    window w = {.n_order = 0};
+    hyl_check_plain(L, spec, "selectWindow");
+    check_window_keys(L, spec);
+    if (lua_getfield(L, spec, "partitionBy") != LUA_TNIL)
+        read_window_partition(L, q, &w);
+    if (lua_getfield(L, spec, "orderBy") != LUA_TNIL)
+        read_window_order(L, q, &w, false);
+    hy_expr *e = hy_expr_over(q, call, w.partition, w.n_partition, w.order, w.directions, w.n_order);
+    if (lua_getfield(L, spec, "frame") != LUA_TNIL) {
+        hy_frame frame = read_frame(L);
+        e = hy_expr_frame(q, e, &frame);
+    }
+    lua_pop(L, 3);
+    return e;
+}
+
+/* selectWindow(func, column?, { partitionBy =, orderBy =, frame = }, alias): func a name or sql.func(...) */
+static int query_select_window(lua_State *L)
+{
+    hy_query *q = hyl_check_query(L, 1);
+    int n = lua_gettop(L);
+    int spec = n - 1;
+    if (n < 4 || n > 5 || !lua_istable(L, spec))
+        return hyl_fail(L, HY_EINVALID_ARGUMENT, "selectWindow takes (function, column?, window, alias)");
+    const char *alias = hyl_to_name(L, n, "alias");
+    hy_expr *call;
+    if (lua_type(L, 2) == LUA_TSTRING) {
+        size_t size;
+        const char *func = lua_tolstring(L, 2, &size);
+        hy_expr *arg = n == 5 ? hyl_to_operand(L, q, 3, false, "column") : NULL;
+        call = hy_expr_call(q, func, size, &arg, n == 5, false);
+    } else {
+        call = hyl_to_operand(L, q, 2, false, "selectWindow");
+    }
+    hy_query_select(q, over(L, q, call, spec), alias);
     return hyl_query_done(L, q);
 }
 
@@ -327,6 +482,8 @@ void hyl_query_select_open(lua_State *L)
         {"select", query_select},
         {"selectRaw", query_select_raw},
         {"selectFunc", query_select_func},
+        {"selectWindow", query_select_window},
+        {"selectSubQuery", query_select},
         {"selectJsonRaw", query_select_json_raw},
         {"distinct", query_distinct},
         {"distinctOn", query_distinct_on},

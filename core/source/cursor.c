@@ -718,6 +718,9 @@ hy_status hy_cursor_start(hy_cursor *cursor, hy_source *source, const hy_query *
     const hy_run_options *with = options != NULL ? options : &default_options;
 
     begin_run(cursor, source, with);
+    if (with->transaction == NULL && with->lease == NULL && hy_query_has_lock(query))
+        return hy_fail(err, HY_ETRANSACTION_NOT_ACTIVE,
+                       "a row lock outlives its statement in a transaction only");
     hy_status status = have_compiler(cursor, err);
     if (status != HY_OK)
         return status;

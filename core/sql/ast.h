@@ -33,7 +33,7 @@ typedef enum hy_node {
     HY_NODE_CALL,       /* hy_branch; aux: hy_function */
     HY_NODE_CASE,       /* hy_branch; `split` pairs, then perhaps the ELSE */
     HY_NODE_CAST,       /* hy_branch; one; kind is the target */
-    HY_NODE_OVER,       /* hy_branch; the call, `split` partitions, then orders; aux: directions */
+    HY_NODE_OVER,       /* hy_branch; the call, `split` partitions, then orders; aux: hy_over */
     HY_NODE_JSON,       /* hy_branch; op is the part; one; aux: hy_json_place */
     HY_NODE_JSON_MATCH, /* hy_branch; op is the test; the document, then the value */
     HY_NODE_IN_QUERY,   /* hy_query_expr with operand */
@@ -91,6 +91,13 @@ typedef struct hy_raw_text {
     size_t size;
     const char *text;
 } hy_raw_text;
+
+/* How the rows of a window lie. */
+typedef struct hy_over {
+    hy_frame frame;
+    bool framed;
+    uint8_t directions[]; /* as many as orders */
+} hy_over;
 
 /* A path in a document, both ways that databases want it. */
 typedef struct hy_json_place {
@@ -204,7 +211,8 @@ typedef struct hy_cte {
 typedef struct hy_member {
     hy_cell cell;
     hy_set_op op;
-    hy_tree *tree;
+    hy_tree *tree; /* one of these two */
+    hy_expr *raw;
 } hy_member;
 
 typedef struct hy_row {

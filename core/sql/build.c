@@ -310,6 +310,17 @@ void hy_query_set_operation(hy_query *q, hy_set_op op, const hy_query *other)
     member->tree = tree;
 }
 
+void hy_query_set_operation_raw(hy_query *q, hy_set_op op, hy_expr *raw)
+{
+    assert(op < HY_SET_OP_COUNT);
+    hy_member *member = hy__query_takes(q, raw) ? hy__cell_new(q, &q->tree.members, sizeof *member) : NULL;
+
+    if (member == NULL)
+        return;
+    member->op = op;
+    member->raw = raw;
+}
+
 void hy_query_lock(hy_query *q, hy_lock lock, hy_lock_wait wait)
 {
     q->tree.lock = (uint8_t)lock;

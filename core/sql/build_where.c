@@ -90,6 +90,21 @@ size_t hy_query_group_open(hy_query *q, hy_slot slot, hy_connector connector, bo
     return depth;
 }
 
+void hy_query_where_of(hy_query *q, hy_slot slot, hy_connector connector, const hy_query *other)
+{
+    const hy_tree *tree = hy__query_adopt(q, other);
+    hy_group *parent = tree != NULL && tree->where.user.first != NULL ? slot_group(q, slot) : NULL;
+    hy_group *group = parent != NULL ? add_group(q, parent, connector, false) : NULL;
+
+    if (group == NULL || !hy__query_deepen(q, tree->depth + (unsigned)q->open_depth + 2U))
+        return;
+    group->first = tree->where.user.first; /* adopting has copied them */
+    group->last = tree->where.user.last;
+    for (hy_condition *c = group->first; c != NULL; c = c->next)
+        if (c->group != NULL)
+            c->group->parent = group;
+}
+
 /* Take an open group out of its parent: nothing was added behind it while it was open. */
 static void drop_group(hy_group *group)
 {

@@ -545,8 +545,14 @@ static bool is_compound(const hy_tree *tree)
            tree->with.n > 0 || tree->lock != HY_LOCK_NONE;
 }
 
-static void emit_member(hy_emitter *e, const hy_tree *tree)
+static void emit_member(hy_emitter *e, const hy_member *member)
 {
+    const hy_tree *tree = member->tree;
+
+    if (member->raw != NULL) {
+        hy__emit_expr(e, member->raw);
+        return;
+    }
     if (!is_compound(tree)) {
         hy__emit_select(e, tree);
         return;
@@ -566,7 +572,7 @@ void hy__clause_members(hy_emitter *e)
         if (member->op == HY_INTERSECT || member->op == HY_EXCEPT)
             hy__emit_need(e, HY_FEATURE_NUMBER_INTERSECT_EXCEPT);
         hy__puts(e, set_words[member->op]);
-        emit_member(e, member->tree);
+        emit_member(e, member);
         previous = member;
     }
 }

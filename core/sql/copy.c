@@ -79,7 +79,7 @@ static const void *copy_aux(hy_arena *a, const hy_branch *from)
     case HY_NODE_JSON:
         return copy_place(a, from->aux);
     case HY_NODE_OVER:
-        return hy_arena_memdup(a, from->aux, from->n - from->split); /* one too many is there */
+        return hy_arena_memdup(a, from->aux, sizeof(hy_over) + from->n - from->split - 1);
     default:
         return NULL;
     }
@@ -187,7 +187,8 @@ static void fix_cte(hy_arena *a, void *cell)
 static void fix_member(hy_arena *a, void *cell)
 {
     hy_member *member = cell;
-    member->tree = tree_new(a, member->tree);
+    member->tree = member->tree != NULL ? tree_new(a, member->tree) : NULL;
+    member->raw = copy_expr(a, member->raw);
 }
 
 static void copy_items(hy_arena *a, hy_chain *into, const hy_chain *from)

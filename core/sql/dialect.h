@@ -84,7 +84,7 @@ struct hy_dialect {
     const char *const *functions;                 /* by hy_function_number; NULL: the usual spelling */
     const char *const *casts;                     /* by hy_kind; NULL: it has no such CAST */
     const hy_list_text *integer_list, *text_list;
-    const hy_stream_text *stream; /* NULL: the text stays as it is */
+    const hy_stream_text *stream;                 /* NULL: the text stays as it is */
     const hy_clause *clauses[HY_STATEMENT_COUNT]; /* each ends with NULL */
     void (*upsert)(hy_emitter *e);
     void (*concat)(hy_emitter *e, const hy_branch *call);

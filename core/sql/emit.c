@@ -458,7 +458,7 @@ static bool reads_table(const hy_tree *tree, const char *table)
         if (join->table != NULL && strcmp(hy__table_base(join->table, NULL), table) == 0)
             return true;
     HY_EACH (hy_member, member, &tree->members)
-        if (reads_table(member->tree, table))
+        if (member->tree != NULL && reads_table(member->tree, table))
             return true;
     return false;
 }
@@ -615,7 +615,7 @@ static void emit_call(hy_emitter *e, const hy_expr *x)
 
 static void emit_window_order(hy_emitter *e, const hy_branch *b)
 {
-    const uint8_t *directions = b->aux;
+    const uint8_t *directions = ((const hy_over *)b->aux)->directions;
     size_t first = 1 + b->split;
 
     for (size_t i = first; i < b->n; i++) {
@@ -623,6 +623,27 @@ static void emit_window_order(hy_emitter *e, const hy_branch *b)
         hy__emit_operand(e, b->args[i]);
         hy__puts(e, directions[i - first] == HY_DESC ? " DESC" : " ASC");
     }
+}
+
+static void put_bound(hy_emitter *e, bool unbounded, int64_t rows, const char *end)
+{
+    if (unbounded) {
+        PUT(e, "UNBOUNDED");
+        hy__puts(e, end);
+    } else if (rows == 0) {
+        PUT(e, "CURRENT ROW");
+    } else {
+        hy_buf_put_uint(e->text, rows < 0 ? 0 - (uint64_t)rows : (uint64_t)rows);
+        hy__puts(e, rows < 0 ? " PRECEDING" : " FOLLOWING");
+    }
+}
+
+static void put_frame(hy_emitter *e, const hy_frame *f)
+{
+    hy__puts(e, f->range ? " RANGE BETWEEN " : " ROWS BETWEEN ");
+    put_bound(e, f->from_first, f->from, " PRECEDING");
+    PUT(e, " AND ");
+    put_bound(e, f->to_last, f->to, " FOLLOWING");
 }
 
 static void emit_over(hy_emitter *e, const hy_expr *x)
@@ -640,6 +661,8 @@ static void emit_over(hy_emitter *e, const hy_expr *x)
     if (b->split > 0 && b->n > 1 + b->split)
         PUT(e, " ");
     emit_window_order(e, b);
+    if (((const hy_over *)b->aux)->framed)
+        put_frame(e, &((const hy_over *)b->aux)->frame);
     PUT(e, ")");
     emit_after_call(e, b->args[0]);
 }

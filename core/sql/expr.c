@@ -14,52 +14,6 @@
 
 enum { NAME_MAX_SIZE = UINT16_MAX };
 
-/* ---- operators -------------------------------------------------------------------------- */
-
-static const char *const op_words[HY_OP_COUNT] = {
-#define WORD(name, word, arity, spelling) [HY_OP_##name] = word,
-    HY_OP_MAP(WORD)
-#undef WORD
-};
-
-static const int op_arities[HY_OP_COUNT] = {
-#define ARITY(name, word, arity, spelling) [HY_OP_##name] = arity,
-    HY_OP_MAP(ARITY)
-#undef ARITY
-};
-
-/* More words for the same operators. */
-static const struct {
-    const char *word;
-    hy_op op;
-} op_synonyms[] = {
-    {"==", HY_OP_EQ},
-    {"<>", HY_OP_NE},
-    {"is", HY_OP_NULLSAFE_EQ},
-    {"is not", HY_OP_NULLSAFE_NE},
-};
-
-hy_op hy_op_from_word(const char *word, size_t size)
-{
-    for (hy_op op = 0; op < HY_OP_COUNT; op++)
-        if (hy_text_equal_nocase(word, size, op_words[op], strlen(op_words[op])))
-            return op;
-    for (size_t i = 0; i < sizeof op_synonyms / sizeof op_synonyms[0]; i++)
-        if (hy_text_equal_nocase(word, size, op_synonyms[i].word, strlen(op_synonyms[i].word)))
-            return op_synonyms[i].op;
-    return HY_OP_COUNT;
-}
-
-const char *hy_op_word(hy_op op)
-{
-    return (unsigned)op < HY_OP_COUNT ? op_words[op] : "";
-}
-
-int hy_op_arity(hy_op op)
-{
-    return (unsigned)op < HY_OP_COUNT ? op_arities[op] : 0;
-}
-
 /* ---- nodes ------------------------------------------------------------------------------ */
 
 static void *node_new(hy_query *q, hy_node node, hy_kind kind, size_t size)
@@ -892,9 +846,9 @@ hy_expr *hy_expr_over(hy_query *q, hy_expr *call, hy_expr *const *partition, siz
                       hy_expr *const *order, const hy_direction *directions, size_t n_order)
 {
     hy_branch *b = branch_empty(q, HY_NODE_OVER, hy_expr_kind(call), 1 + n_partition + n_order);
-    uint8_t *copy = b != NULL ? hy_arena_alloc(&q->arena, n_order + 1) : NULL;
+    hy_over *over = b != NULL ? hy_arena_zero(&q->arena, sizeof *over + n_order) : NULL;
 
-    if (copy == NULL || !set_argument(q, b, 0, call) || !set_arguments(q, b, 1, partition, n_partition) ||
+    if (over == NULL || !set_argument(q, b, 0, call) || !set_arguments(q, b, 1, partition, n_partition) ||
         !set_arguments(q, b, 1 + n_partition, order, n_order))
         return NULL;
     if (call->node != HY_NODE_CALL && call->node != HY_NODE_RAW) {
@@ -902,8 +856,23 @@ hy_expr *hy_expr_over(hy_query *q, hy_expr *call, hy_expr *const *partition, siz
         return NULL;
     }
     for (size_t i = 0; i < n_order; i++)
-        copy[i] = directions != NULL ? (uint8_t)directions[i] : HY_ASC;
+        over->directions[i] = directions != NULL ? (uint8_t)directions[i] : HY_ASC;
     b->split = (uint32_t)n_partition;
-    b->aux = copy;
+    b->aux = over;
     return &b->head;
+}
+
+hy_expr *hy_expr_frame(hy_query *q, hy_expr *over, const hy_frame *frame)
+{
+    if (!hy__query_takes(q, over))
+        return NULL;
+    bool backwards = !frame->from_first && !frame->to_last && frame->from > frame->to;
+    if (over->node != HY_NODE_OVER || backwards) {
+        HY_QUERY_FAIL(q, HY_EINVALID_ARGUMENT, "a frame goes from one row to a later one of a window");
+        return NULL;
+    }
+    hy_over *own = (hy_over *)((hy_branch *)over)->aux; /* the query's own memory */
+    own->frame = *frame;
+    own->framed = true;
+    return over;
 }

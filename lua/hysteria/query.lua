@@ -310,6 +310,25 @@ function methods.clearRelations(q)
   return q
 end
 
+-- annotate(column, alias), annotate(func, column, alias): a value beside the fields of a record, in
+-- record["$annotations"][alias]; in rows of a plain table a field like others.
+function methods.annotate(q, ...)
+  local count = select("#", ...)
+  local first, second, third = ...
+  local alias = options.need_name(count == 2 and second or third, "alias", "annotate")
+  if count == 2 then
+    q:select({ first, alias })
+  else
+    q:selectFunc(options.need_name(first, "function", "annotate"):lower(), second, alias)
+  end
+  if about_query(q) then
+    local extra = settings_of(q)
+    extra.annotations = extra.annotations or {}
+    table.insert(extra.annotations, alias)
+  end
+  return q
+end
+
 local function set(name, value)
   return function(q)
     settings_of(q)[name] = value
@@ -318,6 +337,8 @@ local function set(name, value)
 end
 
 methods.allRows = set("all_rows", true)
+methods.removeAnnotations = set("no_annotations", true)
+methods.clearRemoveAnnotations = set("no_annotations", nil)
 methods.withoutDefaultScope = set("unscoped", true)
 
 local function deleted(mode, what)

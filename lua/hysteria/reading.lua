@@ -131,6 +131,20 @@ function reading.begin(query, definition, extra, given, what)
   }
 end
 
+-- Annotated values move out of the fields, or away.
+local function annotate(list, names, removed)
+  for index = 1, #list do
+    local row, apart = list[index], {}
+    for _, name in ipairs(names) do
+      apart[name] = rawget(row, name)
+      rawset(row, name, nil)
+    end
+    if not removed then
+      rawset(row, "$annotations", apart)
+    end
+  end
+end
+
 -- The same with what the rows will go through, in `run`: for those that read whole rows.
 function reading.begin_rows(query, definition, extra, given, what)
   local prepared, handle, opts, run = reading.begin(query, definition, extra, given, what)
@@ -138,6 +152,8 @@ function reading.begin_rows(query, definition, extra, given, what)
   if run.loads then
     prepared, run.added = preload.with_keys(prepared, query, definition, preload.keys_for(definition, run.loads))
   end
+  run.annotations = definition and extra and extra.annotations
+  run.no_annotations = extra and extra.no_annotations
   run.track, run.prepared = given.track, prepared
   if run.track == nil and extra then
     run.track = extra.track
@@ -147,6 +163,9 @@ end
 
 -- What fresh rows of a model go through; the list may become another. `single`: no row, no hook.
 function reading.treat(list, definition, run, single)
+  if run.annotations then
+    annotate(list, run.annotations, run.no_annotations)
+  end
   reading.arrive(list, definition, run.track)
   if definition.hooks.afterFetch and (#list > 0 or not single) then
     list = run_after_fetch(list, definition, run.ignored, run.make_ctx(run.prepared))

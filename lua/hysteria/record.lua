@@ -72,7 +72,8 @@ local function fields_to_save(self, shape, definition)
     if definition.virtuals and definition.virtuals[name] then
       core.raise("INVALID_ARGUMENT", ("%s.%s is computed when it is read and is not stored"):format(
         definition.name, name), { model = definition.name })
-    elseif not definition.by_property[name] and not definition.relations[name] and not shape.columns[name] then
+    elseif not definition.by_property[name] and not definition.relations[name] and not shape.columns[name]
+        and name ~= "$annotations" then
       core.raise("UNDEFINED_COLUMN", ("no column '%s' on %s%s"):format(
         tostring(name), definition.name, options.hint(name, definition.properties)), { model = definition.name })
     end
@@ -251,7 +252,7 @@ local function for_json(self)
   local object = {}
   for name in next, shape.columns do
     local made = definition.by_property[name]
-    if not (made and made.hidden) and rawget(self, name) == nil then
+    if not (made and made.hidden) and rawget(self, name) == nil and (made or not rawget(self, "$annotations")) then
       object[name] = core.jsonNull
     end
   end

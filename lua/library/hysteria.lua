@@ -370,6 +370,11 @@
 ---@field select fun(self, ...: any): hysteria.Query
 ---@field selectRaw fun(self, text: string, ...: any): hysteria.Query
 ---@field selectFunc fun(self, func: string, column: string, alias: string?): hysteria.Query
+---@field selectWindow fun(self, func: any, ...: any): hysteria.Query (func, column?, { partitionBy?, orderBy?, frame? }, alias)
+---@field selectSubQuery fun(self, query: any, alias: string): hysteria.Query
+---@field annotate fun(self, ...: string): hysteria.Query (column, alias) or (func, column, alias)
+---@field removeAnnotations fun(self): hysteria.Query
+---@field clearRemoveAnnotations fun(self): hysteria.Query
 ---@field distinct fun(self): hysteria.Query
 ---@field distinctOn fun(self, ...: any): hysteria.Query
 ---@field from fun(self, table: any, alias: string?): hysteria.Query
@@ -396,10 +401,10 @@
 ---@field with fun(self, name: string, query: any): hysteria.Query
 ---@field withRecursive fun(self, name: string, query: any): hysteria.Query
 ---@field withMaterialized fun(self, name: string, query: any): hysteria.Query
----@field union fun(self, query: any): hysteria.Query
----@field unionAll fun(self, query: any): hysteria.Query
----@field intersect fun(self, query: any): hysteria.Query
----@field except fun(self, query: any): hysteria.Query
+---@field union fun(self, query: any, ...: any): hysteria.Query
+---@field unionAll fun(self, query: any, ...: any): hysteria.Query
+---@field intersect fun(self, query: any, ...: any): hysteria.Query
+---@field except fun(self, query: any, ...: any): hysteria.Query
 ---@field lockForUpdate fun(self, options: table?): hysteria.Query
 ---@field forShare fun(self, options: table?): hysteria.Query
 ---@field load fun(self, relation: string|table, fn: fun(q: hysteria.Query)?): hysteria.Query
@@ -411,6 +416,7 @@
 ---@field ignoreHooks fun(self, which: boolean|string[]|nil): hysteria.Query
 ---@field timeout fun(self, milliseconds: integer): hysteria.Query
 ---@field clone fun(self): hysteria.Query
+---@field clear fun(self): hysteria.Query
 ---@field clearDistinct fun(self): hysteria.Query
 ---@field clearFrom fun(self): hysteria.Query
 ---@field clearGroupBy fun(self): hysteria.Query

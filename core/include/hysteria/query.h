@@ -101,6 +101,13 @@ typedef enum hy_join_kind {
 typedef enum hy_direction { HY_ASC, HY_DESC } hy_direction;
 typedef enum hy_nulls { HY_NULLS_DEFAULT, HY_NULLS_FIRST, HY_NULLS_LAST } hy_nulls;
 typedef enum hy_set_op { HY_UNION, HY_UNION_ALL, HY_INTERSECT, HY_EXCEPT, HY_SET_OP_COUNT } hy_set_op;
+/* Rows around the current one: a bound below 0 is so many before it, 0 itself, above 0 after it. */
+typedef struct hy_frame {
+    bool range;      /* by value, not by row */
+    bool from_first; /* from the first row on, whatever `from` says */
+    bool to_last;
+    int64_t from, to;
+} hy_frame;
 typedef enum hy_lock { HY_LOCK_NONE, HY_LOCK_UPDATE, HY_LOCK_SHARE } hy_lock;
 typedef enum hy_lock_wait { HY_LOCK_WAIT, HY_LOCK_NOWAIT, HY_LOCK_SKIP_LOCKED } hy_lock_wait;
 typedef enum hy_conflict_action { HY_CONFLICT_UPDATE, HY_CONFLICT_NOTHING } hy_conflict_action;
@@ -247,6 +254,8 @@ HY_API hy_expr *hy_expr_cast(hy_query *q, hy_expr *operand, hy_kind kind);
 /** call OVER (PARTITION BY ... ORDER BY ...). */
 HY_API hy_expr *hy_expr_over(hy_query *q, hy_expr *call, hy_expr *const *partition, size_t n_partition,
                              hy_expr *const *order, const hy_direction *directions, size_t n_order);
+/** Give what hy_expr_over() made a frame; `from` must not lie behind `to`. */
+HY_API hy_expr *hy_expr_frame(hy_query *q, hy_expr *over, const hy_frame *frame);
 /**
  * What lies at a path of a JSON document, the operand: n 0 is the whole. Of arrays only their
  * items are seen by number, so [0] of anything else is NULL, as is what is not there.
@@ -297,6 +306,8 @@ HY_API void hy_query_join_raw(hy_query *q, hy_expr *raw);
 /** Add a condition to a slot, or to the innermost open group whatever its slot. */
 HY_API void hy_query_predicate(hy_query *q, hy_slot slot, hy_connector connector, bool negated,
                                hy_expr *condition);
+/** Add the conditions in WHERE of another query, copied, as one group. */
+HY_API void hy_query_where_of(hy_query *q, hy_slot slot, hy_connector connector, const hy_query *other);
 /** A parenthesised group; an empty one is dropped when it closes. Returns the depth before. */
 HY_API size_t hy_query_group_open(hy_query *q, hy_slot slot, hy_connector connector, bool negated);
 /** Close groups down to `depth` (what hy_query_group_open returned). */
@@ -317,6 +328,12 @@ HY_API void hy_query_offset(hy_query *q, int64_t offset);
 HY_API void hy_query_with(hy_query *q, const char *name, const hy_query *sub, bool recursive,
                           bool materialized);
 HY_API void hy_query_set_operation(hy_query *q, hy_set_op op, const hy_query *other);
+/** The same with a SELECT as text, an hy_expr_raw(). */
+HY_API void hy_query_set_operation_raw(hy_query *q, hy_set_op op, hy_expr *raw);
+/**
+ * Inside a transaction or on a lease only (HY_ETRANSACTION_NOT_ACTIVE when run elsewhere): the lock
+ * would end with its statement.
+ */
 HY_API void hy_query_lock(hy_query *q, hy_lock lock, hy_lock_wait wait);
 HY_API void hy_query_clear_part(hy_query *q, hy_part part);
 
