@@ -275,19 +275,32 @@ static int query_set(lua_State *L)
     return hyl_query_done(L, q);
 }
 
-/* q:_increment(column, amount): column = column + amount */
+/* Is the number on the stack below zero? */
+static bool is_negative(lua_State *L, int index)
+{
+    lua_pushinteger(L, 0);
+    bool negative = lua_compare(L, index, -1, LUA_OPLT);
+    lua_pop(L, 1);
+    return negative;
+}
+
+/* q:_increment(column, amount): column = column + amount, which must fit the column. A negative amount
+   is taken away: an unsigned column has no such value. */
 static int query_increment(lua_State *L)
 {
     hy_query *q = hyl_check_query(L, 1);
     size_t size;
     const char *name = hyl_check_text(L, 2, "column", &size);
-    if (hy_query_model(q) != NULL)
-        hyl_check_writable(L, hy_query_model(q), 2);
+    const hy_column *column = hy_query_model(q) != NULL ? hyl_check_writable(L, hy_query_model(q), 2) : NULL;
     if (lua_type(L, 3) != LUA_TNUMBER && hyl_typeof(L, 3) != HYL_DECIMAL)
         return hyl_fail_argument(L, 3, "amount", "a number");
-    hy_expr *column = hy_expr_column(q, name, size);
-    hy_expr *amount = hyl_to_expr(L, q, 3, column, NULL, "amount");
-    hy_query_set(q, name, size, hy_expr_compare(q, HY_OP_ADD, column, amount));
+    lua_settop(L, 3);
+    hy_op op = is_negative(L, 3) ? HY_OP_SUBTRACT : HY_OP_ADD;
+    if (op == HY_OP_SUBTRACT)
+        lua_arith(L, LUA_OPUNM);
+    hy_expr *stored = hy_expr_column(q, name, size);
+    hy_expr *amount = hyl_to_expr(L, q, 3, NULL, column, name);
+    hy_query_set(q, name, size, hy_expr_compare(q, op, stored, amount));
     return hyl_query_done(L, q);
 }
 

@@ -75,7 +75,7 @@ size_t hy__sqlite_skip(const char *sql, size_t size);
 /** True if SQL of this beginning may change what a session is. */
 bool hy__sqlite_touches_session(const char *sql, size_t size);
 
-/** Add hysteria_decimal, hysteria_sum and hysteria_avg to a database. SQLite's code. */
+/** Add the hysteria_ collation and functions to a database. SQLite's code. */
 int hy__sqlite_add_functions(sqlite3 *db);
 int hy__sqlite_add_json(sqlite3 *db);
 int hy__sqlite_add_regexp(sqlite3 *db);

@@ -122,6 +122,7 @@ static const text_row texts[] = {
     {"malformed JSON", NULL, HY_EDATA_INVALID, NO_FIELD},
     {"hysteria_", ": not a number", HY_EDATA_INVALID, NO_FIELD},
     {"hysteria_", ": too many digits", HY_EDATA_INVALID, NO_FIELD},
+    {"hysteria_", ": out of range", HY_EDATA_INVALID, NO_FIELD},
     {"cannot commit - no transaction is active", NULL, HY_ETRANSACTION_NOT_ACTIVE, NO_FIELD},
     {"cannot rollback - no transaction is active", NULL, HY_ETRANSACTION_NOT_ACTIVE, NO_FIELD},
 };

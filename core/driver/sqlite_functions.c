@@ -3,7 +3,9 @@
  *
  * Decimals that do not fit a double are stored as text; these make text behave as numbers:
  * the collation hysteria_decimal for comparing and sorting, the aggregates hysteria_sum and
- * hysteria_avg for adding (integers, reals and text mixed; the answer is canonical text).
+ * hysteria_avg for adding (integers, reals and text mixed; the answer is canonical text), and
+ * hysteria_add, hysteria_subtract and hysteria_multiply for calculating with two of them. Their
+ * whole_ forms are for integers, which SQLite itself turns into reals when they overflow.
  * All are deterministic and innocuous, so indexes, checks and views may use them.
  */
 #include <stdbool.h>
@@ -125,9 +127,9 @@ typedef struct total {
     int32_t scale;    /* the largest seen */
 } total;
 
-static void fail_number(sqlite3_context *ctx, const char *what)
+static void fail_named(sqlite3_context *ctx, const char *name, const char *what)
 {
-    char *message = sqlite3_mprintf("%s: %s", (const char *)sqlite3_user_data(ctx), what);
+    char *message = sqlite3_mprintf("%s: %s", name, what);
 
     if (message == NULL) {
         sqlite3_result_error_nomem(ctx);
@@ -135,6 +137,11 @@ static void fail_number(sqlite3_context *ctx, const char *what)
     }
     sqlite3_result_error(ctx, message, -1);
     sqlite3_free(message);
+}
+
+static void fail_number(sqlite3_context *ctx, const char *what)
+{
+    fail_named(ctx, sqlite3_user_data(ctx), what);
 }
 
 static bool read_decimal(sqlite3_value *value, hy_decimal *out)
@@ -262,6 +269,77 @@ static void avg_value(sqlite3_context *ctx)
         fail_number(ctx, "too many digits");
 }
 
+/* ---- two numbers ------------------------------------------------------------------------ */
+
+static bool add_whole(int64_t a, int64_t b, int64_t *out)
+{
+    return !__builtin_add_overflow(a, b, out);
+}
+static bool subtract_whole(int64_t a, int64_t b, int64_t *out)
+{
+    return !__builtin_sub_overflow(a, b, out);
+}
+static bool multiply_whole(int64_t a, int64_t b, int64_t *out)
+{
+    return !__builtin_mul_overflow(a, b, out);
+}
+
+typedef struct calculation {
+    const char *name;
+    hy_status (*exact)(const hy_decimal *a, const hy_decimal *b, hy_decimal *out, hy_error *err);
+    bool (*whole)(int64_t a, int64_t b, int64_t *out); /* instead: of integers alone */
+} calculation;
+
+static const calculation calculations[] = {
+    {"hysteria_add", hy_decimal_add, NULL},
+    {"hysteria_subtract", hy_decimal_subtract, NULL},
+    {"hysteria_multiply", hy_decimal_multiply, NULL},
+    {"hysteria_whole_add", NULL, add_whole},
+    {"hysteria_whole_subtract", NULL, subtract_whole},
+    {"hysteria_whole_multiply", NULL, multiply_whole},
+};
+
+static void calculate_whole(sqlite3_context *ctx, const calculation *c, sqlite3_value **values)
+{
+    int64_t result;
+
+    if (sqlite3_value_type(values[0]) != SQLITE_INTEGER || sqlite3_value_type(values[1]) != SQLITE_INTEGER)
+        fail_named(ctx, c->name, "not a number");
+    else if (c->whole(sqlite3_value_int64(values[0]), sqlite3_value_int64(values[1]), &result))
+        sqlite3_result_int64(ctx, result);
+    else
+        fail_named(ctx, c->name, "out of range");
+}
+
+static void calculate_exact(sqlite3_context *ctx, const calculation *c, sqlite3_value **values)
+{
+    hy_decimal a, b, result;
+
+    if (!read_decimal(values[0], &a) || !read_decimal(values[1], &b))
+        fail_named(ctx, c->name, "not a number");
+    else if (c->exact(&a, &b, &result, NULL) == HY_OK)
+        give(ctx, &result);
+    else
+        fail_named(ctx, c->name, "too many digits");
+}
+
+static void calculate(sqlite3_context *ctx, int n, sqlite3_value **values)
+{
+    const calculation *c = sqlite3_user_data(ctx);
+
+    (void)n;
+    if (sqlite3_value_type(values[0]) == SQLITE_NULL || sqlite3_value_type(values[1]) == SQLITE_NULL)
+        sqlite3_result_null(ctx);
+    else if (c->whole != NULL)
+        calculate_whole(ctx, c, values);
+    else
+        calculate_exact(ctx, c, values);
+}
+
+/* ---- all of them ------------------------------------------------------------------------ */
+
+enum { EXACT = SQLITE_UTF8 | SQLITE_DETERMINISTIC | SQLITE_INNOCUOUS };
+
 typedef struct aggregate {
     const char *name;
     void (*value)(sqlite3_context *ctx);
@@ -278,9 +356,13 @@ int hy__sqlite_add_functions(sqlite3 *db)
 
     for (size_t i = 0; rc == SQLITE_OK && i < sizeof aggregates / sizeof aggregates[0]; i++) {
         const aggregate *a = &aggregates[i];
-        rc = sqlite3_create_window_function(
-            db, a->name, 1, SQLITE_UTF8 | SQLITE_DETERMINISTIC | SQLITE_INNOCUOUS, (void *)(uintptr_t)a->name,
-            step, a->value, a->value, inverse, NULL);
+        rc = sqlite3_create_window_function(db, a->name, 1, EXACT, (void *)(uintptr_t)a->name, step, a->value,
+                                            a->value, inverse, NULL);
+    }
+    for (size_t i = 0; rc == SQLITE_OK && i < sizeof calculations / sizeof calculations[0]; i++) {
+        const calculation *c = &calculations[i];
+        rc = sqlite3_create_function_v2(db, c->name, 2, EXACT, (void *)(uintptr_t)c, calculate, NULL, NULL,
+                                        NULL);
     }
     return rc;
 }

@@ -297,10 +297,60 @@ static const char *const ansi_ops[HY_OP_COUNT] = {
 #undef SPELLING
 };
 
+/* The driver's functions for what such a database would calculate with floats. */
+static const char *const exact_ops[HY_OP_COUNT] = {
+    [HY_OP_ADD] = "hysteria_add(",
+    [HY_OP_SUBTRACT] = "hysteria_subtract(",
+    [HY_OP_MULTIPLY] = "hysteria_multiply(",
+};
+static const char *const whole_ops[HY_OP_COUNT] = {
+    [HY_OP_ADD] = "hysteria_whole_add(",
+    [HY_OP_SUBTRACT] = "hysteria_whole_subtract(",
+    [HY_OP_MULTIPLY] = "hysteria_whole_multiply(",
+};
+
+static bool is_float_kind(const hy_expr *x)
+{
+    return x->kind == HY_KIND_FLOAT || x->kind == HY_KIND_DOUBLE;
+}
+
+/* By its column, or by itself where no column is known. */
+static bool is_decimal(const hy_expr *x)
+{
+    return x->kind == HY_KIND_DECIMAL ||
+           (x->node == HY_NODE_VALUE && ((const hy_value_expr *)x)->value.type == HY_DECIMAL);
+}
+
+/* Which of them, NULL for none: floats stay floats, and of an unknown kind nothing is known. */
+static const char *exact_function(const hy_emitter *e, const hy_branch *b)
+{
+    const hy_expr *lhs = b->args[0], *rhs = b->args[1];
+
+    if (!hy__emit_has(e, HY_TRAIT_TEXT_DECIMALS))
+        return NULL;
+    if (b->head.kind == HY_KIND_BIGINT)
+        return whole_ops[b->head.op];
+    bool decimal = is_decimal(lhs) || is_decimal(rhs);
+    return decimal && !is_float_kind(lhs) && !is_float_kind(rhs) ? exact_ops[b->head.op] : NULL;
+}
+
+static void emit_function(hy_emitter *e, const char *function, const hy_branch *b)
+{
+    hy__puts(e, function);
+    hy__emit_list(e, b->args, b->n);
+    PUT(e, ")");
+}
+
 static void emit_binary(hy_emitter *e, const hy_expr *x)
 {
     const hy_branch *b = (const hy_branch *)x;
     const hy_op_text *text = &e->dialect->ops[x->op];
+    const char *function = exact_function(e, b);
+
+    if (function != NULL) {
+        emit_function(e, function, b);
+        return;
+    }
 
     if (x->op >= HY_OP_REGEXP && x->op <= HY_OP_NOT_IREGEXP)
         hy__emit_need(e, HY_FEATURE_NUMBER_REGEXP);

@@ -230,28 +230,43 @@ function methods.delete(q, given)
   return updating.delete(q, frozen, extra, given)
 end
 
-local function step(q, sign, what, column, ...)
+-- { column = amount } of increment(column, amount = 1, options?) and increment({ column = amount },
+-- options?), and the options.
+local function steps_of(what, column, ...)
+  if type(column) == "table" then
+    return options.plain(column, what .. ": the amounts"), ...
+  end
+  options.need_name(column, "column", what)
   local amount, given = ...
   if select("#", ...) == 0 then
     amount = 1
   elseif type(amount) == "table" and given == nil then
     amount, given = 1, amount
   end
-  options.need(amount, "amount", what)
-  local _, frozen, extra = about(q)
-  if sign < 0 and (math.type(amount) or core.isDecimal(amount)) then
-    amount = -amount
+  return { [column] = options.need(amount, "amount", what) }, given
+end
+
+local function step(q, sign, what, ...)
+  local given_steps, given = steps_of(what, ...)
+  local steps = {}
+  for name, amount in next, given_steps do
+    options.need_name(name, "column", what)
+    if math.type(amount) == nil and not core.isDecimal(amount) then
+      core.raise("INVALID_ARGUMENT", ("%s: the amount of `%s` must be a number"):format(what, name))
+    end
+    steps[name] = sign < 0 and -amount or amount
   end
-  return updating.increment(q, frozen, extra, column, amount, given)
+  local _, frozen, extra = about(q)
+  return updating.increment(q, frozen, extra, steps, given, what)
 end
 
--- increment(column, amount = 1, options?)
-function methods.increment(q, column, ...)
-  return step(q, 1, "increment", column, ...)
+-- increment(column, amount = 1, options?), increment({ column = amount, ... }, options?)
+function methods.increment(q, ...)
+  return step(q, 1, "increment", ...)
 end
 
-function methods.decrement(q, column, ...)
-  return step(q, -1, "decrement", column, ...)
+function methods.decrement(q, ...)
+  return step(q, -1, "decrement", ...)
 end
 
 function methods.softDelete(q, given)

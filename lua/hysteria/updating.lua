@@ -202,43 +202,76 @@ function updating.update(query, frozen, extra, changes, given)
   end)
 end
 
--- column = column + amount
-function updating.increment(query, frozen, extra, column, amount, given)
-  local definition = frozen and state.definition_of[frozen]
-  options.need_name(column, "column", "increment")
-  if math.type(amount) == nil and not core.isDecimal(amount) then
-    core.raise("INVALID_ARGUMENT", "increment: the amount must be a number")
+-- The columns in one order, so that equal writes are equal texts; of a model its properties.
+local function steps_in_order(definition, steps, what)
+  local list = {}
+  for name, amount in next, steps do
+    local made = definition and (definition.by_property[name] or definition.by_database[name])
+    if made and made.counts then
+      core.raise("INVALID_ARGUMENT", ("%s: `%s` counts the changes of a row by itself"):format(what, name))
+    end
+    list[#list + 1] = { name = made and made.property or name, amount = amount }
   end
-  given = options.check(given, definition and writing.options or writing.table_options, "increment")
-  need_condition(query, extra, "increment")
+  if #list == 0 then
+    core.raise("INVALID_ARGUMENT", what .. ": no column is named")
+  end
+  table.sort(list, function(a, b)
+    return a.name < b.name
+  end)
+  for index = 2, #list do
+    if list[index].name == list[index - 1].name then
+      core.raise("INVALID_ARGUMENT", ("%s: `%s` is named twice"):format(what, list[index].name))
+    end
+  end
+  return list
+end
+
+local function add_steps(target, list)
+  for _, entry in ipairs(list) do
+    target:_increment(entry.name, entry.amount)
+  end
+end
+
+local function increment_copy(query, definition, place, list, given, ignored)
+  local row, amounts = {}, {}
+  for _, entry in ipairs(list) do
+    amounts[entry.name] = entry.amount
+  end
+  local ctx = running.context("increment", definition, place.ds, place.trx, {
+    bulk = true, query = query, amounts = amounts,
+    column = #list == 1 and list[1].name or nil, amount = #list == 1 and list[1].amount or nil,
+  })
+  validation.run(definition, row, "update", ignored, ctx) -- hooks: the column's new value is the database's
+  run_on_query(query, definition, "beforeUpdate", ignored, row, ctx)
+  writing.fill(definition.updaters, row)
+  writing.prepare(definition, row)
+  local result = execute(narrowed(query, definition, "increment"), definition, place, given, "update", function(target)
+    add_steps(target, list)
+    writing.set_columns(target, definition, row)
+  end)
+  hooks.run(definition, "afterUpdate", ignored, row, ctx)
+  return result
+end
+
+-- column = column + amount, for each of `steps` = { column = amount }; `what`: increment or decrement.
+function updating.increment(query, frozen, extra, steps, given, what)
+  local definition = frozen and state.definition_of[frozen]
+  local list = steps_in_order(definition, steps, what)
+  given = options.check(given, definition and writing.options or writing.table_options, what)
+  need_condition(query, extra, what)
   local place = writing.place_of(definition, frozen and state.source_of[frozen], extra, given)
   if not definition then
-    return execute(narrowed(query:clone(), nil, "increment"), nil, place, given, "update", function(target)
-      target:_increment(column, amount)
+    return execute(narrowed(query:clone(), nil, what), nil, place, given, "update", function(target)
+      add_steps(target, list)
     end)
   end
-  local made = definition.by_property[column] or definition.by_database[column]
-  if made and made.counts then
-    core.raise("INVALID_ARGUMENT", ("increment: `%s` counts the changes of a row by itself"):format(column))
+  for _, entry in ipairs(list) do
+    writing.check_guarded(definition, { [entry.name] = entry.amount }, given)
   end
-  writing.check_guarded(definition, { [made and made.property or column] = amount }, given)
-  local ignored = hooks.ignored(given.ignoreHooks, "increment")
+  local ignored = hooks.ignored(given.ignoreHooks, what)
   local target = filtered(query, definition, extra)
   return writing.with_hooks(definition, "update", ignored, place, function(inner)
-    local row = {}
-    local ctx = running.context("increment", definition, inner.ds, inner.trx, {
-      bulk = true, query = target, column = column, amount = amount,
-    })
-    validation.run(definition, row, "update", ignored, ctx) -- hooks: the column's new value is the database's
-    run_on_query(target, definition, "beforeUpdate", ignored, row, ctx)
-    writing.fill(definition.updaters, row)
-    local result = execute(narrowed(target, definition, "increment"), definition, inner, given, "update",
-      function(changed)
-        changed:_increment(column, amount)
-        writing.set_columns(changed, definition, row)
-      end)
-    hooks.run(definition, "afterUpdate", ignored, row, ctx)
-    return result
+    return increment_copy(target, definition, inner, list, given, ignored)
   end)
 end
 

@@ -10,7 +10,7 @@
 ---@alias hysteria.Page { data: hysteria.Record[], paginationMetadata: table }
 
 ---@class hysteria.HookContext
----@field operation "fetch"|"insert"|"update"|"increment"|"delete"|"softDelete"|"restore"
+---@field operation "fetch"|"insert"|"upsert"|"update"|"increment"|"delete"|"softDelete"|"restore"
 ---@field bulk boolean
 ---@field query hysteria.Query?
 ---@field trx hysteria.Transaction?
@@ -19,6 +19,7 @@
 ---@field ids any[]?
 ---@field column string? with increment
 ---@field amount number? with increment; negative with decrement
+---@field amounts table<string, any>? with increment and decrement, of every column
 
 ---@class hysteria.Error
 ---@field code string
@@ -453,8 +454,8 @@
 ---@field delete fun(self, options: hysteria.WriteOptions?): any
 ---@field softDelete fun(self, options: hysteria.WriteOptions?): any
 ---@field restore fun(self, options: hysteria.WriteOptions?): any
----@field increment fun(self, column: string, amount: any, options: hysteria.WriteOptions?): any
----@field decrement fun(self, column: string, amount: any, options: hysteria.WriteOptions?): any
+---@field increment fun(self, column: string|table<string, any>, ...: any): any amount and options, or { column = amount } and options
+---@field decrement fun(self, column: string|table<string, any>, ...: any): any
 ---@field truncate fun(self, options: hysteria.CallOptions?): nil
 ---@field toQuery fun(self, dialect: string?): string
 ---@field toSql fun(self, dialect: string?): string

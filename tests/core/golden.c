@@ -40,6 +40,9 @@ static void no_function(sqlite3_context *ctx, int n, sqlite3_value **args)
     (void)args;
     sqlite3_result_null(ctx);
 }
+static const char *const calculations[] = {
+    "hysteria_add",       "hysteria_subtract",       "hysteria_multiply",
+    "hysteria_whole_add", "hysteria_whole_subtract", "hysteria_whole_multiply"};
 static void no_final(sqlite3_context *ctx)
 {
     sqlite3_result_null(ctx);
@@ -80,6 +83,8 @@ static int set_up(void **state)
                                    no_function, NULL);
     sqlite3_create_window_function(db, "hysteria_avg", 1, SQLITE_UTF8, NULL, no_function, no_final, no_final,
                                    no_function, NULL);
+    for (size_t i = 0; i < sizeof calculations / sizeof *calculations; i++)
+        sqlite3_create_function(db, calculations[i], 2, SQLITE_UTF8, NULL, no_function, NULL, NULL);
     sqlite3_create_collation(db, "hysteria_decimal", SQLITE_UTF8, NULL, no_order);
     add_functions();
     sqlite3_exec(db, "ATTACH ':memory:' AS app", NULL, NULL, NULL);

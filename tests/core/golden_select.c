@@ -450,7 +450,9 @@ static const golden cases[] = {
      "int:5/integer int:5/integer int:7/integer", "id:bigInteger* posts:bigInteger count:bigInteger"},
     {"arithmetic", USER, arithmetic,
      "SELECT ((`age` + ?) * ?) - `id` AS `x`, `score` / ? AS `y` FROM `users` WHERE (`age` + `id`) > ?",
-     "int:1/any int:2/any double:0.5/any int:9/any"},
+     "int:1/any int:2/any double:0.5/any int:9/any",
+     .sqlite = "SELECT ((`age` + ?) * ?) - `id` AS `x`, `score` / ? AS `y` FROM `users` WHERE"
+               " (hysteria_whole_add(`age`, `id`)) > ?"},
     {"parameter", USER, parameter, "SELECT `id` FROM `users` WHERE `age` = ? AND `active` = ?",
      "<years>null:/integer bool:true/boolean"},
     {"values inline", USER, inlined, NULL, .inline_values = true,

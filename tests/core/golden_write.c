@@ -289,6 +289,19 @@ static void update_expression(hy_query *q)
     set(q, "score", hy_expr_param(q, "score", HY_KIND_DOUBLE));
     set(q, "firstName", stored(q, "firstName", hy_null()));
 }
+static void change(hy_query *q, const char *column, hy_op op, hy_value amount)
+{
+    set(q, column, hy_expr_compare(q, op, col(q, column), stored(q, column, amount)));
+}
+static void update_exact(hy_query *q)
+{
+    change(q, "balance", HY_OP_ADD, hy_text("0.10"));
+    change(q, "age", HY_OP_SUBTRACT, hy_int(1));
+    set(q, "score", hy_expr_compare(q, HY_OP_MULTIPLY, col(q, "balance"), col(q, "age")));
+    and_(q, hy_expr_compare(q, HY_OP_GT,
+                            hy_expr_compare(q, HY_OP_MULTIPLY, col(q, "score"), val(q, hy_double(0.5))),
+                            val(q, hy_int(2))));
+}
 static void update_default(hy_query *q)
 {
     set(q, "age", hy_expr_default(q));
@@ -675,6 +688,13 @@ static const golden cases[] = {
     {"UPDATE with expressions", USER, update_expression,
      "UPDATE `users` SET `age` = `age` + ?, `score` = ?, `first_name` = ?",
      "int:1/any <score>null:/double null:/string"},
+    {"UPDATE with calculations", USER, update_exact,
+     "UPDATE `users` SET `balance` = `balance` + ?, `age` = `age` - ?, `score` = `balance` * `age` WHERE"
+     " (`score` * ?) > ?",
+     "decimal:0.10/decimal int:1/integer double:0.5/any int:2/any",
+     .sqlite = "UPDATE `users` SET `balance` = hysteria_add(`balance`, ?), `age` ="
+               " hysteria_whole_subtract(`age`, ?), `score` = hysteria_multiply(`balance`, `age`) WHERE"
+               " (`score` * ?) > ?"},
     {"UPDATE to the default", USER, update_default, "UPDATE `users` SET `age` = DEFAULT",
      .sqlite = "!DEFAULT in VALUES"},
     {"UPDATE, guarded", USER, update_guarded,

@@ -636,6 +636,12 @@ static const error_case error_cases[] = {
     {"SELECT zeroblob(2000000000)", HY_ELIMIT_EXCEEDED, "", "", "", SQLITE_TOOBIG, 0},
     {"SELECT hysteria_sum(name) FROM users", HY_EDATA_INVALID, "", "", "", SQLITE_ERROR, 0},
     {"SELECT hysteria_sum(x'00')", HY_EDATA_INVALID, "", "", "", SQLITE_ERROR, 0},
+    {"SELECT hysteria_add('a', 1)", HY_EDATA_INVALID, "", "", "", SQLITE_ERROR, 0},
+    {"SELECT hysteria_whole_add(1, 0.5)", HY_EDATA_INVALID, "", "", "", SQLITE_ERROR, 0},
+    {"SELECT hysteria_whole_add(9223372036854775807, 1)", HY_EDATA_INVALID, "", "", "", SQLITE_ERROR, 0},
+    {"SELECT hysteria_whole_subtract(-9223372036854775807, 2)", HY_EDATA_INVALID, "", "", "", SQLITE_ERROR,
+     0},
+    {"SELECT hysteria_whole_multiply(4611686018427387904, 2)", HY_EDATA_INVALID, "", "", "", SQLITE_ERROR, 0},
     {"COMMIT", HY_ETRANSACTION_NOT_ACTIVE, "", "", "", SQLITE_ERROR, 0},
     {"ROLLBACK", HY_ETRANSACTION_NOT_ACTIVE, "", "", "", SQLITE_ERROR, 0},
     {"SELECT 1; SELECT 2", HY_ESYNTAX, "", "", "", 0, 0},
@@ -1188,6 +1194,32 @@ static void sums_agree_with_integers(void **state)
     hy_source_unref(source);
 }
 
+static void two_numbers_are_exact(void **state)
+{
+    static const char *const cases[][2] = {
+        {"hysteria_add('12345678901234567890.25', '0.01')", "12345678901234567890.26"},
+        {"hysteria_add(0.1, 0.2)", "0.3"},
+        {"hysteria_add(1, '1.10')", "2.10"},
+        {"hysteria_add(9223372036854775807, 1)", "9223372036854775808"},
+        {"hysteria_subtract('0.10', 1)", "-0.90"},
+        {"hysteria_multiply('1.5', '1.5')", "2.25"},
+        {"hysteria_whole_add(9223372036854775806, 1)", "9223372036854775807"},
+        {"hysteria_whole_subtract(-9223372036854775807, 1)", "-9223372036854775808"},
+        {"hysteria_whole_multiply(3, -4)", "-12"},
+        {"hysteria_add(NULL, 1)", "NULL"},
+        {"hysteria_whole_add(1, NULL)", "NULL"},
+    };
+    hy_source *source = open_memory();
+    char sql[256];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        snprintf(sql, sizeof sql, "SELECT %s", cases[i][0]);
+        assert_string_equal(one(source, sql), cases[i][1]);
+    }
+    hy_source_unref(source);
+}
+
 static void sums_slide_over_windows(void **state)
 {
     hy_source *source = open_memory();
@@ -1526,6 +1558,7 @@ int main(void)
         T(the_collation_is_a_total_order),
         T(sums_are_exact),
         T(sums_agree_with_integers),
+        T(two_numbers_are_exact),
         T(sums_slide_over_windows),
         T(a_changed_session_is_restored),
         T(writers_are_served_alike),

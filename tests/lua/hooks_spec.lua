@@ -161,7 +161,7 @@ databases.each(function(ds)
 
       log = {}
       noisy:where("id", row.id):increment("age")
-      assert.same({ "beforeUpdate", "afterUpdate" }, log)
+      assert.same({ "validate", "beforeUpdate", "afterUpdate" }, log)
 
       log = {}
       row.name = "d"
