@@ -19,6 +19,7 @@ set(HY_LUA_FILES
     hysteria/matching.lua
     hysteria/model.lua
     hysteria/options.lua
+    hysteria/paging.lua
     hysteria/preload.lua
     hysteria/query.lua
     hysteria/reading.lua

@@ -330,6 +330,50 @@ static int core_decrypt(lua_State *L)
                     "%.120s: the stored value was changed, or belongs to another column", context);
 }
 
+/* ---- tokens -------------------------------------------------------------------------------- */
+
+enum { TOKEN_SUM = crypto_generichash_BYTES_MIN };
+
+/* core.token(text) -> the text with a check sum, for URLs: nobody's secret, but whole */
+static int core_token(lua_State *L)
+{
+    size_t size;
+    const char *text = luaL_checklstring(L, 1, &size);
+    luaL_Buffer bytes;
+    uint8_t *at = (uint8_t *)luaL_buffinitsize(L, &bytes, TOKEN_SUM + size);
+    crypto_generichash(at, TOKEN_SUM, (const uint8_t *)text, size, NULL, 0);
+    memcpy(at + TOKEN_SUM, text, size);
+    luaL_pushresultsize(&bytes, TOKEN_SUM + size);
+    const uint8_t *whole = (const uint8_t *)lua_tostring(L, -1);
+    size_t room = sodium_base64_encoded_len(TOKEN_SUM + size, BASE64);
+    luaL_Buffer out;
+    char *token = luaL_buffinitsize(L, &out, room);
+    sodium_bin2base64(token, room, whole, TOKEN_SUM + size, BASE64);
+    luaL_pushresultsize(&out, room - 1);
+    return 1;
+}
+
+/* core.untoken(token) -> the text, or nil where it is not as it was made */
+static int core_untoken(lua_State *L)
+{
+    size_t size, n;
+    const char *token = luaL_checklstring(L, 1, &size);
+    uint8_t sum[TOKEN_SUM];
+    luaL_Buffer out;
+    uint8_t *bytes = (uint8_t *)luaL_buffinitsize(L, &out, size + 1);
+    bool fine = sodium_base642bin(bytes, size, token, size, NULL, &n, NULL, BASE64) == 0 && n > TOKEN_SUM;
+    if (fine) {
+        crypto_generichash(sum, TOKEN_SUM, bytes + TOKEN_SUM, n - TOKEN_SUM, NULL, 0);
+        fine = sodium_memcmp(sum, bytes, TOKEN_SUM) == 0;
+    }
+    luaL_pushresultsize(&out, fine ? n : 0);
+    if (!fine)
+        return 0;
+    const char *whole = lua_tostring(L, -1);
+    lua_pushlstring(L, whole + TOKEN_SUM, n - TOKEN_SUM);
+    return 1;
+}
+
 void hyl_crypto_open(lua_State *L)
 {
     static const luaL_Reg meta[] = {{"__gc", key_gc}, {"__tostring", key_tostring}, {NULL, NULL}};
@@ -341,6 +385,8 @@ void hyl_crypto_open(lua_State *L)
         {"generateKeyPair", generate_key_pair},
         {"encrypt", core_encrypt},
         {"decrypt", core_decrypt},
+        {"token", core_token},
+        {"untoken", core_untoken},
         {NULL, NULL},
     };
     hyl_type_new(L, HYL_KEY, "hysteria.key", methods, meta);

@@ -474,6 +474,51 @@ static int query_offset(lua_State *L)
     return hyl_query_done(L, q);
 }
 
+/* q:_order() -> list of { name | false, descending, nulls = "first" | "last" | nil } */
+static int query_order(lua_State *L)
+{
+    static const char *const nulls[] = {
+        [HY_NULLS_DEFAULT] = NULL, [HY_NULLS_FIRST] = "first", [HY_NULLS_LAST] = "last"};
+    hy_query *q = hyl_check_query(L, 1);
+    size_t n = hy_query_n_order(q);
+    lua_createtable(L, (int)n, 0);
+    for (size_t i = 0; i < n; i++) {
+        hy_ordering by = hy_query_ordering(q, i);
+        lua_createtable(L, 0, 3);
+        if (by.name != NULL)
+            lua_pushlstring(L, by.name, by.size);
+        else
+            lua_pushboolean(L, 0);
+        lua_setfield(L, -2, "name");
+        lua_pushboolean(L, by.direction == HY_DESC);
+        lua_setfield(L, -2, "descending");
+        lua_pushstring(L, nulls[by.nulls]);
+        lua_setfield(L, -2, "nulls");
+        lua_rawseti(L, -2, (lua_Integer)i + 1);
+    }
+    return 1;
+}
+
+/* q:_table() -> the name of the table it reads, or nil */
+static int query_table(lua_State *L)
+{
+    lua_pushstring(L, hy_query_table(hyl_check_query(L, 1)));
+    return 1;
+}
+
+/* q:_window() -> limit or nil, offset or nil */
+static int query_window(lua_State *L)
+{
+    int64_t parts[2];
+    hy_query_window(hyl_check_query(L, 1), &parts[0], &parts[1]);
+    for (int i = 0; i < 2; i++)
+        if (parts[i] >= 0)
+            lua_pushinteger(L, parts[i]);
+        else
+            lua_pushnil(L);
+    return 2;
+}
+
 /* ---- module ------------------------------------------------------------------------------ */
 
 void hyl_query_select_open(lua_State *L)
@@ -496,6 +541,9 @@ void hyl_query_select_open(lua_State *L)
         {"orderByRaw", query_order_by_raw},
         {"limit", query_limit},
         {"offset", query_offset},
+        {"_order", query_order},
+        {"_window", query_window},
+        {"_table", query_table},
         {NULL, NULL},
     };
     luaL_setfuncs(L, verbs, 0);

@@ -377,6 +377,12 @@ static int source_is_private(lua_State *L)
     return 1;
 }
 
+static int source_sorts_nulls_last(lua_State *L)
+{
+    lua_pushboolean(L, hy_dialect_sorts_nulls_last(hy_source_dialect(hyl_check_source(L, 1)->source)));
+    return 1;
+}
+
 static int source_stats(lua_State *L)
 {
     hy_pool_stats stats;
@@ -471,6 +477,7 @@ void hyl_source_open(lua_State *L)
         {"name", source_name},
         {"stats", source_stats},
         {"isPrivate", source_is_private},
+        {"sortsNullsLast", source_sorts_nulls_last},
         {"can", source_can},
         {"observe", source_observe},
         {"ping", source_ping},

@@ -287,7 +287,8 @@ static int call_held(hy__mysql *c)
 static int make_call(hy__mysql *c)
 {
     forget_tls_errors(c);
-    return c->may_use_tls && (c->call != HY__MYSQL_FETCH || c->stream == NULL) ? call_held(c) : call_library(c);
+    return c->may_use_tls && (c->call != HY__MYSQL_FETCH || c->stream == NULL) ? call_held(c)
+                                                                               : call_library(c);
 }
 
 /* Until something must be waited for (c->suspended, HY_AGAIN) or a step says how it ends. */

@@ -382,9 +382,8 @@ static bool is_harmless(const token *t)
 /* Words that make something of the session, wherever they stand. */
 static bool is_suspicious(const token *t, const token *before)
 {
-    return is_word(t, "temp") || is_word(t, "temporary") || is_word(t, "pg_temp") ||
-           is_word(t, "hold") || t->kind == '?' ||
-           (is_word(t, "into") && !is_word(before, "insert") && !is_word(before, "merge"));
+    return is_word(t, "temp") || is_word(t, "temporary") || is_word(t, "pg_temp") || is_word(t, "hold") ||
+           t->kind == '?' || (is_word(t, "into") && !is_word(before, "insert") && !is_word(before, "merge"));
 }
 
 /*

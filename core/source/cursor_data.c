@@ -89,7 +89,8 @@ hy_status hy__cursor_list_kinds(hy_cursor *cursor, const hy_kind **kinds, size_t
     *n = 0;
     if (cursor->stream.fetching)
         return HY_OK; /* the binds went with the DECLARE */
-    if ((hy__lease_connection(cursor->lease)->driver->flags & HY_DRIVER_TYPED_PARAMS) == 0 || sql->n_binds == 0)
+    if ((hy__lease_connection(cursor->lease)->driver->flags & HY_DRIVER_TYPED_PARAMS) == 0 ||
+        sql->n_binds == 0)
         return HY_OK;
     if (sql->n_rows > 0)
         return HY_OK; /* the text says what the arrays are */

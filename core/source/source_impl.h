@@ -102,9 +102,9 @@ typedef enum hy__cursor_state {
     HY__CURSOR_EXECUTE,
     HY__CURSOR_EXECUTING,
     HY__CURSOR_CLOSING, /* a stream has come to its end, the server is told */
-    HY__CURSOR_ROWS, /* the task is finished, rows can be pulled */
-    HY__CURSOR_DONE, /* and there are no more */
-    HY__CURSOR_CUT   /* its lease or transaction ended under it */
+    HY__CURSOR_ROWS,    /* the task is finished, rows can be pulled */
+    HY__CURSOR_DONE,    /* and there are no more */
+    HY__CURSOR_CUT      /* its lease or transaction ended under it */
 } hy__cursor_state;
 
 /* Memory that grows and stays. */

@@ -110,13 +110,6 @@ static void tell_columns(const hy_emitter *e, hy_sql *out)
 
 /* ---- queries ---------------------------------------------------------------------------- */
 
-static const char *base_table(const hy_tree *tree)
-{
-    if (tree->table != NULL)
-        return tree->table;
-    return tree->model != NULL && tree->from == NULL ? hy_model_table(tree->model) : NULL;
-}
-
 static void open_stream(hy_emitter *e, const hy_stream_text *stream, const hy_compile_options *options)
 {
     char number[HY_NUMBER_TEXT_SIZE];
@@ -139,7 +132,7 @@ hy_status hy_compile(hy_compiler *compiler, const hy_query *q, const hy_dialect 
         .text = &compiler->text, .compiler = compiler, .dialect = dialect, .err = err, .collect = true};
     hy_scope scope;
 
-    *out = (hy_sql){.kind = (hy_statement_kind)tree->kind, .table = base_table(tree)};
+    *out = (hy_sql){.kind = (hy_statement_kind)tree->kind, .table = hy_query_table(q)};
     hy_status status = hy_query_status(q, err);
     if (status != HY_OK)
         return status;

@@ -38,8 +38,9 @@ enum {
     HY_TRAIT_EXACT_AVG = 1 << 15,         /* AVG of whole numbers is no float */
     HY_TRAIT_QUESTION_OPERATOR = 1 << 16, /* ? can be an operator */
     HY_TRAIT_DERIVED_LIMIT = 1 << 17,     /* IN (SELECT ... LIMIT) only through a derived table */
-    HY_TRAIT_DERIVED_OWN = 1 << 18, /* a write's subqueries read its own table only through a derived one */
-    HY_TRAIT_ARRAYS_ALONE = 1 << 19 /* rows as arrays: without RETURNING and upsert only */
+    HY_TRAIT_DERIVED_OWN = 1 << 18,  /* a write's subqueries read its own table only through a derived one */
+    HY_TRAIT_ARRAYS_ALONE = 1 << 19, /* rows as arrays: without RETURNING and upsert only */
+    HY_TRAIT_NULLS_LAST = 1 << 20    /* NULL is more than any value to ORDER BY */
 };
 
 /* A two-operand operator's text around and between its operands; `between` NULL: ANSI. */

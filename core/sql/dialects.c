@@ -251,7 +251,7 @@ static const hy_dialect postgres = {
     POSTGRES_FAMILY,
     .name = "postgres",
     .oldest = 120000,
-    .traits = POSTGRES_TRAITS | HY_TRAIT_DELETE_USING,
+    .traits = POSTGRES_TRAITS | HY_TRAIT_DELETE_USING | HY_TRAIT_NULLS_LAST,
     .features = postgres_features,
     .row_arrays = hy__rows_unnest,
     .array_types = postgres_array_types,
@@ -581,4 +581,9 @@ hy_features hy_dialect_features(const hy_dialect *dialect, int server_version)
 size_t hy_dialect_max_binds(const hy_dialect *dialect)
 {
     return dialect->max_binds;
+}
+
+bool hy_dialect_sorts_nulls_last(const hy_dialect *dialect)
+{
+    return (dialect->traits & HY_TRAIT_NULLS_LAST) != 0;
 }

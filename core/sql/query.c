@@ -280,6 +280,54 @@ bool hy_query_selects(const hy_query *q, const char *name, size_t size)
     return false;
 }
 
+size_t hy_query_n_order(const hy_query *q)
+{
+    return q->tree.order.n;
+}
+
+static bool is_own_column(const hy_tree *tree, const hy_expr *e)
+{
+    if (e->node != HY_NODE_COLUMN)
+        return false;
+    if (e->qualifier == 0)
+        return true;
+    const char *base = hy__table_base(
+        tree->table != NULL || tree->model == NULL ? tree->table : hy_model_table(tree->model), tree->alias);
+    return base != NULL && strlen(base) == e->qualifier &&
+           strncmp(((const hy_column_expr *)e)->text, base, e->qualifier) == 0;
+}
+
+hy_ordering hy_query_ordering(const hy_query *q, size_t i)
+{
+    const hy_item *item = (const hy_item *)q->tree.order.first;
+
+    for (; i > 0; i--)
+        item = (const hy_item *)item->cell.next;
+    hy_ordering found = {.direction = (hy_direction)item->direction, .nulls = (hy_nulls)item->nulls};
+    if (!is_own_column(&q->tree, item->expr))
+        return found;
+    const hy_column_expr *column = (const hy_column_expr *)item->expr;
+    size_t before = item->expr->qualifier > 0 ? item->expr->qualifier + 1u : 0;
+    found.name = column->text != NULL ? column->text + before : column->column->property;
+    found.size = strlen(found.name);
+    return found;
+}
+
+const char *hy_query_table(const hy_query *q)
+{
+    const hy_tree *tree = &q->tree;
+
+    if (tree->table != NULL)
+        return tree->table;
+    return tree->model != NULL && tree->from == NULL ? hy_model_table(tree->model) : NULL;
+}
+
+void hy_query_window(const hy_query *q, int64_t *limit, int64_t *offset)
+{
+    *limit = q->tree.has_limit ? q->tree.limit : -1;
+    *offset = q->tree.has_offset ? q->tree.offset : -1;
+}
+
 bool hy_query_has_lock(const hy_query *q)
 {
     return q->tree.lock != HY_LOCK_NONE;

@@ -8,10 +8,10 @@ local options = require("hysteria.options")
 
 local config = {}
 
--- Key -> type. `models` and the last two are the Lua side's own, the rest goes to the core.
+-- Key -> type. `models`, `cursorKey` and the last two are the Lua side's own, the rest goes to the core.
 local TYPES = {
   type = "string", url = "string", host = "string", username = "string", password = "string", database = "string",
-  schema = "string", applicationName = "string", timezone = "string", name = "string",
+  schema = "string", applicationName = "string", timezone = "string", name = "string", cursorKey = "string",
   port = "port", connectTimeout = "count", statementTimeout = "count", statementCache = "count",
   ssl = "table", pool = "table", driverOptions = "table", models = "table",
   logs = "logs", ambientTransactions = "boolean", lazyLoad = "boolean", prepare = "word",
@@ -151,6 +151,9 @@ function config.resolve(given, read)
   end
   if result.logs == nil then
     result.logs = LOGS[(get("DB_LOGS") or ""):lower()] or false
+  end
+  if result.cursorKey and not core.key("symmetric", result.cursorKey) then
+    fail("cursorKey must be a key as hysteria.generateKey() makes it")
   end
   if result.type == "sqlite" and result.database == nil then
     result.database = ":memory:"

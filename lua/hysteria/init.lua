@@ -18,6 +18,7 @@ local validation = require("hysteria.validation")
 
 require("hysteria.query")
 require("hysteria.view")
+require("hysteria.paging")
 require("hysteria.stream")
 require("hysteria.record")
 require("hysteria.manager")

@@ -147,31 +147,6 @@ for name, func in next, { getMax = "max", getMin = "min", getAvg = "avg", getSum
   end
 end
 
--- paginate(page, perPage) -> { data, paginationMetadata }
-function methods.paginate(q, page, per_page, given)
-  local function need(value, name)
-    options.need(value, name, "paginate")
-    local whole = type(value) == "number" and math.tointeger(value)
-    if not whole or whole < 1 then
-      core.raise("INVALID_PAGINATION_PARAMETERS", ("paginate: %s must be a whole number from 1 on"):format(name))
-    end
-    return whole
-  end
-  page, per_page = need(page, "page"), need(per_page, "perPage")
-  given = options.check(given, READ, "paginate")
-  local both = running.budget(given, select(2, about_query(q)))
-  local total = methods.getCount(q, nil, both())
-  local data = methods.many(q:clone():limit(per_page):offset((page - 1) * per_page), both())
-  local last = math.max(1, (total + per_page - 1) // per_page)
-  return {
-    data = data,
-    paginationMetadata = {
-      total = total, perPage = per_page, currentPage = page, firstPage = 1, lastPage = last, isEmpty = total == 0,
-      hasMorePages = page < last, hasPages = total > per_page,
-    },
-  }
-end
-
 -- ---- writes -----------------------------------------------------------------------------------
 
 function methods.insert(q, data, given)

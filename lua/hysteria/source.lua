@@ -71,6 +71,15 @@ function hidden:_bind(trx)
   return bound
 end
 
+-- What seals the cursors of paginateWithCursor; nil: they are only whole.
+function hidden:_cursorKey()
+  local root = self._root
+  if root._config.cursorKey and not root._cursor_key then
+    root._cursor_key = core.key("symmetric", root._config.cursorKey)
+  end
+  return root._cursor_key
+end
+
 function hidden:_tell(event, trx)
   local list = self._root._observers
   for index = 1, list and #list or 0 do

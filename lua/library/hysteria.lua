@@ -87,6 +87,7 @@
 ---@field statementCache integer?
 ---@field prepare "auto"|"named"|"unnamed"|"off"|nil what stays of a statement on the server; auto if not said
 ---@field applicationName string?
+---@field cursorKey string? seals the cursors of paginateWithCursor; hysteria.generateKey() makes one
 ---@field timezone string?
 ---@field logs boolean|hysteria.Logs|nil
 ---@field lazyLoad boolean?
@@ -446,6 +447,10 @@
 ---@field getAvg fun(self, column: string, options: hysteria.ReadOptions?): any
 ---@field getSum fun(self, column: string, options: hysteria.ReadOptions?): any
 ---@field paginate fun(self, page: integer, perPage: integer, options: hysteria.ReadOptions?): hysteria.Page
+---@field paginateWithCursor fun(self, limit: integer, cursor: any, given: hysteria.CursorOptions?): hysteria.CursorPage
+---@field chunk fun(self, size: integer, options: hysteria.CursorOptions?): fun(): hysteria.Record[]?
+---@field stream fun(self, options: hysteria.StreamOptions?): hysteria.Stream
+---@field each fun(self, fn: fun(row: hysteria.Record), options: hysteria.StreamOptions?): integer
 ---@field insert fun(self, row: hysteria.Row, options: hysteria.WriteOptions?): any
 ---@field insertMany fun(self, rows: hysteria.Row[], options: hysteria.WriteOptions?): any
 ---@field upsert fun(self, search: any, data: any, options: hysteria.UpsertOptions?): any on a plain table: row, search
@@ -460,6 +465,30 @@
 ---@field toQuery fun(self, dialect: string?): string
 ---@field toSql fun(self, dialect: string?): string
 ---@field unWrap fun(self, dialect: string?): { sql: string, bindings: any[] }
+
+---@class hysteria.StreamOptions: hysteria.ReadOptions
+---@field batch integer? rows that come at a time; hooks and relations go by it
+
+---@class hysteria.Stream
+---@overload fun(): hysteria.Record?
+---@field close fun(self)
+
+---@class hysteria.CursorOptions: hysteria.ReadOptions
+---@field key string|string[]|nil the unique columns of a plain table
+---@field total boolean? paginateWithCursor: count too
+
+---@class hysteria.CursorMetadata
+---@field perPage integer
+---@field isEmpty boolean
+---@field hasMorePages boolean
+---@field hasPreviousPages boolean
+---@field nextCursor string?
+---@field previousCursor string?
+---@field total integer? where it was asked for
+
+---@class hysteria.CursorPage
+---@field data hysteria.Record[]
+---@field paginationMetadata hysteria.CursorMetadata
 
 ---@class hysteria.CreateOptions
 ---@field ifNotExists boolean?

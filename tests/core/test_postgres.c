@@ -306,7 +306,7 @@ static void texts_are_understood(void **state)
         {"SELECT a INTO t FROM u", TOUCHES},
         {"SELECT 'unfinished", TOUCHES},
         {"COPY t FROM STDIN", TOUCHES},
-        {"DECLARE c CURSOR FOR SELECT 1", TOUCHES},
+        {"DECLARE c CURSOR WITH HOLD FOR SELECT 1", TOUCHES},
         {"whatever", TOUCHES},
         {"", TOUCHES},
         {"BEGIN ISOLATION LEVEL SERIALIZABLE", COMMAND},

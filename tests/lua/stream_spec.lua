@@ -11,8 +11,8 @@ local MANY = os.getenv("HY_SCALE") == "full" and 2000000 or 200000
 -- Rows, kilobytes and microseconds of reading the table in a process of its own.
 local function read_apart(ds, config, how)
   local where = ds:getDbType() == "sqlite" and config.database or config.url
-  local pipe = assert(io.popen(("ASAN_OPTIONS=$ASAN_OPTIONS:detect_leaks=0 lua5.4 " .. (os.getenv("HY_ROOT") or ".") .. "/tests/support/lua/stream_child.lua"
-    .. " '%s' '%s' %s 2>&1"):format(ds:getDbType(), where, how)))
+  local pipe = assert(io.popen(("ASAN_OPTIONS=$ASAN_OPTIONS:detect_leaks=0 lua5.4 %s/%s '%s' '%s' %s 2>&1"):format(
+    os.getenv("HY_ROOT") or ".", "tests/support/lua/stream_child.lua", ds:getDbType(), where, how)))
   local said = pipe:read("a")
   pipe:close()
   local count, growth, cost = said:match("^(%d+) (%d+) ([%d.]+)\n$")
@@ -321,7 +321,9 @@ databases.each(function(ds, _, config)
       end
     end
     ds:rawQuery("DROP TABLE IF EXISTS stream_rows")
-    local Row = model "StreamTaskRow" { hysteria.tableName("stream_rows"), id = column.increment(), n = column.integer() }
+    local Row = model "StreamTaskRow" {
+      hysteria.tableName("stream_rows"), id = column.increment(), n = column.integer(),
+    }
     ds:createTables { Row }
     local list = {}
     for n = 1, 50 do
@@ -335,7 +337,9 @@ databases.each(function(ds, _, config)
   end)
 
   it("memory does not grow with the number of rows", function()
-    local Wide = model "StreamWide" { id = column.increment(), n = column.integer(), name = column.string { length = 250 } }
+    local Wide = model "StreamWide" {
+      id = column.increment(), n = column.integer(), name = column.string { length = 250 },
+    }
     local wide = Wide:using(ds)
     ds:dropTables({ Wide }, { ifExists = true })
     ds:createTables { Wide }
@@ -343,7 +347,8 @@ databases.each(function(ds, _, config)
     local have = 1
     while have < MANY do
       local more = math.min(have, MANY - have)
-      ds:rawQuery("INSERT INTO stream_wides (n, name) SELECT n + ?, name FROM stream_wides WHERE n <= ?", { have, more })
+      ds:rawQuery("INSERT INTO stream_wides (n, name) SELECT n + ?, name FROM stream_wides WHERE n <= ?",
+        { have, more })
       have = have + more
     end
     local limit = 16 * 1024

@@ -101,7 +101,7 @@ typedef struct hy_statement {
     /* Set before `execute`: above 0, the server keeps the result and gives so many rows at a time, and
      * other statements may run in between. Drivers whose results do so by themselves need not look. */
     size_t fetch_size;
-    bool forgotten;                  /* a call failed: the server forgets what it should keep (poolers) */
+    bool forgotten; /* a call failed: the server forgets what it should keep (poolers) */
 } hy_statement;
 
 struct hy_driver {

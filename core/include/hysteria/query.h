@@ -170,6 +170,22 @@ HY_API const hy_model *hy_query_model(const hy_query *q);
 /** Any condition in WHERE, the engine's own not counted. */
 HY_API bool hy_query_has_where(const hy_query *q);
 HY_API bool hy_query_has_order(const hy_query *q);
+
+/* One thing that a query is ordered by. */
+typedef struct hy_ordering {
+    const char
+        *name; /* a column of the query's own table, as written or its property; NULL: something else */
+    size_t size;
+    hy_direction direction;
+    hy_nulls nulls;
+} hy_ordering;
+HY_API size_t hy_query_n_order(const hy_query *q);
+/** The i-th of them, from 0; strings live as long as the query. */
+HY_API hy_ordering hy_query_ordering(const hy_query *q, size_t i);
+/** The table it reads, NULL where that is a subquery; lives as long as the query. */
+HY_API const char *hy_query_table(const hy_query *q);
+/** What limit() and offset() said; -1: nothing. */
+HY_API void hy_query_window(const hy_query *q, int64_t *limit, int64_t *offset);
 HY_API bool hy_query_has_group(const hy_query *q); /* GROUP BY or HAVING */
 HY_API bool hy_query_has_set_operation(const hy_query *q);
 HY_API bool hy_query_is_distinct(const hy_query *q);
@@ -422,6 +438,8 @@ HY_API const hy_dialect *hy_dialect_at(size_t i);
 HY_API const char *hy_dialect_name(const hy_dialect *dialect);
 /** What a server of this version (major * 10000 + minor * 100 + patch) can; 0: the oldest supported. */
 HY_API hy_features hy_dialect_features(const hy_dialect *dialect, int server_version);
+/** Where a column's NULLs stand when nobody says: behind all values (true) or before them. */
+HY_API bool hy_dialect_sorts_nulls_last(const hy_dialect *dialect);
 /** Parameters one statement may have. */
 HY_API size_t hy_dialect_max_binds(const hy_dialect *dialect);
 
