@@ -444,13 +444,16 @@ static const hy_dialect mariadb = {
 
 /* ---- SQLite ----------------------------------------------------------------------------- */
 
+/* Its LIKE has no escape character unless one is named; the others' is the backslash. */
 static const hy_op_text sqlite_ops[HY_OP_COUNT] = {
     [HY_OP_REGEXP] = {"hysteria_regexp(", ", ", ")"},
     [HY_OP_NOT_REGEXP] = {"NOT hysteria_regexp(", ", ", ")"},
     [HY_OP_IREGEXP] = {"hysteria_iregexp(", ", ", ")"},
     [HY_OP_NOT_IREGEXP] = {"NOT hysteria_iregexp(", ", ", ")"},
-    [HY_OP_ILIKE] = {"LOWER(", ") LIKE LOWER(", ")"},
-    [HY_OP_NOT_ILIKE] = {"LOWER(", ") NOT LIKE LOWER(", ")"},
+    [HY_OP_LIKE] = {"", " LIKE ", " ESCAPE '\\'"},
+    [HY_OP_NOT_LIKE] = {"", " NOT LIKE ", " ESCAPE '\\'"},
+    [HY_OP_ILIKE] = {"LOWER(", ") LIKE LOWER(", ") ESCAPE '\\'"},
+    [HY_OP_NOT_ILIKE] = {"LOWER(", ") NOT LIKE LOWER(", ") ESCAPE '\\'"},
     [HY_OP_NULLSAFE_EQ] = {.between = " IS "},
     [HY_OP_NULLSAFE_NE] = {.between = " IS NOT "},
 };

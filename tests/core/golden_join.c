@@ -173,7 +173,10 @@ static const golden cases[] = {
      "SELECT `users`.`id` FROM `users` LEFT" ON_POSTS
      " AND (`posts`.`views` > ? OR NOT (`posts`.`title` LIKE ?))"
      " OR `users`.`age` = ? WHERE `users`.`age` = ?",
-     "int:5/integer text:x%/string int:1/integer int:2/integer"},
+     "int:5/integer text:x%/string int:1/integer int:2/integer",
+     .sqlite = "SELECT `users`.`id` FROM `users` LEFT" ON_POSTS
+               " AND (`posts`.`views` > ? OR NOT (`posts`.`title` LIKE ? ESCAPE '\\'))"
+               " OR `users`.`age` = ? WHERE `users`.`age` = ?"},
     {"RIGHT JOIN", USER, kinds, "SELECT `users`.`id` FROM `users` RIGHT" ON_POSTS, .sqlite = "!RIGHT JOIN"},
     {"RIGHT JOIN, newest servers", USER, kinds, "SELECT `users`.`id` FROM `users` RIGHT" ON_POSTS,
      .newest = true},

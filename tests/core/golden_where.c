@@ -396,7 +396,10 @@ static const golden cases[] = {
        " AND LOWER(`first_name`) NOT LIKE LOWER(?)",
      "text:a%/string text:b_/string text:C%/string text:d/string",
      .postgres = S
-     "`first_name` LIKE ? AND `first_name` NOT LIKE ? AND `first_name` ILIKE ? AND `first_name` NOT ILIKE ?"},
+     "`first_name` LIKE ? AND `first_name` NOT LIKE ? AND `first_name` ILIKE ? AND `first_name` NOT ILIKE ?",
+     .sqlite = S "`first_name` LIKE ? ESCAPE '\\' AND `first_name` NOT LIKE ? ESCAPE '\\'"
+                 " AND LOWER(`first_name`) LIKE LOWER(?) ESCAPE '\\'"
+                 " AND LOWER(`first_name`) NOT LIKE LOWER(?) ESCAPE '\\'"},
     {"regular expressions", USER, regexp, NULL, "text:^a/string text:b$/string text:c/string text:d/string",
      .postgres = S "`first_name` ~ ? OR `first_name` !~ ? OR `first_name` ~* ? OR `first_name` !~* ?",
      .mysql = S "REGEXP_LIKE(`first_name`, ?, 'c') OR NOT REGEXP_LIKE(`first_name`, ?, 'c')"
@@ -489,7 +492,10 @@ static const golden cases[] = {
      .mysql = S
      "`age` = ? AND `id` IN (SELECT * FROM (SELECT `user_id` FROM `posts` WHERE `title` LIKE ? LIMIT ?)"
      " AS `hysteria_rows`) OR `id` NOT IN (SELECT * FROM (SELECT `user_id` FROM `posts` WHERE `title` LIKE ?"
-     " LIMIT ?) AS `hysteria_rows`)"},
+     " LIMIT ?) AS `hysteria_rows`)",
+     .sqlite =
+         S "`age` = ? AND `id` IN (SELECT `user_id` FROM `posts` WHERE `title` LIKE ? ESCAPE '\\' LIMIT ?)"
+           " OR `id` NOT IN (SELECT `user_id` FROM `posts` WHERE `title` LIKE ? ESCAPE '\\' LIMIT ?)"},
     {"IN with a subquery of many columns", USER, in_wide_query, .fails = HY_EINVALID_ARGUMENT},
     {"row IN with a subquery", TAG, row_in_query,
      "SELECT `weight` FROM `user_tags` WHERE (`user_id`, `tag_id`) NOT IN (SELECT `user_id`, `id` FROM "
