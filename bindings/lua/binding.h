@@ -226,9 +226,11 @@ int hyl_with_queries(lua_State *L, lua_CFunction verb);
 int hyl_call_in_group(lua_State *L, int fn, size_t depth, size_t n_joins);
 /**
  * A where-table, a group of them or a raw fragment as one condition. Entries are read raw,
- * in the order of their sorted keys, and joined by AND.
+ * in the order of their sorted keys, and joined by AND. Keys name columns, and select aliases
+ * where those may stand.
  */
-hy_expr *hyl_to_condition(lua_State *L, hy_query *q, int index, const char *what, int depth);
+hy_expr *hyl_to_condition(lua_State *L, hy_query *q, int index, bool alias_allowed, const char *what,
+                          int depth);
 /** Add a function per row of a table to the table on top: each row begins with its name and is the upvalue.
  */
 void hyl_add_rows(lua_State *L, const void *rows, size_t size, size_t n, lua_CFunction fn);

@@ -256,7 +256,7 @@ static const char **sorted_keys(lua_State *L, int index, size_t *n, const char *
     return keys;
 }
 
-static hy_expr *table_condition(lua_State *L, hy_query *q, int index, const char *what)
+static hy_expr *table_condition(lua_State *L, hy_query *q, int index, bool alias_allowed, const char *what)
 {
     hyl_check_plain(L, index, what);
     hyl_need_stack(L, 8);
@@ -269,7 +269,9 @@ static hy_expr *table_condition(lua_State *L, hy_query *q, int index, const char
     for (size_t i = 0; i < n; i++) {
         lua_pushstring(L, keys[i]);
         lua_rawget(L, index);
-        hy_expr *lhs = hy_expr_column(q, keys[i], strlen(keys[i]));
+        size_t size = strlen(keys[i]);
+        hy_expr *lhs =
+            alias_allowed ? hy_expr_column_or_alias(q, keys[i], size) : hy_expr_column(q, keys[i], size);
         items[i] = equals(L, q, lhs, lua_gettop(L), keys[i]);
         lua_pop(L, 1);
     }
@@ -278,7 +280,8 @@ static hy_expr *table_condition(lua_State *L, hy_query *q, int index, const char
     return e;
 }
 
-static hy_expr *group_condition(lua_State *L, hy_query *q, int index, const char *what, int depth)
+static hy_expr *group_condition(lua_State *L, hy_query *q, int index, bool alias_allowed, const char *what,
+                                int depth)
 {
     size_t size;
     hy_connector connector = hyl_node_word(L, index, &size)[0] == 'o' ? HY_OR : HY_AND;
@@ -289,7 +292,7 @@ static hy_expr *group_condition(lua_State *L, hy_query *q, int index, const char
     hy_expr **items = lua_newuserdatauv(L, sizeof *items * (n + 1), 0);
     for (size_t i = 0; i < n; i++) {
         lua_rawgeti(L, top + 1, (lua_Integer)i + 1);
-        items[i] = hyl_to_condition(L, q, lua_gettop(L), what, depth + 1);
+        items[i] = hyl_to_condition(L, q, lua_gettop(L), alias_allowed, what, depth + 1);
         lua_pop(L, 1);
     }
     hy_expr *e = hy_expr_all(q, connector, items, n);
@@ -297,13 +300,14 @@ static hy_expr *group_condition(lua_State *L, hy_query *q, int index, const char
     return e;
 }
 
-hy_expr *hyl_to_condition(lua_State *L, hy_query *q, int index, const char *what, int depth)
+hy_expr *hyl_to_condition(lua_State *L, hy_query *q, int index, bool alias_allowed, const char *what,
+                          int depth)
 {
     if (depth > MAX_DEPTH)
         hyl_fail(L, HY_ELIMIT_EXCEEDED, "%s: nested too deeply", what);
     switch (hyl_typeof(L, index)) {
     case HYL_GROUP:
-        return group_condition(L, q, index, what, depth);
+        return group_condition(L, q, index, alias_allowed, what, depth);
     case HYL_RAW:
         return hyl_to_expr(L, q, index, NULL, NULL, what);
     default:
@@ -311,7 +315,7 @@ hy_expr *hyl_to_condition(lua_State *L, hy_query *q, int index, const char *what
     }
     if (!lua_istable(L, index))
         hyl_fail_argument(L, index, what, "a table of conditions");
-    return table_condition(L, q, index, what);
+    return table_condition(L, q, index, alias_allowed, what);
 }
 
 /* ---- forms ------------------------------------------------------------------------------- */
@@ -347,10 +351,10 @@ static void check_value(lua_State *L, const verb *v, int index)
 static hy_expr *read_compare(lua_State *L, hy_query *q, const verb *v, int n_args)
 {
     if (n_args == 1)
-        return hyl_to_condition(L, q, 2, v->name, 0);
+        return hyl_to_condition(L, q, 2, v->slot == HY_SLOT_HAVING, v->name, 0);
     if (n_args == 2 && hyl_typeof(L, 2) == HYL_GIVEN) {
         check_given(L, 2, 3, v->name);
-        return hyl_to_condition(L, q, 3, v->name, 0);
+        return hyl_to_condition(L, q, 3, v->slot == HY_SLOT_HAVING, v->name, 0);
     }
     if (n_args > 3)
         hyl_fail(L, HY_EINVALID_ARGUMENT, "%s takes (column, value) or (column, operator, value)", v->name);

@@ -393,7 +393,7 @@ static hy_expr *case_expr(lua_State *L, hy_query *q, int args, int n, const char
     for (int i = 0; i < n / 2; i++) {
         lua_rawgeti(L, args, 2 * i + 1);
         lua_rawgeti(L, args, 2 * i + 2);
-        whens[i] = hyl_to_condition(L, q, lua_gettop(L) - 1, what, depth + 1);
+        whens[i] = hyl_to_condition(L, q, lua_gettop(L) - 1, false, what, depth + 1);
         thens[i] = to_expr(L, q, lua_gettop(L), NULL, NULL, what, depth + 1);
         lua_pop(L, 2);
     }
