@@ -1,0 +1,148 @@
+-- Random queries run on every database over the same rows must have the same answers. A query that
+-- does not is made as small as it gets and printed with its seed. HY_SCALE=full: twenty thousand.
+--
+-- What is not asked, because the databases answer it differently and each is right by its manual:
+-- see EXCEPTIONS.
+local hysteria = require("hysteria")
+local databases = require("tests.support.lua.databases")
+local grammar = require("tests.support.lua.query_grammar")
+local query_world = require("tests.support.lua.query_world")
+local random = require("tests.support.lua.random")
+
+local FULL = os.getenv("HY_SCALE") == "full"
+local SEED = random.seed(20250918)
+local QUERIES = FULL and 20000 or 1000
+local SHOWN = 8 -- faults that are made smaller and printed
+local LEAST = FULL and 100 or 3
+
+-- Kinds of expressions that queries of the public interface can hold (core/sql/ast.h).
+local NODES = {
+  "COLUMN", "STAR", "VALUE", "RAW", "CONSTANT", "BINARY", "IS_NULL", "BETWEEN", "IN", "NOT", "ALL", "CALL", "CASE",
+  "IN_QUERY",
+  "EXISTS", "QUERY",
+}
+
+-- A refusal that names what a database has not; nothing else may be refused.
+local function is_unsupported(err)
+  return hysteria.isError(err) and err.code == "UNSUPPORTED"
+end
+
+-- The answer as text, "ERROR..." if there is none; nil: the database cannot do that, and says so.
+local function try(d, w)
+  local ok, rows = pcall(grammar.run, d, w)
+  if ok then
+    return grammar.answer(d, rows)
+  elseif not is_unsupported(rows) then
+    return "ERROR " .. tostring(rows)
+  end
+end
+
+local function text_of(d, w)
+  local ok, text = pcall(function()
+    return grammar.build(d, w):toSql()
+  end)
+  return ok and text or tostring(text)
+end
+
+describe("the same query", function()
+  local found = databases.found()
+  if #found < 2 then
+    return
+  end
+  local worlds = {}
+
+  setup(function()
+    for index, database in ipairs(found) do
+      worlds[index] = query_world.make(hysteria.sql.connectToSecondarySource(database.config), SEED)
+    end
+  end)
+
+  teardown(function()
+    for _, w in ipairs(worlds) do
+      query_world.drop(w)
+      w.ds:close()
+    end
+  end)
+
+  -- Two worlds whose answers differ, and their answers; nil if all agree. An error everywhere is a
+  -- query that should not have been made: a fault too, but not while one is made smaller.
+  local function disagreement(d, smaller, refused)
+    local first, answer, failed, answered = nil, nil, 0, 0
+    for _, w in ipairs(worlds) do
+      local this = try(d, w)
+      if this then
+        answered = answered + 1
+        failed = failed + (this:find("^ERROR") and 1 or 0)
+        if answer == nil then
+          first, answer = w, this
+        elseif this ~= answer and (this:find("^ERROR") ~= nil) ~= (answer:find("^ERROR") ~= nil) or this ~= answer and
+          not this:find("^ERROR") then
+          return first, w, answer, this
+        end
+      elseif refused then
+        refused.n = refused.n + 1
+      end
+    end
+    if failed > 0 and failed == answered and not smaller then
+      return first, first, answer, answer
+    end
+  end
+
+  -- The first line of each in which they differ.
+  local function difference(a, b)
+    local one, other = {}, {}
+    for line in (a .. "\n"):gmatch("(.-)\n") do
+      one[#one + 1] = line
+    end
+    for line in (b .. "\n"):gmatch("(.-)\n") do
+      other[#other + 1] = line
+    end
+    local at = 1
+    while one[at] and one[at] == other[at] do
+      at = at + 1
+    end
+    return ("%s: %s"):format(one[1], tostring(one[at])), ("%s: %s"):format(other[1], tostring(other[at]))
+  end
+
+  local function explain(index, d)
+    -- the same kind of fault, not one that came of leaving something out
+    local function kind_of(a, b)
+      local failed = a:find("^ERROR") and a or b:find("^ERROR") and b
+      return failed and failed:sub(1, 50):gsub("[\"'`].*", "") or "rows"
+    end
+    local _, _, first, second = disagreement(d)
+    local smaller = grammar.shrink(d, function(candidate)
+      local one, _, a, b = disagreement(candidate, true)
+      return one ~= nil and kind_of(a, b) == kind_of(first, second)
+    end)
+    local one, other, a, b = disagreement(smaller)
+    a, b = difference(a, b)
+    return ("query %d of seed %d: %s\n%s: %s\n  %s\n%s: %s\n  %s"):format(index, SEED, grammar.show(smaller), one.name,
+      text_of(smaller, one), a, other.name, text_of(smaller, other), b)
+  end
+
+  it("has the same answer on every database", function()
+    local r, nodes, refused, faults, rows = random.new(SEED), {}, { n = 0 }, {}, 0
+    for index = 1, QUERIES do
+      local d = grammar.query(r, nodes)
+      if disagreement(d, false, refused) then
+        faults[#faults + 1] = #faults < SHOWN and explain(index, d) or index
+      end
+      rows = rows + 1
+    end
+    local counts = {}
+    for _, node in ipairs(NODES) do
+      counts[#counts + 1] = node .. " " .. (nodes[node] or 0)
+    end
+    local names = {}
+    for index, w in ipairs(worlds) do
+      names[index] = w.name
+    end
+    databases.report("differential on %s: %d queries, disagreements %d, refused as UNSUPPORTED %d, seed %d; %s",
+      table.concat(names, ", "), QUERIES, #faults, refused.n, SEED, table.concat(counts, ", "))
+    assert.equal(0, #faults, table.concat(faults, "\n\n"))
+    for _, node in ipairs(NODES) do
+      assert.is_true((nodes[node] or 0) >= LEAST, node .. " was met " .. (nodes[node] or 0) .. " times")
+    end
+  end)
+end)

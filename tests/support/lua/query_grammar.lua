@@ -1,0 +1,751 @@
+-- Random queries, each a plain table that says what it is: it can be built on any source, printed,
+-- and made smaller while a fault stays. A new verb is a new row in one of the lists below; `nodes`
+-- are the kinds of expressions (core/sql/ast.h) that it puts into a statement.
+local hysteria = require("hysteria")
+local world = require("tests.support.lua.query_world")
+
+local sql = hysteria.sql
+local grammar = {}
+
+-- ---- scope: the columns that may be named ----------------------------------------------------------
+
+local function columns_of(table_name, prefix, list)
+  for _, entry in ipairs(world.columns[table_name]) do
+    list[#list + 1] = { name = prefix .. entry[1], kind = entry[2] }
+  end
+  return list
+end
+
+local function of_kind(scope, wanted)
+  local list = {}
+  for _, entry in ipairs(scope) do
+    -- a name that a plain table spells its own way is of no use inside a query on one
+    if wanted[entry.kind] == true or (wanted[entry.kind] and not entry.name:find("aId")) then
+      list[#list + 1] = entry
+    end
+  end
+  return list
+end
+
+local function hit(g, ...)
+  for _, node in ipairs { ... } do
+    g.nodes[node] = (g.nodes[node] or 0) + 1
+  end
+end
+
+-- Raised where no column will do: the caller takes another row.
+local NO_COLUMN = {}
+
+local function pick_column(g, scope, wanted)
+  local list = wanted and of_kind(scope, wanted) or scope
+  if #list == 0 then
+    error(NO_COLUMN, 0)
+  end
+  hit(g, "COLUMN")
+  return g.random:pick(list)
+end
+
+-- fn() again and again until it found its columns.
+local function until_possible(fn)
+  while true do
+    local ok, made = pcall(fn)
+    if ok then
+      return made
+    elseif not rawequal(made, NO_COLUMN) then
+      error(made, 0)
+    end
+  end
+end
+
+-- ---- values ----------------------------------------------------------------------------------------
+
+local VALUES = {
+  int = function(r) return r:int(-4, 13) end,
+  big = function(r) return r:pick(world.big) end,
+  decimal = function(r) return sql.decimal(r:pick(world.decimals)) end,
+  float = function(r) return r:pick(world.floats) end,
+  text = function(r) return r:pick(world.texts) end,
+  boolean = function(r) return r:chance(2) end,
+  date = function(r) return r:pick(world.days) end,
+  datetime = function(r) return r:pick(world.moments) end,
+}
+
+local function value_of(g, kind)
+  hit(g, "VALUE")
+  return VALUES[kind](g.random)
+end
+
+-- ---- expressions that stand for a value --------------------------------------------------------------
+
+local INT, TEXT, NUMBER = { int = true }, { text = true }, { int = true, decimal = true }
+local SORTABLE = {
+  int = true, big = true, decimal = true, float = true, text = true, date = true, datetime = true,
+}
+
+-- kind it yields, name, kinds of columns it takes, more arguments
+local FUNCTIONS = {
+  { "int", "abs", INT },
+  { "int", "length", TEXT },
+  { "int", "coalesce", INT, function(g) return { value_of(g, "int") } end },
+  { "int", "nullif", INT, function(g) return { value_of(g, "int") } end },
+  { "text", "lower", TEXT },
+  { "text", "upper", TEXT },
+  { "text", "trim", TEXT },
+  { "text", "coalesce", TEXT, function(g) return { value_of(g, "text") } end },
+  { "text", "replace", TEXT, function(g) return { "a", value_of(g, "text") } end },
+  { "text", "concat", TEXT, function(g) return { value_of(g, "text") } end },
+}
+
+local conditions_table -- below
+
+local function function_call(g, scope, wanted)
+  local rows = {}
+  for _, row in ipairs(FUNCTIONS) do
+    if not wanted or row[1] == wanted then
+      rows[#rows + 1] = row
+    end
+  end
+  local row = g.random:pick(rows)
+  hit(g, "CALL")
+  return {
+    op = "func", kind = row[1], name = row[2], column = pick_column(g, scope, row[3]).name,
+    more = row[4] and row[4](g) or {},
+  }
+end
+
+local EXPRESSIONS = {
+  { 4, function(g, scope, wanted) return function_call(g, scope, wanted) end },
+  { 2, function(g, scope, wanted)
+    hit(g, "CASE")
+    local kind = wanted or "int"
+    return {
+      op = "case", kind = kind, when = conditions_table(g, scope), value = value_of(g, kind),
+      other = g.random:chance(2) and value_of(g, kind) or nil,
+    }
+  end },
+  { 1, function(g, scope)
+    hit(g, "RAW")
+    return { op = "raw", kind = "int", column = pick_column(g, scope, INT).name, value = value_of(g, "int") }
+  end, kind = "int" },
+  { 1, function(g)
+    hit(g, "QUERY", "CALL")
+    return { op = "scalar", kind = "int", func = g.random:pick { "max", "min", "count" }, least = value_of(g, "int") }
+  end, kind = "int" },
+}
+
+local function expression(g, scope, wanted)
+  local rows = {}
+  for _, row in ipairs(EXPRESSIONS) do
+    if not row.kind or not wanted or row.kind == wanted then
+      rows[#rows + 1] = { row[2], row[1] }
+    end
+  end
+  return g.random:weighted(rows)(g, scope, wanted)
+end
+
+local RAW_NAMES = { i = "i", j = "j", id = "id", aId = "a_id" }
+
+local function quoted(w, name)
+  local quote = (w.name == "mysql" or w.name == "mariadb") and "`" or "\""
+  local parts = {}
+  for part in name:gmatch("[^.]+") do
+    parts[#parts + 1] = quote .. (RAW_NAMES[part] or part) .. quote
+  end
+  return table.concat(parts, ".")
+end
+
+local BUILD = {}
+
+function grammar.value(w, e)
+  return BUILD[e.op](w, e)
+end
+
+function BUILD.func(_, e)
+  return sql.func(e.name, sql.col(e.column), table.unpack(e.more))
+end
+
+function BUILD.case(_, e)
+  return sql.case({ { grammar.condition_table(e.when), e.value } }, e.other)
+end
+
+function BUILD.raw(w, e)
+  return sql.rawStatement(quoted(w, e.column) .. " + ?", e.value)
+end
+
+function BUILD.scalar(w, e)
+  return w.B:query():selectFunc(e.func, "diff_b.i", "m"):where("i", ">", e.least)
+end
+
+-- ---- conditions as tables (where-tables, CASE) --------------------------------------------------------
+
+local COMPARISONS = { "=", "!=", "<", "<=", ">", ">=" }
+local OP_NAMES = { ["="] = "eq", ["!="] = "ne", ["<"] = "lt", ["<="] = "lte", [">"] = "gt", [">="] = "gte" }
+
+local function table_entry(g, scope)
+  local column = pick_column(g, scope)
+  if g.random:chance(6) then
+    hit(g, "IS_NULL")
+    return { column = column.name, null = true }
+  end
+  hit(g, "BINARY")
+  return { column = column.name, operator = g.random:pick(COMPARISONS), value = value_of(g, column.kind) }
+end
+
+conditions_table = function(g, scope)
+  local list = {}
+  for index = 1, g.random:int(3) do
+    list[index] = table_entry(g, scope)
+  end
+  if #list > 1 then
+    hit(g, "ALL")
+  end
+  return { any = g.random:chance(2), list = list }
+end
+
+function grammar.condition_table(desc)
+  local list = {}
+  for index, entry in ipairs(desc.list) do
+    list[index] = { [entry.column] = entry.null and sql.null or sql.op[OP_NAMES[entry.operator]](entry.value) }
+  end
+  return desc.any and sql.any(list) or sql.all(list)
+end
+
+-- ---- conditions --------------------------------------------------------------------------------------
+
+local conditions
+
+local function list_of(g, kind, count)
+  local list = {}
+  for index = 1, count do
+    list[index] = value_of(g, kind)
+  end
+  return list
+end
+
+-- weight, what it is, how it is added. `verb` makes the method's name: "where", "orHaving"...
+local CONDITIONS = {
+  { 10, function(g, scope)
+    local column = pick_column(g, scope)
+    hit(g, "BINARY")
+    return { column = column.name, operator = g.random:pick(COMPARISONS), value = value_of(g, column.kind) }
+  end, function(q, verb, c) q[verb("")](q, c.column, c.operator, c.value) end },
+  { 3, function(g, scope)
+    local column = pick_column(g, scope)
+    hit(g, "BINARY", "NOT")
+    return { column = column.name, operator = g.random:pick(COMPARISONS), value = value_of(g, column.kind) }
+  end, function(q, verb, c) q[verb("Not")](q, c.column, c.operator, c.value) end },
+  { 3, function(g, scope)
+    hit(g, "IS_NULL")
+    return { column = pick_column(g, scope).name, form = g.random:pick { "Null", "NotNull" } }
+  end, function(q, verb, c) q[verb(c.form)](q, c.column) end },
+  { 2, function(g, scope)
+    hit(g, "IS_NULL")
+    return { column = pick_column(g, scope).name, operator = g.random:pick { "=", "!=", "is", "is not" } }
+  end, function(q, verb, c) q[verb("")](q, c.column, c.operator, sql.null) end },
+  { 2, function(g, scope)
+    local column = pick_column(g, scope)
+    hit(g, "BINARY")
+    return {
+      column = column.name, operator = g.random:pick { "is distinct from", "is not distinct from" },
+      value = value_of(g, column.kind),
+    }
+  end, function(q, verb, c) q[verb("")](q, c.column, c.operator, c.value) end },
+  { 3, function(g, scope)
+    local column = pick_column(g, scope, SORTABLE)
+    hit(g, "BETWEEN")
+    return { column = column.name, low = value_of(g, column.kind), high = value_of(g, column.kind), form = "Between" }
+  end, function(q, verb, c) q[verb(c.form)](q, c.column, c.low, c.high) end },
+  { 3, function(g, scope)
+    local column = pick_column(g, scope)
+    hit(g, "IN")
+    local list = list_of(g, column.kind, g.random:int(4))
+    if g.random:chance(6) then
+      list[#list + 1] = sql.null
+    end
+    return { column = column.name, list = list }
+  end, function(q, verb, c) q[verb("In")](q, c.column, c.list) end },
+  { 1, function(g, scope)
+    local column = pick_column(g, scope, { int = true, text = true })
+    hit(g, "IN")
+    return { column = column.name, list = list_of(g, column.kind, 105) } -- travels as one value
+  end, function(q, verb, c) q[verb("In")](q, c.column, c.list) end },
+  { 1, function(g, scope)
+    hit(g, "CONSTANT")
+    return { column = pick_column(g, scope).name }
+  end, function(q, verb, c) q[verb("In")](q, c.column, {}) end },
+  { 2, function(g, scope)
+    local column = pick_column(g, scope)
+    local other = pick_column(g, scope, { [column.kind] = true })
+    hit(g, "BINARY")
+    return { column = column.name, operator = g.random:pick(COMPARISONS), other = other.name }
+  end, function(q, verb, c) q[verb("Column")](q, c.column, c.operator, c.other) end, where = true },
+  { 2, function(g, scope)
+    local text = g.random:pick { "a%", "%b", "_", "%", "a_b", "%a%", "A%", "a\\%", "a\\_b", "100\\%", "%\\\\%", "" }
+    hit(g, "BINARY", "VALUE")
+    return {
+      column = pick_column(g, scope, TEXT).name, pattern = text,
+      form = g.random:pick { "Like", "NotLike", "ILike", "NotILike" },
+    }
+  end, function(q, verb, c) q[verb(c.form)](q, c.column, c.pattern) end, where = true },
+  { 2, function(g, scope)
+    return { when = conditions_table(g, scope) }
+  end, function(q, verb, c) q[verb("")](q, grammar.condition_table(c.when)) end },
+  { 3, function(g, scope)
+    local e = expression(g, scope)
+    hit(g, "BINARY")
+    return { e = e, operator = g.random:pick(COMPARISONS), value = value_of(g, e.kind) }
+  end, function(q, verb, c, w) q[verb("")](q, grammar.value(w, c.e), c.operator, c.value) end, where = true },
+  { 2, function(g, scope)
+    local column = pick_column(g, scope, INT)
+    hit(g, "BINARY")
+    return { column = column.name, operator = g.random:pick(COMPARISONS), e = expression(g, scope, "int") }
+  end, function(q, verb, c, w) q[verb("")](q, c.column, c.operator, grammar.value(w, c.e)) end, where = true },
+  { 2, function(g, scope)
+    hit(g, "IN_QUERY")
+    return {
+      column = pick_column(g, scope, INT).name, form = g.random:pick { "In", "NotIn" }, of = g.random:pick { "i",
+        "aId", "id" },
+      least = value_of(g, "int"), limit = g.random:chance(4) and g.random:int(5) or nil,
+    }
+  end, function(q, verb, c, w)
+    local sub = w.B:query():select(c.of):where("id", ">", c.least)
+    if c.limit then
+      sub:orderBy("id"):limit(c.limit)
+    end
+    q[verb(c.form)](q, c.column, sub)
+  end, where = true },
+  { 2, function(g, scope)
+    hit(g, "EXISTS", "BINARY")
+    return {
+      column = pick_column(g, scope, { int = "not aId" }).name, form = g.random:pick { "Exists", "NotExists" },
+      of = g.random:pick { "i", "a_id" }, least = value_of(g, "int"),
+    }
+  end, function(q, verb, c, w)
+    q[verb(c.form)](q, w.ds:query("diff_b as e"):whereColumn("e." .. c.of, c.column):where("e.id", ">", c.least))
+  end, where = true, qualified = true },
+  { 1, function(g, scope)
+    hit(g, "RAW", "VALUE")
+    return { column = pick_column(g, scope, INT).name, value = value_of(g, "int") }
+  end, function(q, verb, c, w) q[verb("Raw")](q, quoted(w, c.column) .. " * 2 > ?", { c.value }) end,
+    where = true },
+  { 3, function(g, scope, depth)
+    hit(g, "ALL")
+    return { group = conditions(g, scope, 3, depth + 1), negated = g.random:chance(4) }
+  end, function(q, verb, c, w)
+    q[verb(c.negated and "Not" or "")](q, function(inner)
+      grammar.add_conditions(inner, c.group, w, verb("", true))
+    end)
+  end, where = true },
+}
+
+-- Up to `most` of them. `kind`: "where" or "having".
+conditions = function(g, scope, most, depth, kind)
+  local list = {}
+  for index = 1, g.random:int(most) do
+    local rows = {}
+    for at, row in ipairs(CONDITIONS) do
+      if not ((kind == "having" and row.where) or (row.qualified and not scope.qualified)) and (depth < 3 or row[1] ~= 3) then
+        rows[#rows + 1] = { at, row[1] }
+      end
+    end
+    list[index] = until_possible(function()
+      local at = g.random:weighted(rows)
+      local made = CONDITIONS[at][2](g, scope, depth)
+      made.row, made.connector = at, index > 1 and g.random:pick { "", "", "or", "and" } or ""
+      return made
+    end)
+  end
+  return list
+end
+
+function grammar.add_conditions(q, list, w, base)
+  for _, c in ipairs(list) do
+    local function verb(suffix, bare)
+      if bare then
+        return base
+      end
+      local name = c.connector == "" and base or c.connector .. base:sub(1, 1):upper() .. base:sub(2)
+      return name .. suffix
+    end
+    CONDITIONS[c.row][3](q, verb, c, w)
+  end
+end
+
+-- ---- whole queries ------------------------------------------------------------------------------------
+
+local JOINS = { "join", "innerJoin", "leftJoin", "rightJoin", "fullJoin", "crossJoin" }
+
+local function select_some(g, scope, most)
+  local list = {}
+  for index = 1, g.random:int(most) do
+    local alias = "c" .. index
+    if g.random:chance(3) then
+      local e = expression(g, scope)
+      list[index] = { e = e, alias = alias, kind = e.kind }
+    else
+      local column = pick_column(g, scope)
+      list[index] = { column = column.name, alias = alias, kind = column.kind }
+    end
+  end
+  return list
+end
+
+local AGGREGATES = {
+  { "count", SORTABLE }, { "sum", NUMBER }, { "avg", NUMBER }, { "max", SORTABLE }, { "min", SORTABLE },
+}
+
+local function aggregates(g, scope)
+  local list = {}
+  for index = 1, g.random:int(3) do
+    local row = g.random:pick(AGGREGATES)
+    local column = pick_column(g, scope, row[2])
+    hit(g, "CALL")
+    local kind = row[1] == "count" and "int" or column.kind
+    list[index] = { func = row[1], column = column.name, alias = "g" .. index,
+      kind = row[1] == "avg" and "average" or kind }
+  end
+  if g.random:chance(2) then
+    hit(g, "STAR", "CALL")
+    list[#list + 1] = { func = "count", column = "*", alias = "n", kind = "int" }
+  end
+  return list
+end
+
+local function add_order(g, d, names, unique)
+  d.order = {}
+  for _ = 1, g.random:int(0, 2) do
+    d.order[#d.order + 1] = {
+      name = g.random:pick(names), direction = g.random:pick { "asc", "desc" }, nulls = g.random:pick { "first",
+        "last" },
+    }
+  end
+  if unique then
+    d.order[#d.order + 1] = { name = unique, direction = g.random:pick { "asc", "desc" }, nulls = "first" }
+    d.limit = g.random:chance(2) and g.random:int(0, 12) or nil
+    d.offset = g.random:chance(3) and g.random:int(0, 8) or nil
+    d.total = true
+  end
+end
+
+local function names_of(list)
+  local names = {}
+  for index, item in ipairs(list) do
+    names[index] = item.alias
+  end
+  return names
+end
+
+local function base_query(g, d, qualified)
+  local scope = columns_of("diff_a", qualified and "diff_a." or "", {})
+  scope.qualified = qualified
+  if d.join then
+    columns_of("diff_b", "diff_b.", scope)
+  end
+  if g.random:chance(5) then
+    return scope
+  end
+  d.where = conditions(g, scope, 4, 1)
+  return scope
+end
+
+local SHAPES = {
+  { "rows", 6, function(g, d)
+    local scope = base_query(g, d, g.random:chance(3))
+    d.select = select_some(g, scope, 4)
+    if g.random:chance(5) then
+      d.distinct = true
+      add_order(g, d, names_of(d.select))
+    else
+      d.select[#d.select + 1] = { column = "id", alias = "key", kind = "int" }
+      add_order(g, d, names_of(d.select), "key")
+    end
+  end },
+  { "all", 1, function(g, d)
+    base_query(g, d)
+    d.names = { "id", "i", "j", "big", "d", "x", "t", "u", "flag", "day", "moment" }
+    d.star = g.random:chance(2)
+    if d.star then
+      hit(g, "STAR")
+    end
+    add_order(g, d, d.names, "id")
+  end },
+  { "joined", 3, function(g, d)
+    d.join = { verb = g.random:pick(JOINS) }
+    local scope = base_query(g, d, true)
+    if d.join.verb ~= "crossJoin" then
+      d.join.columns = g.random:pick { { "aId", "id" }, { "i", "i" }, { "id", "id" } }
+      hit(g, "BINARY", "COLUMN", "COLUMN")
+      if g.random:chance(3) and d.join.verb ~= "fullJoin" then
+        d.join.value = { operator = g.random:pick(COMPARISONS), value = value_of(g, "int"),
+          either = g.random:chance(3) }
+        hit(g, "BINARY")
+      end
+    end
+    d.select = select_some(g, scope, 4)
+    d.distinct = g.random:chance(6)
+  end },
+  { "grouped", 3, function(g, d)
+    local scope = base_query(g, d, false)
+    local key = pick_column(g, scope)
+    d.group = { key.name }
+    d.select = { { column = key.name, alias = "k", kind = key.kind } }
+    for _, item in ipairs(aggregates(g, scope)) do
+      d.select[#d.select + 1] = item
+    end
+    if g.random:chance(2) then
+      local found = {}
+      for _, item in ipairs(d.select) do
+        if item.func and item.kind ~= "average" then
+          found[#found + 1] = { name = item.alias, kind = item.kind }
+        end
+      end
+      d.having = #found > 0 and conditions(g, found, 2, 3, "having") or nil
+    end
+    add_order(g, d, { "k" })
+  end },
+  { "set", 2, function(g, d)
+    local scope = base_query(g, d, false)
+    local kinds = {}
+    d.select = {}
+    for index = 1, g.random:int(3) do
+      local column = pick_column(g, scope)
+      kinds[index] = column.kind
+      d.select[index] = { column = column.name, alias = "c" .. index, kind = column.kind }
+    end
+    d.members = {}
+    for index = 1, g.random:int(2) do
+      local member = { from = "diff_a", select = {} }
+      for at, kind in ipairs(kinds) do
+        member.select[at] = { column = pick_column(g, scope, { [kind] = true }).name, alias = "c" .. at, kind = kind }
+      end
+      member.where = g.random:chance(3) and conditions(g, scope, 2, 2) or nil
+      d.members[index] = { verb = g.random:pick { "union", "unionAll", "intersect", "except" }, query = member }
+    end
+    add_order(g, d, names_of(d.select))
+  end },
+  { "common", 1, function(g, d)
+    local scope = base_query(g, d, false)
+    d.select = {}
+    for index, kind in ipairs { "int", "text", "int" } do
+      d.select[index] = { column = pick_column(g, scope, { [kind] = true }).name, alias = "c" .. index, kind = kind }
+    end
+    d.wrapped = g.random:pick { "with", "from" }
+    d.outer = conditions(g, { { name = "c1", kind = "int" }, { name = "c2", kind = "text" }, { name = "c3",
+      kind = "int" } }, 2, 3,
+      "having")
+  end },
+  { "one value", 2, function(g, d)
+    base_query(g, d, false)
+    local row = g.random:pick {
+      { "getCount", SORTABLE }, { "getSum", NUMBER }, { "getAvg", NUMBER }, { "getMax", SORTABLE }, { "getMin",
+        SORTABLE },
+      { "pluck", SORTABLE },
+    }
+    hit(g, "CALL")
+    d.terminal, d.of = row[1], pick_column(g, columns_of("diff_a", "", {}), row[2]).name
+    d.distinct = row[1] == "pluck" and g.random:chance(2)
+  end },
+  { "plain count", 1, function(g, d)
+    base_query(g, d, false)
+    hit(g, "CALL", "STAR")
+    d.terminal = g.random:pick { "count", "exists" }
+    d.limit = g.random:chance(4) and g.random:int(0, 9) or nil
+  end },
+}
+
+-- A random query. `nodes` counts what it is made of.
+function grammar.query(r, nodes)
+  local g = { random = r, nodes = nodes }
+  local shapes = {}
+  for index, row in ipairs(SHAPES) do
+    shapes[index] = { index, row[2] }
+  end
+  local shape = SHAPES[r:weighted(shapes)]
+  local d = { shape = shape[1], from = "diff_a" }
+  shape[3](g, d)
+  return d
+end
+
+-- ---- building and running ----------------------------------------------------------------------------
+
+local function add_select(q, item, w)
+  if item.func then
+    q:selectFunc(item.func, item.column, item.alias)
+  elseif item.e then
+    q:select(grammar.value(w, item.e), item.alias)
+  else
+    q:select { item.column, item.alias }
+  end
+end
+
+local function add_join(q, join, w)
+  if join.verb == "crossJoin" then
+    q:crossJoin(w.B)
+  elseif join.value then
+    q[join.verb](q, w.B, function(on)
+      on:on("diff_b." .. join.columns[1], "=", "diff_a." .. join.columns[2])
+      on[join.value.either and "orOnValue" or "onValue"](on, "diff_b.i", join.value.operator, join.value.value)
+    end)
+  else
+    q[join.verb](q, w.B, join.columns[1], join.columns[2])
+  end
+end
+
+function grammar.build(d, w)
+  local q = w.A:query()
+  for _, item in ipairs(d.select or {}) do
+    add_select(q, item, w)
+  end
+  if d.star then
+    q:select("*")
+  end
+  if d.distinct then
+    q:distinct()
+  end
+  if d.join then
+    add_join(q, d.join, w)
+  end
+  grammar.add_conditions(q, d.where or {}, w, "where")
+  if d.group then
+    q:groupBy(table.unpack(d.group))
+  end
+  grammar.add_conditions(q, d.having or {}, w, "having")
+  for _, member in ipairs(d.members or {}) do
+    q[member.verb](q, grammar.build(member.query, w))
+  end
+  if d.wrapped == "with" then
+    q = w.ds:query("common"):with("common", q)
+  elseif d.wrapped then
+    q = w.ds:query("diff_a"):from(q, "derived")
+  end
+  grammar.add_conditions(q, d.outer or {}, w, "where")
+  for _, order in ipairs(d.order or {}) do
+    q:orderBy(order.name, order.direction, { nulls = order.nulls })
+  end
+  if d.limit then
+    q:limit(d.limit)
+  end
+  if d.offset then
+    q:offset(d.offset)
+  end
+  return q
+end
+
+function grammar.run(d, w)
+  local q = grammar.build(d, w)
+  if d.terminal == "pluck" then
+    return q:pluck(d.of)
+  elseif d.terminal and d.of then
+    return { q[d.terminal](q, d.of) }
+  elseif d.terminal then
+    return { q[d.terminal](q) }
+  end
+  return q:many()
+end
+
+-- The rows as lines; in order only where the query asked for a total one.
+function grammar.answer(d, rows)
+  local items = d.select or {}
+  if d.names then
+    items = {}
+    for index, name in ipairs(d.names) do
+      items[index] = { alias = name }
+    end
+  end
+  local lines = {}
+  for index, row in ipairs(rows) do
+    local parts = {}
+    for at, item in ipairs(type(row) == "table" and items or {}) do
+      parts[at] = world.shown(row[item.alias], item.kind == "average")
+    end
+    lines[index] = type(row) == "table" and table.concat(parts, " | ") or world.shown(row, d.terminal == "getAvg")
+  end
+  if not d.total then
+    table.sort(lines)
+  end
+  return #lines .. " rows\n" .. table.concat(lines, "\n")
+end
+
+-- ---- printing and shrinking --------------------------------------------------------------------------
+
+function grammar.show(value)
+  if type(value) ~= "table" then
+    return type(value) == "string" and ("%q"):format(value) or tostring(value)
+  end
+  local parts, keys = {}, {}
+  for key in next, value do
+    keys[#keys + 1] = key
+  end
+  table.sort(keys, function(a, b)
+    return tostring(a) < tostring(b)
+  end)
+  for _, key in ipairs(keys) do
+    parts[#parts + 1] = (type(key) == "number" and "" or key .. " = ") .. grammar.show(value[key])
+  end
+  return "{ " .. table.concat(parts, ", ") .. " }"
+end
+
+local function copy(value)
+  if type(value) ~= "table" or getmetatable(value) then
+    return value
+  end
+  local made = {}
+  for key, entry in next, value do
+    made[key] = copy(entry)
+  end
+  return made
+end
+
+-- fn(smaller) for the query with one part left out: a clause, or an entry of a list.
+local function each_smaller(d, fn)
+  local function walk(node)
+    local keys = {}
+    for key in next, node do
+      keys[#keys + 1] = key
+    end
+    for _, key in ipairs(keys) do
+      local value = node[key]
+      if math.type(key) == "integer" then
+        if #node > 1 and type(value) == "table" then
+          table.remove(node, key)
+          if fn(copy(d)) then
+            return true
+          end
+          table.insert(node, key, value)
+        end
+      else
+        node[key] = nil
+        if fn(copy(d)) then
+          return true
+        end
+        node[key] = value
+      end
+      if type(value) == "table" and not getmetatable(value) and walk(value) then
+        return true
+      end
+    end
+  end
+  return walk(d)
+end
+
+-- The smallest query found for which still_wrong(query) holds.
+function grammar.shrink(d, still_wrong)
+  local tries = 0
+  local smaller = copy(d)
+  repeat
+    local found
+    each_smaller(copy(smaller), function(candidate)
+      tries = tries + 1
+      local ok, wrong = pcall(still_wrong, candidate)
+      if ok and wrong then
+        found = candidate
+        return true
+      end
+      return tries > 400
+    end)
+    smaller = found or smaller
+  until not found or tries > 400
+  return smaller
+end
+
+return grammar
