@@ -458,13 +458,6 @@ static int query_key_in_query(lua_State *L)
     return hyl_query_done(L, q);
 }
 
-/* q:_table() -> "schema.table" of a query without a model */
-static int query_table(lua_State *L)
-{
-    lua_pushstring(L, hy_query_table(hyl_check_query(L, 1)));
-    return 1;
-}
-
 /* q:_drop(): an empty query; its memory goes back now, not when the collector comes by. */
 static int query_drop(lua_State *L)
 {
@@ -487,7 +480,6 @@ void hyl_write_open(lua_State *L)
         {"_keyIs", query_key_is},
         {"_keyIn", query_key_in},
         {"_keyInQuery", query_key_in_query},
-        {"_table", query_table},
         {"_drop", query_drop},
         {NULL, NULL},
     };

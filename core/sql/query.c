@@ -350,11 +350,6 @@ const char *hy__tree_base(const hy_tree *t)
     return hy__table_base(t->table, t->alias);
 }
 
-const char *hy_query_table(const hy_query *q)
-{
-    return q->tree.table;
-}
-
 const char *hy_query_base_name(const hy_query *q)
 {
     return hy__tree_base(&q->tree);

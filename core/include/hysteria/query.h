@@ -198,8 +198,6 @@ HY_API bool hy_query_has_join(const hy_query *q);
  */
 HY_API bool hy_query_selects(const hy_query *q, const char *name, size_t size);
 HY_API bool hy_query_has_lock(const hy_query *q);
-/** The table of a query without a model, "schema.table" as it was given; else NULL. Borrowed. */
-HY_API const char *hy_query_table(const hy_query *q);
 /** The name that stands for the base table: its alias, else the table. Borrowed. */
 HY_API const char *hy_query_base_name(const hy_query *q);
 
