@@ -5,6 +5,12 @@
  * the scope's tree and writes its part, or nothing. What a dialect cannot say natively is
  * rewritten by key or refused, never left out.
  */
+#ifdef HY_MUTATE_DROP_CLAUSE
+#include <stdlib.h>
+
+#include <base/number.h>
+#endif
+
 #include "sql/emit.h"
 
 /* ---- scopes ----------------------------------------------------------------------------- */
@@ -16,10 +22,30 @@ void hy__scope_enter(hy_emitter *e, hy_scope *scope, const hy_tree *tree, bool q
     e->scope = scope;
 }
 
+#ifdef HY_MUTATE_DROP_CLAUSE
+/* A fault on purpose, a clause that is left out: builds of the tests must see it. */
+static bool is_dropped(const hy_emitter *e, const hy_clause *clauses, const hy_clause *clause)
+{
+    const char *number = getenv("HY_MUTANT");
+    int64_t dropped = -1;
+
+    if (number == NULL || !hy_parse_int(number, strlen(number), &dropped))
+        abort();
+    return clauses == e->dialect->clauses[HY_STATEMENT_SELECT] && clause - clauses == dropped;
+}
+#else
+static bool is_dropped(const hy_emitter *e, const hy_clause *clauses, const hy_clause *clause)
+{
+    (void)e, (void)clauses, (void)clause;
+    return false;
+}
+#endif
+
 void hy__emit_clauses(hy_emitter *e, const hy_clause *clauses)
 {
     for (const hy_clause *clause = clauses; *clause != NULL && e->status == HY_OK; clause++)
-        (*clause)(e);
+        if (!is_dropped(e, clauses, clause))
+            (*clause)(e);
 }
 
 void hy__emit_select(hy_emitter *e, const hy_tree *tree)

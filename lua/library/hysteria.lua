@@ -349,6 +349,12 @@
 ---@field havingBetween fun(self, column: any, low: any, high: any): hysteria.Query
 ---@field andHavingBetween fun(self, column: any, low: any, high: any): hysteria.Query
 ---@field orHavingBetween fun(self, column: any, low: any, high: any): hysteria.Query
+---@field havingNotIn fun(self, column: any, list: any): hysteria.Query
+---@field andHavingNotIn fun(self, column: any, list: any): hysteria.Query
+---@field orHavingNotIn fun(self, column: any, list: any): hysteria.Query
+---@field havingNotBetween fun(self, column: any, low: any, high: any): hysteria.Query
+---@field andHavingNotBetween fun(self, column: any, low: any, high: any): hysteria.Query
+---@field orHavingNotBetween fun(self, column: any, low: any, high: any): hysteria.Query
 ---@field havingNull fun(self, column: any): hysteria.Query
 ---@field andHavingNull fun(self, column: any): hysteria.Query
 ---@field orHavingNull fun(self, column: any): hysteria.Query

@@ -104,7 +104,8 @@ databases.each(function(ds, database)
 
     it("takes CASE", function()
       local list = things:where("id", "<", 5):select("id")
-        :select(sql.case({ { { price = sql.op.gt(10) }, "dear" }, { { kindId = 2 }, sql.col("name") } }, "cheap"), "how")
+        :select(sql.case({ { { price = sql.op.gt(10) }, "dear" }, { { kindId = 2 }, sql.col("name") } }, "cheap"),
+          "how")
         :orderBy("id"):many()
       assert.equal("cheap cheap dear nail", field(list, "how"))
     end)
@@ -281,8 +282,9 @@ databases.each(function(ds, database)
       local function of(kind)
         return ds:query("select_things"):select("name"):where("kind_id", kind)
       end
-      assert.equal("saw", field(of(2):intersect(ds:query("select_things"):select("name"):where("price", 20)):many(), "name"))
-      assert.equal("nail", field(of(2):except(ds:query("select_things"):select("name"):where("price", 20)):many(), "name"))
+      local dear = ds:query("select_things"):select("name"):where("price", 20)
+      assert.equal("saw", field(of(2):intersect(dear):many(), "name"))
+      assert.equal("nail", field(of(2):except(dear):many(), "name"))
     end)
   end)
 
