@@ -360,11 +360,12 @@ static hy_expr *read_compare(lua_State *L, hy_query *q, const verb *v, int n_arg
     }
     if (n_args > 3)
         hyl_fail(L, HY_EINVALID_ARGUMENT, "%s takes (column, value) or (column, operator, value)", v->name);
-    check_value(L, v, n_args + 1);
+    hy_op op = n_args == 3 ? check_op(L, v, 3) : HY_OP_EQ;
+    if (hy_op_arity(op) != 1)
+        check_value(L, v, n_args + 1);
     hy_expr *lhs = operand(L, q, v, 2);
     if (n_args == 2)
         return equals(L, q, lhs, 3, v->name);
-    hy_op op = check_op(L, v, 3);
     return compare(L, q, op, lhs, 4, v->name);
 }
 

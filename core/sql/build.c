@@ -9,6 +9,7 @@
 #include <base/text.h>
 
 #include "sql/ast.h"
+#include "sql/scan.h"
 
 /* ---- shared by the builders ------------------------------------------------------------- */
 
@@ -150,8 +151,29 @@ static void add_named(hy_query *q, hy_chain *chain, hy_expr *expr, const char *a
         item->alias = hy_arena_strdup(&q->arena, alias);
 }
 
+/* A raw item's own aliases keep their case. */
+static void quote_aliases(hy_query *q, hy_branch *item)
+{
+    const hy_raw_text *old = item->aux;
+    hy_buf text = {0};
+
+    if (hy__scan_quote_aliases(&text, old->text, old->size)) {
+        hy_raw_text *raw = hy_arena_alloc(&q->arena, sizeof *raw);
+        char *copy = text.failed ? NULL : hy_arena_strndup(&q->arena, text.data, text.size);
+        if (text.failed)
+            hy__query_keep(q, HY_EOUT_OF_MEMORY);
+        if (raw != NULL && copy != NULL) {
+            *raw = (hy_raw_text){text.size, copy};
+            item->aux = raw;
+        }
+    }
+    hy_buf_clear(&text);
+}
+
 void hy_query_select(hy_query *q, hy_expr *item, const char *alias)
 {
+    if (alias == NULL && item != NULL && item->node == HY_NODE_RAW)
+        quote_aliases(q, (hy_branch *)item);
     add_named(q, &q->tree.select, item, alias);
 }
 

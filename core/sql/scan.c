@@ -198,3 +198,62 @@ hy_scan_token hy__scan_next(hy_scan *s)
     }
     return is_name(s, s->at) ? take_name(s) : take_text(s);
 }
+
+/* ---- aliases ---------------------------------------------------------------------------- */
+
+static size_t skip_space(const hy_scan *s, size_t at)
+{
+    while (at < s->size &&
+           (s->text[at] == ' ' || s->text[at] == '\t' || s->text[at] == '\n' || s->text[at] == '\r'))
+        at++;
+    return at;
+}
+
+/* Size of the bare name with capital letters that ends an item here; 0: there is none. */
+static size_t bare_alias(const hy_scan *s, size_t at)
+{
+    size_t end = at;
+    bool capital = false;
+
+    if (!is_letter(char_at(s, at)))
+        return 0;
+    for (; is_letter(char_at(s, end)) || is_digit(char_at(s, end)); end++)
+        capital |= s->text[end] >= 'A' && s->text[end] <= 'Z';
+    size_t next = skip_space(s, end);
+    return capital && (next == s->size || s->text[next] == ',') ? end - at : 0;
+}
+
+/* Where the name behind the word AS begins, if that word stands here; else 0. */
+static size_t behind_as(const hy_scan *s, size_t at)
+{
+    size_t name = skip_space(s, at + 2);
+    bool word = (s->text[at] | 0x20) == 'a' && (char_at(s, at + 1) | 0x20) == 's' && at > 0 &&
+                !follows_identifier(s, at);
+
+    return word && name > at + 2 ? name : 0;
+}
+
+bool hy__scan_quote_aliases(hy_buf *out, const char *text, size_t size)
+{
+    hy_scan s = {.text = text, .size = size};
+    size_t depth = 0, done = 0;
+
+    while (s.at < size) {
+        size_t name = depth == 0 ? behind_as(&s, s.at) : 0;
+        size_t n = name > 0 ? bare_alias(&s, name) : 0;
+        if (n > 0) {
+            hy_buf_append(out, text + done, name - done);
+            hy_buf_putc(out, '"');
+            hy_buf_append(out, text + name, n);
+            hy_buf_putc(out, '"');
+            s.at = done = name + n;
+            continue;
+        }
+        depth += text[s.at] == '(';
+        depth -= text[s.at] == ')' && depth > 0;
+        s.at = skip_text(&s, s.at);
+    }
+    if (done > 0)
+        hy_buf_append(out, text + done, size - done);
+    return done > 0;
+}

@@ -11,7 +11,10 @@
 #ifndef HY_SQL_SCAN_H
 #define HY_SQL_SCAN_H
 
+#include <stdbool.h>
 #include <stddef.h>
+
+#include <base/buf.h>
 
 typedef enum hy_scan_kind {
     HY_SCAN_END,
@@ -37,5 +40,11 @@ typedef struct hy_scan_token {
 void hy__scan_init(hy_scan *s, const char *text, size_t size);
 /** The next token; HY_SCAN_END again and again once the text is used up. No TEXT is empty. */
 hy_scan_token hy__scan_next(hy_scan *s);
+/**
+ * What a raw SELECT says, with quotes around its aliases that have capital letters: else some
+ * databases would turn them small. Only a bare name behind AS at an item's end is one, outside of
+ * parentheses. False: there is none, and nothing was written.
+ */
+bool hy__scan_quote_aliases(hy_buf *out, const char *text, size_t size);
 
 #endif

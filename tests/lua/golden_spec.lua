@@ -299,6 +299,9 @@ verb("select", { sql.case({ { { c = 1 }, "one" }, { { c = sql.op.gt(2) }, sql.co
 verb("select", { "*" }, { select = "*" })
 verb("selectSubQuery", { sub(), "inner" }, { select = "(" .. SUB .. ") AS `inner`", binds = { select = { 9 } } })
 verb("selectRaw", { "c + ?", 1 }, { select = "c + ?", binds = { select = { 1 } } })
+verb("selectRaw", { "cast(c as Integer), max(a) as mostOf, 'x as Y', b AS B2 , c as plain" }, {
+  select = "cast(c as Integer), max(a) as \"mostOf\", 'x as Y', b AS \"B2\" , c as plain",
+})
 verb("selectFunc", { "SUM", "c", "total" }, { select = "SUM(`c`) AS `total`" })
 verb("selectFunc", { "count", "*", "n" }, { select = "COUNT(*) AS `n`" })
 verb("annotate", { "upper", "c", "Loud" }, { select = "UPPER(`c`) AS `Loud`" })

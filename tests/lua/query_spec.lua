@@ -54,6 +54,8 @@ databases.each(function(ds, database)
       end, "saw" },
       { "between", function(q) q:whereBetween("stock", 1, 5) end, "apple saw" },
       { "null", function(q) q:whereNull("kindId") end, "100%_x" },
+      { "null, as an operator", function(q) q:where("kindId", "is null", nil) end, "100%_x" },
+      { "not null, as an operator", function(q) q:where("kindId", "is not", sql.null) end, "apple pear saw" },
       { "like", function(q) q:whereLike("name", "%a%") end, "apple pear saw" },
       { "ilike", function(q) q:whereILike("name", "A%") end, "apple" },
       { "not ilike", function(q) q:whereNotILike("name", "%A%") end, "100%_x" },
@@ -117,6 +119,11 @@ databases.each(function(ds, database)
       local list = items:query():join(Kind, "id", "kindId"):where(Kind.label, "fruit"):orderBy("query_items.id"):many()
       assert.equal(2, #list)
       assert.is_nil(list[1].label)
+    end)
+
+    it("keep the case of aliases in raw text", function()
+      local row = items:query():selectRaw("count(*) as howMany, max(stock) AS Most"):one()
+      assert.same({ 4, 7 }, { row.howMany, row.Most })
     end)
 
     it("select joined columns under an alias", function()

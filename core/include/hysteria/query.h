@@ -304,7 +304,10 @@ HY_API void hy_query_from_query(hy_query *q, const hy_query *sub, const char *al
 HY_API void hy_query_alias(hy_query *q, const char *alias);
 /** How names of columns become the database's in a query without a model. */
 HY_API void hy_query_set_naming(hy_query *q, hy_naming naming);
-/** Accumulates. `alias` may be NULL. */
+/**
+ * Accumulates. `alias` may be NULL; a raw fragment's own aliases ("count(*) as itemCount") keep
+ * their case on every database.
+ */
 HY_API void hy_query_select(hy_query *q, hy_expr *item, const char *alias);
 HY_API void hy_query_distinct(hy_query *q);
 HY_API void hy_query_distinct_on(hy_query *q, hy_expr *item);
