@@ -1,12 +1,12 @@
 -- `logs` of a configuration: statements and their failures as lines, on standard error or by the
--- user's own functions. Shows no value of a sensitive or hidden column, and none of a statement with
--- raw SQL in it, whose columns nobody knows.
+-- user's own functions. Values are told only where that is asked for, and even then none of a
+-- sensitive or hidden column, and none of a statement with raw SQL in it, whose columns nobody knows.
 local core = require("hysteria.core")
 local options = require("hysteria.options")
 
 local logs = {}
 
-local OPTIONS = options.names("level", "logQueries", "customLogger")
+local OPTIONS = options.names("level", "logQueries", "logParams", "customLogger")
 local LOGGER = options.names("info", "warn", "error")
 local RANKS = { info = 1, warn = 2, error = 3 }
 local SHOWN = 200 -- bytes of a text value, parts of a statement
@@ -24,8 +24,10 @@ function logs.check(given)
   if given.level ~= nil and not RANKS[given.level] then
     core.raise("INVALID_CONFIG", what .. ": level must be info, warn or error")
   end
-  if given.logQueries ~= nil and type(given.logQueries) ~= "boolean" then
-    core.raise("INVALID_CONFIG", what .. ": logQueries must be true or false")
+  for _, name in ipairs { "logQueries", "logParams" } do
+    if given[name] ~= nil and type(given[name]) ~= "boolean" then
+      core.raise("INVALID_CONFIG", ("%s: %s must be true or false"):format(what, name))
+    end
   end
   for name, fn in next, options.check(given.customLogger, LOGGER, what .. ": customLogger") do
     options.need_type(fn, "function", name, what .. ": customLogger")
@@ -60,8 +62,9 @@ local function params_of(event)
   return "  [" .. table.concat(list, ", ") .. "]"
 end
 
-local function line_of(event)
-  return ("%.1f ms  %s%s"):format(event.duration or 0, event.sql:gsub("%c+", " "), params_of(event))
+local function line_of(event, with_params)
+  local text = event.sql:gsub("%c+", " ")
+  return ("%.1f ms  %s%s"):format(event.duration or 0, text, with_params and params_of(event) or "")
 end
 
 local function to_stderr(level)
@@ -83,11 +86,11 @@ function logs.observer(given)
   local ran = given.logQueries ~= false and (custom.info or given.customLogger == nil and to_stderr("info")) or nil
   return {
     onAfterQuery = ran and function(event)
-      ran(line_of(event), event)
+      ran(line_of(event, given.logParams), event)
     end,
     onQueryError = failed and function(event)
       -- By its code alone: what a database says may quote the row.
-      failed(("%s  %s"):format(event.error.code, line_of(event)), event)
+      failed(("%s  %s"):format(event.error.code, line_of(event, given.logParams)), event)
     end,
   }
 end

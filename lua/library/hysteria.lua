@@ -98,6 +98,7 @@
 ---@class hysteria.Logs
 ---@field level "info"|"warn"|"error"|nil
 ---@field logQueries boolean? false: statements that went well are not told of
+---@field logParams boolean? true: with the values, as far as they are nobody's secret
 ---@field customLogger { info: hysteria.LogFn?, warn: hysteria.LogFn?, error: hysteria.LogFn? }?
 
 ---@alias hysteria.LogFn fun(line: string, event: table)

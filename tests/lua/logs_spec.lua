@@ -42,7 +42,7 @@ databases.each(function(_, _, config)
   end
 
   it("tells statements with their values, except those that are nobody's business", function()
-    local ds <close>, lines = open()
+    local ds <close>, lines = open { logParams = true }
     Person:using(ds):insert { name = "Ada", pin = "4711", note = "a secret" }
     Person:using(ds):where("pin", "4711"):many()
     Person:using(ds):where("note", "like", "%a secret%"):update { name = ("x"):rep(250) }
@@ -58,6 +58,13 @@ databases.each(function(_, _, config)
     for _, entry in ipairs(lines) do
       assert.is_nil(entry.line:find("\n", 1, true))
     end
+  end)
+
+  it("tells no value unasked", function()
+    local ds <close>, lines = open()
+    Person:using(ds):insert { name = "Ada" }
+    assert.is_truthy(lines.has("INSERT"))
+    assert.is_nil(lines.has("Ada"))
   end)
 
   it("tells failures as errors, with their code", function()
@@ -77,7 +84,7 @@ databases.each(function(_, _, config)
   end)
 
   it("tells statements whatever the level", function()
-    local ds <close>, lines = open { level = "error" }
+    local ds <close>, lines = open { level = "error", logParams = true }
     Person:using(ds):insert { name = "Ada" }
     assert.is_truthy(lines.has("Ada"))
   end)
@@ -97,6 +104,7 @@ describe("logs", function()
     refused("UNKNOWN_OPTION", { levle = "info" })
     refused("INVALID_CONFIG", { level = "debug" })
     refused("INVALID_CONFIG", { logQueries = 1 })
+    refused("INVALID_CONFIG", { logParams = 1 })
     refused("UNKNOWN_OPTION", { customLogger = { debug = print } })
     refused("INVALID_ARGUMENT", { customLogger = { info = 1 } })
   end)
