@@ -221,18 +221,23 @@ static int binary_tostring(lua_State *L)
 bool hyl_to_value(lua_State *L, int index, hy_value *out)
 {
     size_t size;
+    /* Field by field: in a list of rows this is each cell's. */
     switch (lua_type(L, index)) {
     case LUA_TBOOLEAN:
-        *out = hy_bool(lua_toboolean(L, index));
+        out->type = HY_BOOL;
+        out->as.boolean = lua_toboolean(L, index);
         return true;
     case LUA_TNUMBER:
-        *out = lua_isinteger(L, index) ? hy_int(lua_tointeger(L, index)) : hy_double(lua_tonumber(L, index));
+        out->type = lua_isinteger(L, index) ? HY_INT : HY_DOUBLE;
+        if (out->type == HY_INT)
+            out->as.integer = lua_tointeger(L, index);
+        else
+            out->as.number = lua_tonumber(L, index);
         return true;
-    case LUA_TSTRING: {
-        const char *text = lua_tolstring(L, index, &size);
-        *out = hy_bytes(HY_TEXT, text, size);
+    case LUA_TSTRING:
+        out->type = HY_TEXT;
+        out->as.text.data = lua_tolstring(L, index, &out->as.text.size);
         return true;
-    }
     case LUA_TUSERDATA:
         switch (hyl_typeof(L, index)) {
         case HYL_NULL:

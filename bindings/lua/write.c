@@ -34,6 +34,7 @@ typedef struct targets {
         const void *key; /* lua_topointer */
         size_t position;
     } * order;
+    bool *documents; /* of a position: no value of it is plain */
 } targets;
 
 static void check_row(lua_State *L, int rows, lua_Integer i)
@@ -96,6 +97,12 @@ static void find_names(lua_State *L, targets *t)
     memset(t->columns, 0, n * sizeof *t->columns);
 }
 
+static bool is_json(const hy_column *column)
+{
+    return column != NULL &&
+           (column->kind == HY_KIND_JSON || column->kind == HY_KIND_JSONB || column->kind == HY_KIND_ARRAY);
+}
+
 static size_t position_of(const targets *t, const hy_column *column, const char *key)
 {
     size_t i = 0;
@@ -140,6 +147,7 @@ static void begin_insert(lua_State *L, hy_query *q, int rows, lua_Integer first,
     t->names = new_block(L, t->n, sizeof *t->names);
     t->values = new_block(L, t->n, sizeof *t->values);
     t->order = new_block(L, t->n, sizeof *t->order);
+    t->documents = new_block(L, t->n, sizeof *t->documents);
     if (model != NULL) {
         find_columns(L, model, t);
         hy_query_insert_columns(q, t->columns, t->n);
@@ -147,24 +155,24 @@ static void begin_insert(lua_State *L, hy_query *q, int rows, lua_Integer first,
         find_names(L, t);
         hy_query_insert(q, t->names, t->n);
     }
+    for (size_t i = 0; i < t->n; i++)
+        t->documents[i] = is_json(t->columns[i]);
     place_keys(L, model, rows, first, t);
 }
 
-/* The place of the key below the top, the `i`th of its row; t->n: not one of ours. */
-static size_t place_of(lua_State *L, const targets *t, size_t i)
+/* The place of the key below the top; t->n: not one of ours. */
+static size_t look_up(lua_State *L, const targets *t)
 {
-    if (i < t->n_order && lua_topointer(L, -2) == t->order[i].key)
-        return t->order[i].position;
     lua_pushvalue(L, -2);
     size_t position = lua_rawget(L, t->seen) == LUA_TNUMBER ? (size_t)lua_tointeger(L, -1) - 1 : t->n;
     lua_pop(L, 1);
     return position;
 }
 
-static bool is_json(const hy_column *column)
+/* The same of the `i`th key of its row. */
+static inline size_t place_of(lua_State *L, const targets *t, size_t i)
 {
-    return column != NULL &&
-           (column->kind == HY_KIND_JSON || column->kind == HY_KIND_JSONB || column->kind == HY_KIND_ARRAY);
+    return i < t->n_order && lua_topointer(L, -2) == t->order[i].key ? t->order[i].position : look_up(L, t);
 }
 
 static void fail_twice(lua_State *L, const targets *t, size_t i)
@@ -196,10 +204,11 @@ static row_form read_row(lua_State *L, targets *t, bool uniform)
         }
         if (t->values[i].type != HY_TYPE_COUNT)
             fail_twice(L, t, i);
-        if (is_json(t->columns[i]) || !hyl_to_value(L, row + 2, &t->values[i]))
+        hy_value *v = &t->values[i];
+        if (t->documents[i] || !hyl_to_value(L, -1, v))
             form = ROW_MIXED;
-        else if (t->values[i].type == HY_TEXT)
-            t->bytes += t->values[i].as.text.size;
+        else if (v->type == HY_TEXT)
+            t->bytes += v->as.text.size;
     }
     return uniform && n < t->n ? ROW_SHORT : form;
 }

@@ -119,7 +119,7 @@ static void *alloc_from_blocks(hy_arena *a, size_t size)
     return size > BLOCK_MIN / 2 ? alloc_alone(a, size) : alloc_in_new_block(a, size);
 }
 
-void *hy_arena_alloc(hy_arena *a, size_t size)
+void *hy__arena_grow(hy_arena *a, size_t size)
 {
     size_t limit = a->limit > 0 ? a->limit : HY_ARENA_LIMIT;
     void *memory = NULL;

@@ -34,11 +34,27 @@ HY_API void hy_arena_init(hy_arena *a, void *first, size_t first_size);
 HY_API void hy_arena_clear(hy_arena *a);
 /** Aligned for pointers, int64_t and double, not zeroed. NULL (and a->failed) when memory or the limit ends.
  */
-HY_API void *hy_arena_alloc(hy_arena *a, size_t size);
+static inline void *hy_arena_alloc(hy_arena *a, size_t size);
 HY_API void *hy_arena_zero(hy_arena *a, size_t size);
 /** A NUL-terminated copy. NULL in, NULL out. */
 HY_API char *hy_arena_strndup(hy_arena *a, const char *text, size_t size);
 HY_API char *hy_arena_strdup(hy_arena *a, const char *text);
 HY_API void *hy_arena_memdup(hy_arena *a, const void *data, size_t size);
+
+/** What hy_arena_alloc() does where the current block has no room. */
+HY_API void *hy__arena_grow(hy_arena *a, size_t size);
+
+static inline void *hy_arena_alloc(hy_arena *a, size_t size)
+{
+    size_t room = (size_t)(a->end - a->next);
+    size_t whole = (size + 7) & ~(size_t)7; /* so that the next one is aligned */
+
+    if (size == 0 || size > room || whole > room || a->limit != 0)
+        return hy__arena_grow(a, size);
+    void *memory = a->next;
+    a->next += whole;
+    a->total += size;
+    return memory;
+}
 
 #endif

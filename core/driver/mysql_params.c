@@ -66,9 +66,11 @@ static hy_status refuse(size_t i, const char *why, hy_error *err)
     return hy_fail(err, HY_EDATA_INVALID, "parameter %zu: %s", i + 1, why);
 }
 
-static hy_status set_text(MYSQL_BIND *b, size_t i, const hy_value *v, hy_error *err)
+static hy_status set_text(MYSQL_BIND *b, size_t i, const hy_bind *bind, hy_error *err)
 {
-    set_bytes(b, MYSQL_TYPE_STRING, v->as.text.data, v->as.text.size);
+    set_bytes(b, MYSQL_TYPE_STRING, bind->value.as.text.data, bind->value.as.text.size);
+    if (bind->kind != HY_KIND_ANY && bind->value.type == HY_TEXT)
+        return HY_OK; /* of a stated kind: checked when it was encoded */
     switch (hy_text_check(b->buffer, b->buffer_length)) {
     case HY_TEXT_NUL:
         return refuse(i, "text with a NUL byte in it (use a binary column for bytes)", err);
@@ -170,7 +172,7 @@ static hy_status bind_one(MYSQL_BIND *b, size_t i, const hy_bind *bind, param *p
         break;
     case HY_TEXT:
     case HY_JSON:
-        return set_text(b, i, v, err);
+        return set_text(b, i, bind, err);
     case HY_DOUBLE:
         return set_double(b, i, bind, p, err);
     case HY_BLOB:

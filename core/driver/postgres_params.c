@@ -354,9 +354,9 @@ typedef struct column {
 
 enum { ARRAY_HEAD = 20, SIZE_SIZE = 4, MOST_FIXED = 16, MOST_ARRAY = 1 << 29 };
 
-static const hy_value *value_at(const column *c, size_t row)
+static const hy_bind *bind_at(const column *c, size_t row)
 {
-    return &c->binds[row * c->step].value;
+    return &c->binds[row * c->step];
 }
 
 static size_t bytes_of(const hy_value *v)
@@ -378,7 +378,7 @@ static hy_status make_room(column *c, size_t each, size_t times, char **at)
     size_t size = ARRAY_HEAD;
 
     for (size_t i = 0; i < c->n && size <= MOST_ARRAY; i++)
-        size += each + times * bytes_of(value_at(c, i));
+        size += each + times * bytes_of(&bind_at(c, i)->value);
     if (size > MOST_ARRAY)
         return hy_fail(
             c->whole.err, HY_ELIMIT_EXCEEDED,
@@ -389,11 +389,82 @@ static hy_status make_room(column *c, size_t each, size_t times, char **at)
 
 static hy_status put_element(const column *c, size_t row, int format, slot *s)
 {
-    hy_status status = put(s, value_at(c, row));
+    hy_status status = put(s, &bind_at(c, row)->value);
 
     if (status == HY_OK && s->value != NULL && s->format != format)
         status = hy_fail(s->err, HY_EDATA_INVALID, "a value in a list of rows is not of its column's type");
     return status;
+}
+
+/* Values that most rows are made of: how they go in binary. */
+static const struct plain_type {
+    Oid type;
+    hy_type takes;
+    size_t size;
+    int64_t low, high;
+} plain_types[] = {
+    {HY__PG_BOOL, HY_BOOL, 1, 0, 1},
+    {HY__PG_INT2, HY_INT, 2, INT16_MIN, INT16_MAX},
+    {HY__PG_INT4, HY_INT, 4, INT32_MIN, INT32_MAX},
+    {HY__PG_INT8, HY_INT, 8, INT64_MIN, INT64_MAX},
+    {HY__PG_FLOAT8, HY_DOUBLE, 8, 0, 0},
+    {HY__PG_TIMESTAMP, HY_TIMESTAMP, 8, 0, 0},
+    {HY__PG_TIMESTAMPTZ, HY_TIMESTAMP, 8, 0, 0},
+    {HY__PG_TEXT, HY_TEXT, 0, 0, 0},
+    {HY__PG_VARCHAR, HY_TEXT, 0, 0, 0},
+    {HY__PG_BPCHAR, HY_TEXT, 0, 0, 0},
+    {0, HY_TYPE_COUNT, 0, 0, 0}, /* any other */
+};
+
+static const struct plain_type *plain_type_of(Oid type)
+{
+    const struct plain_type *p = plain_types;
+
+    while (p->type != 0 && p->type != type)
+        p++;
+    return p;
+}
+
+static bool write_number(const struct plain_type *plain, const hy_value *v, char *at)
+{
+    uint64_t wire;
+
+    switch (v->type) {
+    case HY_BOOL:
+        wire = v->as.boolean;
+        break;
+    case HY_TIMESTAMP:
+        wire = (uint64_t)(v->as.micros - EPOCH_MICROS);
+        break;
+    case HY_DOUBLE:
+        memcpy(&wire, &v->as.number, sizeof wire);
+        break;
+    default:
+        if (v->as.integer < plain->low || v->as.integer > plain->high)
+            return false;
+        wire = (uint64_t)v->as.integer;
+        break;
+    }
+    wire = htobe64(wire << (64 - 8 * plain->size));
+    memcpy(at, &wire, sizeof wire); /* there is room for MOST_FIXED */
+    return true;
+}
+
+/* As put() would, straight to where it goes. False: ask put(), which also says what is wrong. */
+static inline bool write_plain(const struct plain_type *plain, const hy_bind *bind, char *at, size_t *size)
+{
+    const hy_value *v = &bind->value;
+
+    if (v->type != plain->takes)
+        return false;
+    *size = v->type == HY_TEXT ? v->as.text.size : plain->size;
+    if (v->type != HY_TEXT)
+        return write_number(plain, v, at);
+    if (bind->kind == HY_KIND_ANY && hy_text_check(v->as.text.data, *size) != HY_TEXT_FINE)
+        return false; /* of a stated kind it was checked when it was encoded */
+    if (*size > 0)
+        memcpy(at, v->as.text.data, *size);
+    return true;
 }
 
 static char *write_word(char *at, uint32_t word)
@@ -404,9 +475,30 @@ static char *write_word(char *at, uint32_t word)
     return at + sizeof wire;
 }
 
+/* A value behind its size, or the mark of NULL; `*at` moves behind it. */
+static hy_status write_element(const column *c, size_t row, char **at, uint32_t *any_null)
+{
+    slot s = {.c = c->whole.c, .type = c->element, .room = *at + SIZE_SIZE, .err = c->whole.err};
+    hy_status status = put_element(c, row, FORMAT_BINARY, &s);
+
+    if (status != HY_OK)
+        return status;
+    if (s.value == NULL) {
+        *any_null = 1;
+        *at = write_word(*at, UINT32_MAX);
+        return HY_OK;
+    }
+    *at = write_word(*at, (uint32_t)s.size);
+    if (s.value != *at && s.size > 0)
+        memcpy(*at, s.value, (size_t)s.size);
+    *at += s.size;
+    return HY_OK;
+}
+
 /* Dimensions, whether there are NULLs, type; length and first index; each value behind its size. */
 static hy_status write_binary_array(column *c)
 {
+    const struct plain_type *plain = plain_type_of(c->element);
     uint32_t any_null = 0;
     char *start, *at;
     hy_status status = make_room(c, SIZE_SIZE, 1, &start);
@@ -415,19 +507,11 @@ static hy_status write_binary_array(column *c)
         return status;
     at = start + ARRAY_HEAD;
     for (size_t i = 0; i < c->n; i++) {
-        slot s = {.c = c->whole.c, .type = c->element, .room = at + SIZE_SIZE, .err = c->whole.err};
-        status = put_element(c, i, FORMAT_BINARY, &s);
-        if (status != HY_OK)
+        size_t size;
+        if (write_plain(plain, bind_at(c, i), at + SIZE_SIZE, &size))
+            at = write_word(at, (uint32_t)size) + size;
+        else if ((status = write_element(c, i, &at, &any_null)) != HY_OK)
             return status;
-        if (s.value == NULL) {
-            any_null = 1;
-            at = write_word(at, UINT32_MAX);
-            continue;
-        }
-        at = write_word(at, (uint32_t)s.size);
-        if (s.value != at && s.size > 0)
-            memcpy(at, s.value, (size_t)s.size);
-        at += s.size;
     }
     (void)write_word(write_word(write_word(start, 1), any_null), c->element);
     (void)write_word(write_word(start + 12, (uint32_t)c->n), 1);

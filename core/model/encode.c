@@ -8,6 +8,7 @@
  */
 #include <string.h>
 
+#include <base/text.h>
 #include <hysteria/datetime.h>
 #include <hysteria/decimal.h>
 
@@ -165,9 +166,36 @@ static const check_fn checks[HY_KIND_COUNT] = {
     [HY_KIND_DATETIME] = check_fraction, [HY_KIND_TIMESTAMP] = check_fraction,
 };
 
+/* As the column stores it, and within its limits? Most values of a row are: no table, no converter. */
+static bool is_stored_so(const hy_column *c, const hy_value *in)
+{
+    switch (in->type) {
+    case HY_NULL:
+        return true;
+    case HY_BOOL:
+        return c->kind == HY_KIND_BOOLEAN;
+    case HY_DOUBLE:
+        return c->kind == HY_KIND_DOUBLE;
+    case HY_INT:
+        return (c->flags & HY_COLUMN_UNSIGNED) == 0 &&
+               (c->kind == HY_KIND_BIGINT ||
+                (c->kind == HY_KIND_INTEGER && in->as.integer == (int32_t)in->as.integer));
+    case HY_TEXT:
+        return checks[c->kind] == check_characters &&
+               (c->length == 0 || in->as.text.size <= (size_t)c->length) &&
+               hy_text_check(in->as.text.data, in->as.text.size) == HY_TEXT_FINE;
+    default:
+        return false;
+    }
+}
+
 hy_status hy_column_encode(const hy_column *column, const hy_value *in, char scratch[HY_VALUE_SCRATCH_SIZE],
                            hy_value *out, hy_error *err)
 {
+    if (is_stored_so(column, in)) {
+        *out = *in;
+        return HY_OK;
+    }
     if (is_unsigned(column))
         return encode_unsigned(column, in, scratch, out, err);
     hy_status status = hy_value_encode(column->kind, in, scratch, out, err);

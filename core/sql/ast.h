@@ -215,10 +215,24 @@ typedef struct hy_member {
     hy_expr *raw;
 } hy_member;
 
+/* A row to insert. Behind it, as many as columns, are plain values or an expression a cell. */
 typedef struct hy_row {
     hy_cell cell;
-    hy_expr *values[]; /* as many as columns; NULL: DEFAULT */
+    bool plain;
+    bool has_default; /* of a plain one: a value is missing */
 } hy_row;
+
+/* Of a row that is plain; a type of HY_TYPE_COUNT: DEFAULT. */
+static inline hy_bind *hy__row_binds(const hy_row *row)
+{
+    return (hy_bind *)(uintptr_t)(row + 1);
+}
+
+/* Of one that is not; NULL: DEFAULT. */
+static inline hy_expr **hy__row_cells(const hy_row *row)
+{
+    return (hy_expr **)(uintptr_t)(row + 1);
+}
 
 typedef struct hy_upsert {
     hy_conflict_action action;
@@ -295,8 +309,8 @@ hy_expr *hy__expr_value_node(hy_query *q, hy_kind kind, const hy_value *value);
 /** A column of a model's own, by name; unknown: the query fails. */
 hy_expr *hy__expr_own_column(hy_query *q, const char *name, size_t size);
 hy_expr *hy__expr_model_column(hy_query *q, const hy_column *column);
-/** Value nodes for a row of an insert, as hy_query_insert_values() says; false: the query has failed. */
-bool hy__expr_cells(hy_query *q, hy_expr *const *columns, const hy_value *values, size_t n, hy_expr **cells);
+/** The binds of a row of an insert, as hy_query_insert_values() says; false: the query has failed. */
+bool hy__expr_binds(hy_query *q, const hy_value *values, hy_row *row);
 /** The query's tree gets at least that deep; false: too deep, and the query has failed. */
 bool hy__query_deepen(hy_query *q, unsigned depth);
 /** A copy of `from`'s tree in the query's arena; a failed `from` fails the query. */

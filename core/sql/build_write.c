@@ -62,8 +62,8 @@ void hy_query_insert_columns(hy_query *q, const hy_column *const *columns, size_
         begin_insert(q, list, n);
 }
 
-/* A row that is not yet one of the query's; NULL: the query has failed. */
-static hy_row *row_new(hy_query *q, size_t n)
+/* A row that is not yet one of the query's, room for n things behind it; NULL: the query has failed. */
+static hy_row *row_new(hy_query *q, size_t n, size_t size)
 {
     if (!hy__query_usable(q))
         return NULL;
@@ -71,19 +71,19 @@ static hy_row *row_new(hy_query *q, size_t n)
         HY_QUERY_FAIL(q, HY_EINVALID_ARGUMENT, "a row of %zu values for %zu columns", n, q->tree.n_columns);
         return NULL;
     }
-    hy_row *row = hy_arena_alloc(&q->arena, sizeof *row + n * sizeof row->values[0]);
+    hy_row *row = hy_arena_alloc(&q->arena, sizeof *row + n * size);
     if (row != NULL)
-        row->cell = (hy_cell){0};
+        *row = (hy_row){0};
     return row;
 }
 
 void hy_query_insert_row(hy_query *q, hy_expr *const *values, size_t n)
 {
-    hy_row *row = row_new(q, n);
+    hy_row *row = row_new(q, n, sizeof *values);
     unsigned depth = 0;
 
     for (size_t i = 0; row != NULL && i < n; i++) {
-        row->values[i] = values[i];
+        hy__row_cells(row)[i] = values[i];
         if (values[i] != NULL && values[i]->depth > depth)
             depth = values[i]->depth;
     }
@@ -93,9 +93,12 @@ void hy_query_insert_row(hy_query *q, hy_expr *const *values, size_t n)
 
 void hy_query_insert_values(hy_query *q, const hy_value *values, size_t n)
 {
-    hy_row *row = row_new(q, n);
+    hy_row *row = row_new(q, n, sizeof(hy_bind));
 
-    if (row != NULL && hy__expr_cells(q, q->tree.columns, values, n, row->values) && hy__query_deepen(q, 2))
+    if (row == NULL)
+        return;
+    row->plain = true;
+    if (hy__expr_binds(q, values, row) && hy__query_deepen(q, 2))
         hy__cell_add(&q->tree.rows, &row->cell);
 }
 

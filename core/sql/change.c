@@ -133,18 +133,25 @@ void hy__clause_insert(hy_emitter *e)
         PUT(e, ")");
 }
 
+static void emit_cell(hy_emitter *e, const hy_row *row, size_t i)
+{
+    if (row->plain && hy__row_binds(row)[i].value.type != HY_TYPE_COUNT) {
+        hy__emit_bind(e, &hy__row_binds(row)[i]);
+    } else if (!row->plain && hy__row_cells(row)[i] != NULL) {
+        hy__emit_expr(e, hy__row_cells(row)[i]);
+    } else {
+        hy__emit_need(e, HY_FEATURE_NUMBER_DEFAULT_IN_VALUES);
+        PUT(e, "DEFAULT");
+    }
+}
+
 static void emit_row_values(hy_emitter *e, const hy_row *row, size_t n)
 {
-    if (hy__emit_values(e, row->values, n))
+    if (hy__emit_values(e, row, n))
         return;
     for (size_t i = 0; i < n; i++) {
         hy__puts(e, i == 0 ? "(" : ", ");
-        if (row->values[i] != NULL) {
-            hy__emit_expr(e, row->values[i]);
-        } else {
-            hy__emit_need(e, HY_FEATURE_NUMBER_DEFAULT_IN_VALUES);
-            PUT(e, "DEFAULT");
-        }
+        emit_cell(e, row, i);
     }
     PUT(e, ")");
 }

@@ -22,14 +22,18 @@ static hy_expr *copy_column(hy_arena *a, const hy_expr *from)
     return c != NULL ? &c->head : NULL;
 }
 
+static void own_bytes(hy_arena *a, hy_value *v)
+{
+    if (v->type == HY_TEXT || v->type == HY_BLOB || v->type == HY_DECIMAL || v->type == HY_JSON)
+        v->as.text.data = hy_arena_strndup(a, v->as.text.data, v->as.text.size);
+}
+
 static hy_expr *copy_value(hy_arena *a, const hy_expr *from)
 {
     hy_value_expr *v = hy_arena_memdup(a, from, sizeof *v);
     if (v == NULL)
         return NULL;
-    hy_type type = v->value.type;
-    if (type == HY_TEXT || type == HY_BLOB || type == HY_DECIMAL || type == HY_JSON)
-        v->value.as.text.data = hy_arena_strndup(a, v->value.as.text.data, v->value.as.text.size);
+    own_bytes(a, &v->value);
     return &v->head;
 }
 
@@ -248,18 +252,31 @@ static hy_expr **copy_exprs(hy_arena *a, hy_expr *const *from, size_t n)
     return into;
 }
 
+static hy_row *copy_row(hy_arena *a, const hy_row *from, size_t n)
+{
+    hy_row *row =
+        hy_arena_memdup(a, from, sizeof *row + n * (from->plain ? sizeof(hy_bind) : sizeof(hy_expr *)));
+
+    if (row == NULL)
+        return NULL;
+    row->cell = (hy_cell){0};
+    for (size_t i = 0; i < n; i++) {
+        if (from->plain)
+            own_bytes(a, &hy__row_binds(row)[i].value);
+        else
+            hy__row_cells(row)[i] = copy_expr(a, hy__row_cells(from)[i]);
+    }
+    return row;
+}
+
 static void copy_insert(hy_arena *a, hy_tree *into, const hy_tree *from)
 {
-    size_t row_size = sizeof(hy_row) + from->n_columns * sizeof(hy_expr *);
-
     into->columns = from->columns != NULL ? copy_exprs(a, from->columns, from->n_columns) : NULL;
     into->rows = (hy_chain){0};
     HY_EACH (hy_row, old, &from->rows) {
-        hy_row *row = hy_arena_zero(a, row_size);
+        hy_row *row = copy_row(a, old, from->n_columns);
         if (row == NULL)
             return;
-        for (size_t i = 0; i < from->n_columns; i++)
-            row->values[i] = copy_expr(a, old->values[i]);
         if (into->rows.last != NULL)
             into->rows.last->next = &row->cell;
         else

@@ -141,7 +141,7 @@ void hy__put_placeholders(hy_emitter *e, size_t n)
     PUT(e, ")");
 }
 
-bool hy__emit_row_binds(hy_emitter *e, hy_expr *const *list, size_t n)
+bool hy__emit_row_binds(hy_emitter *e, const hy_row *row, size_t n)
 {
     hy_compiler *c = e->compiler;
 
@@ -149,17 +149,21 @@ bool hy__emit_row_binds(hy_emitter *e, hy_expr *const *list, size_t n)
         if (!grow_binds(c))
             return false;
     hy_bind *binds = c->binds + c->n_binds;
-    for (size_t i = 0; i < n; i++)
-        binds[i] = bind_of(list[i]);
+    if (row->plain)
+        memcpy(binds, hy__row_binds(row), n * sizeof *binds);
+    for (size_t i = 0; !row->plain && i < n; i++)
+        binds[i] = bind_of(hy__row_cells(row)[i]);
     memset(c->params + c->n_binds, 0, n * sizeof *c->params);
     c->n_binds += n;
     return true;
 }
 
-bool hy__emit_values(hy_emitter *e, hy_expr *const *list, size_t n)
+bool hy__emit_values(hy_emitter *e, const hy_row *row, size_t n)
 {
-    if (n == 0 || e->inline_values || e->dialect->bind_style != HY_BIND_QUESTION || !are_values(list, n) ||
-        !hy__emit_row_binds(e, list, n))
+    bool plain = row->plain ? !row->has_default : are_values(hy__row_cells(row), n);
+
+    if (n == 0 || e->inline_values || e->dialect->bind_style != HY_BIND_QUESTION || !plain ||
+        !hy__emit_row_binds(e, row, n))
         return false;
     hy__put_placeholders(e, n);
     return true;

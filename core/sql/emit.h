@@ -162,9 +162,9 @@ void hy__emit_operand(hy_emitter *e, const hy_expr *x);
  * "(?, ?)" for a row of plain values, where placeholders are all alike: a large insert spends its
  * time here. False: nothing was written, go the ordinary way.
  */
-bool hy__emit_values(hy_emitter *e, hy_expr *const *list, size_t n);
+bool hy__emit_values(hy_emitter *e, const hy_row *row, size_t n);
 /** The binds of a row of plain values, and no text. False: out of memory. */
-bool hy__emit_row_binds(hy_emitter *e, hy_expr *const *list, size_t n);
+bool hy__emit_row_binds(hy_emitter *e, const hy_row *row, size_t n);
 /** "?" or "$7" */
 void hy__put_placeholder(hy_emitter *e, size_t number);
 /** "(?, ?)"; n is at least 1. */

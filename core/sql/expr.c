@@ -422,33 +422,39 @@ static hy_expr *mark(hy_expr *e, bool sensitive)
     return e;
 }
 
-/* As stored(), into a node that is there. */
-static bool encode_cell(hy_query *q, const hy_column_expr *column, const hy_value *value, hy_value_expr *node)
+/* As stored(), without a node. */
+static bool encode_cell(hy_query *q, const hy_column_expr *column, const hy_value *value, hy_bind *bind)
 {
     char scratch[HY_VALUE_SCRATCH_SIZE];
 
-    node->head = (hy_expr){.node = HY_NODE_VALUE, .kind = column->head.kind, .depth = 1};
-    node->head.flags = column->head.flags & HY_FLAG_SENSITIVE;
-    if (encode_stored(column->column, value, scratch, &node->value) != HY_OK) {
-        fail_encode(q, (hy_kind)column->head.kind, column->column, true, value);
+    bind->kind = (hy_kind)column->head.kind;
+    bind->sensitive = (column->head.flags & HY_FLAG_SENSITIVE) != 0;
+    if (encode_stored(column->column, value, scratch, &bind->value) != HY_OK) {
+        fail_encode(q, bind->kind, column->column, true, value);
         return false;
     }
-    return own_bytes(q, &node->value);
+    if (!has_bytes(bind->value.type) || bind->value.as.text.size == 0)
+        return true;
+    const size_t size = bind->value.as.text.size;
+    char *own = hy_arena_alloc(&q->arena, size);
+    if (own != NULL)
+        memcpy(own, bind->value.as.text.data, size);
+    bind->value.as.text.data = own;
+    return own != NULL;
 }
 
-bool hy__expr_cells(hy_query *q, hy_expr *const *columns, const hy_value *values, size_t n, hy_expr **cells)
+bool hy__expr_binds(hy_query *q, const hy_value *values, hy_row *row)
 {
-    hy_value_expr *nodes = hy_arena_alloc(&q->arena, n * sizeof *nodes);
+    hy_bind *binds = hy__row_binds(row);
 
-    for (size_t i = 0; nodes != NULL && i < n; i++) {
-        cells[i] = NULL;
+    for (size_t i = 0; i < q->tree.n_columns; i++) {
+        binds[i].value.type = HY_TYPE_COUNT;
         if (values[i].type == HY_TYPE_COUNT)
-            continue;
-        if (!encode_cell(q, (const hy_column_expr *)columns[i], &values[i], &nodes[i]))
+            row->has_default = true;
+        else if (!encode_cell(q, (const hy_column_expr *)q->tree.columns[i], &values[i], &binds[i]))
             return false;
-        cells[i] = &nodes[i].head;
     }
-    return nodes != NULL;
+    return true;
 }
 
 hy_expr *hy_expr_value(hy_query *q, const hy_value *value)

@@ -48,8 +48,10 @@ static bool columns_have_types(const hy_emitter *e, const hy_tree *tree)
 
 static bool is_plain(const hy_tree *tree, const hy_row *row)
 {
+    if (row->plain)
+        return !row->has_default; /* they are encoded for their columns */
     for (size_t i = 0; i < tree->n_columns; i++) {
-        const hy_expr *x = row->values[i];
+        const hy_expr *x = hy__row_cells(row)[i];
         if (x == NULL || x->node != HY_NODE_VALUE || x->kind != tree->columns[i]->kind)
             return false;
     }
@@ -71,7 +73,7 @@ bool hy__emit_row_arrays(hy_emitter *e)
     if (!may_travel(e, tree) || !columns_have_types(e, tree) || !rows_are_plain(tree))
         return false;
     HY_EACH (hy_row, row, &tree->rows) {
-        if (!hy__emit_row_binds(e, row->values, tree->n_columns)) {
+        if (!hy__emit_row_binds(e, row, tree->n_columns)) {
             e->status = e->status == HY_OK ? hy_fail_oom(e->err) : e->status;
             break;
         }

@@ -166,9 +166,28 @@ local function comparable_key(definition, row)
   return matching_rows.key(definition, definition.keys, row)
 end
 
+-- The last of rows[first..last] that has, as all before it, no number of its own; first - 1: none.
+local function end_of_unnumbered(definition, rows, first, last)
+  local property = definition.increment
+  local name = definition.by_property[property].name
+  for index = first, last do
+    local row = rows[index]
+    if rawget(row, property) ~= nil or (name ~= property and rawget(row, name) ~= nil) then
+      return index - 1
+    end
+  end
+  return last
+end
+
 -- How the returned rows of rows[first..last] find their places: by "key", by the "order" of
 -- numbers that the database gives out, or not at all (false). Second: the last row of that kind.
 local function matching(definition, rows, first, last)
+  if definition.increment and definition.increment == definition.key then
+    local unnumbered = end_of_unnumbered(definition, rows, first, last)
+    if unnumbered >= first then
+      return "order", unnumbered
+    end
+  end
   local function kind_of(row)
     if comparable_key(definition, row) ~= nil then
       return "key"
@@ -187,12 +206,14 @@ local function matching(definition, rows, first, last)
 end
 
 local function sort_by_number(list, name)
-  local sorted = true
-  for index = 2, #list do
-    if list[index - 1][name] > list[index][name] then
+  local sorted, before = true, math.mininteger
+  for index = 1, #list do
+    local number = list[index][name]
+    if number < before then
       sorted = false
       break
     end
+    before = number
   end
   if not sorted then
     table.sort(list, function(a, b)
@@ -519,7 +540,7 @@ function inserting.insert_many(frozen, extra, rows, given)
   if definition.plain_insert then
     local wanted = writing.returning_list(given)
     for index = 1, wanted == false and 0 or count do -- without records the core looks at each row
-      local row = rawget(rows, index)
+      local row = rows[index]
       if type(row) ~= "table" then
         writing.need_row(row, ("insertMany: row %d"):format(index))
       end
