@@ -328,9 +328,14 @@ static bool own_bytes(hy_query *q, hy_value *value)
 {
     if (!has_bytes(value->type))
         return true;
-    const char *data = value->as.text.data != NULL ? value->as.text.data : "";
-    value->as.text.data = hy_arena_strndup(&q->arena, data, value->as.text.size);
-    return value->as.text.data != NULL;
+    const size_t size = value->as.text.size;
+    char *own = hy_arena_alloc(&q->arena, size + 1);
+    if (own != NULL && size > 0)
+        memcpy(own, value->as.text.data, size);
+    if (own != NULL)
+        own[size] = '\0';
+    value->as.text.data = own;
+    return own != NULL;
 }
 
 /* A node that owns a copy of the value's bytes. */
@@ -433,14 +438,7 @@ static bool encode_cell(hy_query *q, const hy_column_expr *column, const hy_valu
         fail_encode(q, bind->kind, column->column, true, value);
         return false;
     }
-    if (!has_bytes(bind->value.type) || bind->value.as.text.size == 0)
-        return true;
-    const size_t size = bind->value.as.text.size;
-    char *own = hy_arena_alloc(&q->arena, size);
-    if (own != NULL)
-        memcpy(own, bind->value.as.text.data, size);
-    bind->value.as.text.data = own;
-    return own != NULL;
+    return own_bytes(q, &bind->value);
 }
 
 bool hy__expr_binds(hy_query *q, const hy_value *values, hy_row *row)
@@ -448,7 +446,7 @@ bool hy__expr_binds(hy_query *q, const hy_value *values, hy_row *row)
     hy_bind *binds = hy__row_binds(row);
 
     for (size_t i = 0; i < q->tree.n_columns; i++) {
-        binds[i].value.type = HY_TYPE_COUNT;
+        binds[i].value.type = values[i].type;
         if (values[i].type == HY_TYPE_COUNT)
             row->has_default = true;
         else if (!encode_cell(q, (const hy_column_expr *)q->tree.columns[i], &values[i], &binds[i]))
