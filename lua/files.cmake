@@ -34,7 +34,9 @@ set(HY_LUA_FILES
     hysteria/stream.lua
     hysteria/tracking.lua
     hysteria/transaction.lua
+    hysteria/unique.lua
     hysteria/updating.lua
+    hysteria/updating_many.lua
     hysteria/upserting.lua
     hysteria/validation.lua
     hysteria/values.lua

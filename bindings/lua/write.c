@@ -250,7 +250,7 @@ static lua_Integer insert_rows(lua_State *L, hy_query *q, int rows, lua_Integer 
     return last;
 }
 
-/* q:_insert(rows, first, last, uniform) -> the last row that was taken */
+/* q:_insert(rows, first, last, uniform) -> the last row that was taken; of rows without a column, one */
 static int query_insert(lua_State *L)
 {
     hy_query *q = hyl_check_query(L, 1);
@@ -262,11 +262,11 @@ static int query_insert(lua_State *L)
     hyl_need_stack(L, 24);
     /* Most lists are uniform: the first row says what the others have, until one has more. */
     begin_insert(L, q, 2, first, first, &t);
-    lua_Integer done = insert_rows(L, q, 2, first, last, uniform, &t);
+    lua_Integer done = insert_rows(L, q, 2, first, t.n > 0 ? last : first, uniform, &t);
     if (done < last && !uniform && t.bytes < ENOUGH_BYTES) {
         lua_settop(L, 2);
         begin_insert(L, q, 2, first, last, &t);
-        done = insert_rows(L, q, 2, first, last, false, &t);
+        done = insert_rows(L, q, 2, first, t.n > 0 ? last : first, false, &t);
     }
     hyl_query_check(L, q);
     lua_pushinteger(L, done);
@@ -467,6 +467,49 @@ static int query_key_in_query(lua_State *L)
     return hyl_query_done(L, q);
 }
 
+/* a = ? AND b = ? for the key on the stack: a value, or a list of several columns' values. */
+static hy_expr *key_equals(lua_State *L, hy_query *q, const char *const *names, size_t n)
+{
+    int key = lua_gettop(L);
+    hy_expr **parts = lua_newuserdatauv(L, sizeof *parts * (n + 1), 0);
+    for (size_t i = 0; i < n; i++) {
+        hy_expr *column = hyl_column_named(q, names[i]);
+        if (n == 1)
+            lua_pushvalue(L, key);
+        else
+            lua_rawgeti(L, key, (lua_Integer)i + 1);
+        parts[i] = hy_expr_compare(q, HY_OP_EQ, column, hyl_to_expr(L, q, -1, column, NULL, names[i]));
+        lua_pop(L, 1);
+    }
+    lua_pop(L, 1);
+    return n == 1 ? parts[0] : hy_expr_all(q, HY_AND, parts, n);
+}
+
+/* q:_setByKey(column, names, keys, values): column = CASE WHEN the key is keys[i] THEN values[i] ... ELSE
+   column END; the keys as those of q:_keyIn */
+static int query_set_by_key(lua_State *L)
+{
+    hy_query *q = hyl_check_query(L, 1);
+    size_t size, n_names;
+    const char *name = hyl_check_text(L, 2, "column", &size);
+    const hy_column *column = hy_query_model(q) != NULL ? hyl_check_writable(L, hy_query_model(q), 2) : NULL;
+    luaL_checktype(L, 4, LUA_TTABLE);
+    luaL_checktype(L, 5, LUA_TTABLE);
+    lua_settop(L, 5);
+    const char **names = check_names(L, 3, "key", &n_names);
+    size_t n = lua_rawlen(L, 4);
+    hy_expr **whens = lua_newuserdatauv(L, sizeof *whens * (2 * n + 1), 0), **thens = whens + n;
+    for (size_t i = 0; i < n; i++) {
+        lua_rawgeti(L, 4, (lua_Integer)i + 1);
+        whens[i] = key_equals(L, q, names, n_names);
+        lua_rawgeti(L, 5, (lua_Integer)i + 1);
+        thens[i] = hyl_to_expr(L, q, -1, NULL, column, name);
+        lua_pop(L, 2);
+    }
+    hy_query_set(q, name, size, hy_expr_case(q, whens, thens, n, hy_expr_column(q, name, size)));
+    return hyl_query_done(L, q);
+}
+
 /* q:_drop(): an empty query; its memory goes back now, not when the collector comes by. */
 static int query_drop(lua_State *L)
 {
@@ -489,6 +532,7 @@ void hyl_write_open(lua_State *L)
         {"_keyIs", query_key_is},
         {"_keyIn", query_key_in},
         {"_keyInQuery", query_key_in_query},
+        {"_setByKey", query_set_by_key},
         {"_drop", query_drop},
         {NULL, NULL},
     };

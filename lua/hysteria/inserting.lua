@@ -238,25 +238,6 @@ local function match(definition, how, rows, first, last, stored, into)
   end
 end
 
--- The columns to ask for so that rows can be matched, and those to take off again.
-local function with_key_columns(definition, wanted)
-  if wanted == true then
-    return true, nil
-  end
-  local list, asked, added = {}, {}, {}
-  for index, name in ipairs(wanted) do
-    list[index] = name
-    asked[name] = true
-  end
-  for _, name in ipairs(definition.keys) do
-    if not asked[name] then
-      list[#list + 1] = name
-      added[#added + 1] = name
-    end
-  end
-  return list, added
-end
-
 -- The last row that can share a statement with row `first`, and how it will be found again.
 local function statement_end(definition, rows, first, count, per_statement, wanted)
   local last = math.min(first + per_statement - 1, count)
@@ -266,14 +247,6 @@ local function statement_end(definition, rows, first, count, per_statement, want
   local how
   how, last = matching(definition, rows, first, last)
   return how and last or first, how
-end
-
-local function strip(list, added)
-  for _, record in ipairs(list) do
-    for _, name in ipairs(added) do
-      record[name] = nil
-    end
-  end
 end
 
 -- ---- many rows where the database returns none
@@ -453,15 +426,13 @@ local function store_together(frozen, definition, place, rows, count, wanted)
   }
   local added
   if wanted ~= false then
-    run.asked, added = with_key_columns(definition, wanted)
+    run.asked, added = matching_rows.with_columns(wanted, definition.keys)
   end
   local affected = store_at_once(run) or transaction.atomic(place, function(trx)
     run.place = { handle = handle, trx = trx, opts = running.inside(place.opts, trx) }
     return store_many(run)
   end)
-  if added then
-    strip(run.into, added)
-  end
+  matching_rows.strip(run.into, added)
   return run.into, affected
 end
 

@@ -13,6 +13,7 @@ local state = require("hysteria.state")
 local tracking = require("hysteria.tracking")
 local transaction = require("hysteria.transaction")
 local updating = require("hysteria.updating")
+local updating_many = require("hysteria.updating_many")
 local upserting = require("hysteria.upserting")
 local validation = require("hysteria.validation")
 local writing = require("hysteria.writing")
@@ -341,6 +342,22 @@ end
 function manager.update(class, changes, given)
   local q, rest = where_query(class, given, "update")
   return q:update(changes, rest)
+end
+
+local UPDATE_MANY = options.names(WHERE_WRITE, updating_many.options)
+
+-- updateMany(rows, options?): rows with their key and values of their own -> count
+function manager.updateMany(class, rows, given)
+  given = options.check(given, UPDATE_MANY, "updateMany")
+  local where = {}
+  for name, value in next, given do
+    if name ~= "by" then
+      where[name] = value
+    end
+  end
+  local q, rest = where_query(class, where, "updateMany")
+  rest.by = given.by
+  return q:updateMany(rows, rest)
 end
 
 -- delete { where = { ... } } -> count

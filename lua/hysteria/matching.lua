@@ -69,19 +69,19 @@ function matching.values(definition, names, row)
   return list
 end
 
--- Rows in groups that one statement each can write: all of a group have the same columns, and
--- no key stands in it twice; what comes later for the same row comes in a later group. Where Lua
--- cannot tell, or with `alone`, every row is a group. Gives lists of places in `rows`.
-function matching.groups(definition, names, rows, alone)
+-- Rows in groups that one statement each can write: all of a group have the same shape, and no
+-- key stands in it twice; what comes later for the same row comes in a later group. Where Lua
+-- cannot tell, every row is a group. Gives lists of places in `rows`; shape_of(place) is a text.
+function matching.groups(definition, names, rows, shape_of)
   local groups, open, times = {}, {}, {}
   for place, row in ipairs(rows) do
-    local key = not alone and matching.key(definition, names, row) or nil
+    local key = matching.key(definition, names, row)
     if key == nil then
       return matching.singles(rows)
     end
     local turn = (times[key] or 0) + 1
     times[key] = turn
-    local shape = turn .. " " .. matching.shape(row)
+    local shape = turn .. " " .. shape_of(place)
     local group = open[shape]
     if group == nil then
       group = { turn = turn, number = #groups + 1 }
@@ -101,6 +101,33 @@ function matching.singles(rows)
     groups[place] = { place }
   end
   return groups
+end
+
+-- The columns to ask for so that rows can be matched by these, and those to take off again.
+function matching.with_columns(wanted, columns)
+  if type(wanted) ~= "table" then
+    return wanted, nil
+  end
+  local list, asked, added = {}, {}, {}
+  for index, name in ipairs(wanted) do
+    list[index] = name
+    asked[name] = true
+  end
+  for _, name in ipairs(columns) do
+    if not asked[name] then
+      list[#list + 1] = name
+      added[#added + 1] = name
+    end
+  end
+  return list, added
+end
+
+function matching.strip(list, added)
+  for index = 1, added and #added > 0 and #list or 0 do
+    for _, name in ipairs(added) do
+      list[index][name] = nil
+    end
+  end
 end
 
 -- The names that a row has, as one text.

@@ -10,6 +10,7 @@ local reading = require("hysteria.reading")
 local running = require("hysteria.running")
 local state = require("hysteria.state")
 local updating = require("hysteria.updating")
+local updating_many = require("hysteria.updating_many")
 local upserting = require("hysteria.upserting")
 
 local query = {}
@@ -165,18 +166,19 @@ function methods.insertMany(q, rows, given)
   return inserting.insert_many_table(q, extra, rows, given)
 end
 
--- An insert has no rows to choose from: a condition would be ignored.
-local function need_bare(q, what)
-  for _, part in ipairs({ "where", "join", "limit", "order" }) do
+-- What the verb has no use for would be ignored.
+local function refuse_parts(q, what, ...)
+  for index = 1, select("#", ...) do
+    local part = select(index, ...)
     if q:_has(part) then
-      core.raise("INVALID_ARGUMENT", ("%s takes no conditions, joins, order or limit"):format(what))
+      core.raise("INVALID_ARGUMENT", ("%s takes no %s"):format(what, part))
     end
   end
 end
 
 -- On a model upsert(search, data, options?), on a plain table upsert(row, search, options?).
 function methods.upsert(q, first, second, given)
-  need_bare(q, "upsert")
+  refuse_parts(q, "upsert", "where", "join", "order", "limit")
   local definition, frozen, extra = about(q)
   if definition then
     return upserting.upsert(frozen, extra, first, second, given)
@@ -187,7 +189,7 @@ end
 -- On a model upsertMany(conflict columns, rows, options?); on a plain table the columns to update
 -- stand before the rows, nil for all.
 function methods.upsertMany(q, columns, ...)
-  need_bare(q, "upsertMany")
+  refuse_parts(q, "upsertMany", "where", "join", "order", "limit")
   local definition, frozen, extra = about(q)
   if definition then
     return upserting.upsert_many(frozen, extra, columns, ...)
@@ -198,6 +200,14 @@ end
 function methods.update(q, changes, given)
   local _, frozen, extra = about(q)
   return updating.update(q, frozen, extra, changes, given)
+end
+
+-- updateMany(rows, options?): each row has its key and values of its own; of the rows that the query's
+-- conditions leave. { by = columns } names another unique key than the primary one.
+function methods.updateMany(q, rows, given)
+  refuse_parts(q, "updateMany", "join", "order", "limit", "group", "distinct", "set")
+  local _, frozen, extra = about(q)
+  return updating_many.update(q, frozen, extra, rows, given)
 end
 
 function methods.delete(q, given)

@@ -154,6 +154,8 @@ local function execute(query, definition, place, given, statement, change)
   return rows
 end
 
+updating.execute, updating.filtered = execute, filtered
+
 -- ---- update and increment -----------------------------------------------------------------------
 
 -- Conditions that a hook adds are grouped apart from the user's.

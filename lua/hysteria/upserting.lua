@@ -10,6 +10,7 @@ local reading = require("hysteria.reading")
 local running = require("hysteria.running")
 local state = require("hysteria.state")
 local transaction = require("hysteria.transaction")
+local unique = require("hysteria.unique")
 local validation = require("hysteria.validation")
 local writing = require("hysteria.writing")
 
@@ -23,75 +24,6 @@ local BINDS_PER_STATEMENT = 30000 -- below the limit of every database
 local ROWS_PER_STATEMENT = 250
 
 -- ---- what conflicts, what is updated ------------------------------------------------------------
-
--- All keys that the model knows to be unique: lists of properties.
-local function unique_keys(definition)
-  local list = { #definition.keys > 0 and definition.keys or nil }
-  for _, made in ipairs(definition.columns) do
-    if made.unique then
-      list[#list + 1] = { made.property }
-    end
-  end
-  for _, index in ipairs(definition.indexes) do
-    if index.unique then
-      local names = {}
-      for place, name in ipairs(index.columns) do
-        names[place] = (definition.by_property[name] or definition.by_database[name]).property
-      end
-      list[#list + 1] = names
-    end
-  end
-  return list
-end
-
-local function same_names(a, b)
-  local found = options.names(table.unpack(a))
-  for _, name in ipairs(b) do
-    if not found[name] then
-      return false
-    end
-  end
-  return #a == #b
-end
-
-local function property_of(definition, name, what)
-  local made = definition.by_property[name] or definition.by_database[name]
-  if not made then
-    core.raise("UNDEFINED_COLUMN", ("%s: no column '%s' on %s%s"):format(
-      what, tostring(name), definition.name, options.hint(name, definition.properties)), { model = definition.name })
-  end
-  return made.property
-end
-
--- Names given by the user as a list without repetitions; of a model its properties.
-local function column_list(definition, names, name, what)
-  local list, seen = {}, {}
-  for _, given in ipairs(options.name_list(names, name, what)) do
-    local property = definition and property_of(definition, given, what) or given
-    if not seen[property] then
-      seen[property] = true
-      list[#list + 1] = property
-    end
-  end
-  return list
-end
-
--- The columns must be a key: where none is, two calls at a time would both insert, and MySQL
--- and MariaDB would not say a word.
-local function need_unique(definition, columns, what)
-  local keys = unique_keys(definition)
-  local shown = {}
-  for index, key in ipairs(keys) do
-    if same_names(key, columns) then
-      return
-    end
-    shown[index] = "(" .. table.concat(key, ", ") .. ")"
-  end
-  core.raise("INVALID_ARGUMENT", ("%s: (%s) is no unique key of %s; %s"):format(what, table.concat(columns, ", "),
-    definition.name, #shown > 0 and "it has " .. table.concat(shown, ", ") or "it has none"), {
-      model = definition.name,
-    })
-end
 
 local function need_values(definition, columns, row, place, what)
   for _, name in ipairs(columns) do
@@ -359,7 +291,10 @@ end
 
 local function store_all(run)
   need_index(run)
-  local groups = matching.groups(run.definition, run.columns, run.rows, needs_singles(run.definition))
+  local groups = needs_singles(run.definition) and matching.singles(run.rows)
+    or matching.groups(run.definition, run.columns, run.rows, function(place)
+      return matching.shape(run.rows[place])
+    end)
   if is_single(run, groups) then
     return store_groups(run, groups)
   end
@@ -517,26 +452,12 @@ end
 
 -- Ask for the conflict columns as well; those are taken off again.
 local function ask(run, wanted)
-  run.wanted, run.asked = wanted, wanted
-  if type(wanted) ~= "table" then
-    return
-  end
-  run.asked, run.added = { table.unpack(wanted) }, {}
-  local asked = names_as_set(wanted)
-  for _, name in ipairs(run.columns) do
-    if not asked[name] then
-      run.asked[#run.asked + 1] = name
-      run.added[#run.added + 1] = name
-    end
-  end
+  run.wanted = wanted
+  run.asked, run.added = matching.with_columns(wanted, run.columns)
 end
 
 local function strip(run)
-  for _, record in ipairs(run.into) do
-    for _, name in ipairs(run.added or {}) do
-      record[name] = nil
-    end
-  end
+  matching.strip(run.into, run.added)
 end
 
 local function write_rows(run, inner, given)
@@ -569,8 +490,10 @@ end
 
 local function upsert_rows(frozen, extra, columns, rows, given, what, bulk)
   local definition = state.definition_of[frozen]
-  need_unique(definition, columns, what)
-  local only = given.updateColumns and column_list(definition, given.updateColumns, "updateColumns", what)
+  local place = writing.place_of(definition, state.source_of[frozen], extra, given)
+  unique.need(definition, columns, what)
+  local only = given.updateColumns
+  only = only and unique.column_list(definition, only, "updateColumns", what)
   local copies = {}
   for index, row in ipairs(rows) do
     copies[index] = frozen:rowCopy(row)
@@ -581,7 +504,6 @@ local function upsert_rows(frozen, extra, columns, rows, given, what, bulk)
   run.frozen, run.definition, run.bulk = frozen, definition, bulk
   run.ignored = hooks.ignored(given.ignoreHooks, what)
   run.per_statement = math.max(1, math.min(ROWS_PER_STATEMENT, BINDS_PER_STATEMENT // #definition.columns))
-  local place = writing.place_of(definition, state.source_of[frozen], extra, given)
   return writing.with_hooks(definition, "upsert", run.ignored, place, function(inner)
     return write_rows(run, inner, given)
   end)
@@ -616,7 +538,7 @@ end
 function upserting.upsert(frozen, extra, search, data, given)
   given = options.check(given, upserting.options, "upsert")
   local names, row = merged(search, data == nil and {} or data, "upsert")
-  local columns = column_list(state.definition_of[frozen], names, "search", "upsert")
+  local columns = unique.column_list(state.definition_of[frozen], names, "search", "upsert")
   local result = upsert_rows(frozen, extra, columns, { row }, given, "upsert", false)
   return type(result) == "table" and result[1] or result
 end
@@ -632,8 +554,8 @@ end
 
 function upserting.upsert_many(frozen, extra, names, rows, given)
   given = options.check(given, upserting.options, "upsertMany")
-  local columns = column_list(state.definition_of[frozen], options.need(names, "conflict columns", "upsertMany"),
-    "conflict columns", "upsertMany")
+  options.need(names, "conflict columns", "upsertMany")
+  local columns = unique.column_list(state.definition_of[frozen], names, "conflict columns", "upsertMany")
   if need_rows(rows, "upsertMany") == 0 then
     return given.returning == false and 0 or {}
   end
@@ -665,19 +587,20 @@ function upserting.upsert_table(query, extra, data, search, given)
   if type(search) == "table" and rawget(search, 1) == nil then
     names, row = merged(search, data, "upsert")
   end
-  local only = given.updateColumns and column_list(nil, given.updateColumns, "updateColumns", "upsert")
-  local result = upsert_table_rows(query, extra, column_list(nil, names, "search", "upsert"), only, { row }, given,
-    "upsert")
+  local only = given.updateColumns
+  only = only and unique.column_list(nil, only, "updateColumns", "upsert")
+  local columns = unique.column_list(nil, names, "search", "upsert")
+  local result = upsert_table_rows(query, extra, columns, only, { row }, given, "upsert")
   return type(result) == "table" and result[1] or result
 end
 
 -- upsertMany(conflict columns, columns to update or nil, rows)
 function upserting.upsert_many_table(query, extra, names, update, rows, given)
   given = options.check(given, upserting.table_options, "upsertMany")
-  local columns = column_list(nil, options.need(names, "conflict columns", "upsertMany"), "conflict columns",
+  local columns = unique.column_list(nil, options.need(names, "conflict columns", "upsertMany"), "conflict columns",
     "upsertMany")
   local only = update or given.updateColumns
-  only = only and column_list(nil, only, "updateColumns", "upsertMany")
+  only = only and unique.column_list(nil, only, "updateColumns", "upsertMany")
   if need_rows(rows, "upsertMany") == 0 then
     return given.returning and {} or 0
   end

@@ -57,6 +57,9 @@
 ---@field updateOnConflict boolean? false: a row that is there stays as it is
 ---@field updateColumns string|string[]|nil of a row that is there; else all that the data has
 
+---@class hysteria.UpdateManyOptions: hysteria.WriteOptions
+---@field by string|string[]|nil the unique key that rows are found by; else the primary key
+
 ---@class hysteria.FindOptions: hysteria.ReadOptions
 ---@field connection hysteria.Source?
 ---@field select any[]?
@@ -463,6 +466,7 @@
 ---@field upsert fun(self, search: any, data: any, options: hysteria.UpsertOptions?): any on a plain table: row, search
 ---@field upsertMany fun(self, columns: string|string[], ...: any): any rows; on a plain table: columns to update, rows
 ---@field update fun(self, changes: hysteria.Row, options: hysteria.WriteOptions?): any
+---@field updateMany fun(self, rows: hysteria.Row[], options: hysteria.UpdateManyOptions?): any
 ---@field delete fun(self, options: hysteria.WriteOptions?): any
 ---@field softDelete fun(self, options: hysteria.WriteOptions?): any
 ---@field restore fun(self, options: hysteria.WriteOptions?): any
@@ -564,6 +568,7 @@
 ---@field validate fun(self, data: hysteria.Row): { valid: boolean, errors: table<string, string[]>? }
 ---@field firstOrInsert fun(self, search: hysteria.Row, data: hysteria.Row?, options: table?): hysteria.Record, boolean
 ---@field update fun(self, changes: hysteria.Row, options: hysteria.WriteOptions?): any
+---@field updateMany fun(self, rows: hysteria.Row[], options: hysteria.UpdateManyOptions?): any
 ---@field delete fun(self, options: hysteria.WriteOptions?): any
 ---@field updateRecord fun(self, record: any, changes: hysteria.Row?, options: hysteria.WriteOptions?): hysteria.Record
 ---@field deleteRecord fun(self, record: any, options: hysteria.WriteOptions?): integer

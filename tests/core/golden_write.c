@@ -302,6 +302,17 @@ static void update_exact(hy_query *q)
                             hy_expr_compare(q, HY_OP_MULTIPLY, col(q, "score"), val(q, hy_double(0.5))),
                             val(q, hy_int(2))));
 }
+/* What each row gets, by its key. */
+static void update_by_key(hy_query *q)
+{
+    hy_expr *a[] = {cmp(q, "userId", HY_OP_EQ, hy_int(1)), cmp(q, "tagId", HY_OP_EQ, hy_int(2))};
+    hy_expr *b[] = {cmp(q, "userId", HY_OP_EQ, hy_int(3)), cmp(q, "tagId", HY_OP_EQ, hy_int(4))};
+    hy_expr *whens[] = {hy_expr_all(q, HY_AND, a, 2), hy_expr_all(q, HY_AND, b, 2)};
+    hy_expr *thens[] = {stored(q, "weight", hy_int(5)), stored(q, "weight", hy_null())};
+
+    set(q, "weight", hy_expr_case(q, whens, thens, 2, col(q, "weight")));
+    and_(q, hy_expr_is_null(q, col(q, "weight"), false));
+}
 static void update_default(hy_query *q)
 {
     set(q, "age", hy_expr_default(q));
@@ -695,6 +706,11 @@ static const golden cases[] = {
      .sqlite = "UPDATE `users` SET `balance` = hysteria_add(`balance`, ?), `age` ="
                " hysteria_whole_subtract(`age`, ?), `score` = hysteria_multiply(`balance`, `age`) WHERE"
                " (`score` * ?) > ?"},
+    {"UPDATE by key", TAG, update_by_key,
+     "UPDATE `user_tags` SET `weight` = CASE WHEN `user_id` = ? AND `tag_id` = ? THEN ? WHEN `user_id` = ? "
+     "AND"
+     " `tag_id` = ? THEN ? ELSE `weight` END WHERE `weight` IS NULL",
+     "int:1/bigInteger int:2/bigInteger int:5/integer int:3/bigInteger int:4/bigInteger null:/integer"},
     {"UPDATE to the default", USER, update_default, "UPDATE `users` SET `age` = DEFAULT",
      .sqlite = "!DEFAULT in VALUES"},
     {"UPDATE, guarded", USER, update_guarded,
