@@ -178,8 +178,8 @@ end
 
 -- On a model upsert(search, data, options?), on a plain table upsert(row, search, options?).
 function methods.upsert(q, first, second, given)
-  refuse_parts(q, "upsert", "where", "join", "order", "limit")
   local definition, frozen, extra = about(q)
+  refuse_parts(q, "upsert", "where", "join", "order", "limit")
   if definition then
     return upserting.upsert(frozen, extra, first, second, given)
   end
@@ -189,8 +189,8 @@ end
 -- On a model upsertMany(conflict columns, rows, options?); on a plain table the columns to update
 -- stand before the rows, nil for all.
 function methods.upsertMany(q, columns, ...)
-  refuse_parts(q, "upsertMany", "where", "join", "order", "limit")
   local definition, frozen, extra = about(q)
+  refuse_parts(q, "upsertMany", "where", "join", "order", "limit")
   if definition then
     return upserting.upsert_many(frozen, extra, columns, ...)
   end
@@ -205,8 +205,8 @@ end
 -- updateMany(rows, options?): each row has its key and values of its own; of the rows that the query's
 -- conditions leave. { by = columns } names another unique key than the primary one.
 function methods.updateMany(q, rows, given)
-  refuse_parts(q, "updateMany", "join", "order", "limit", "group", "distinct", "set")
   local _, frozen, extra = about(q)
+  refuse_parts(q, "updateMany", "join", "order", "limit", "group", "distinct", "set")
   return updating_many.update(q, frozen, extra, rows, given)
 end
 
@@ -313,7 +313,7 @@ end
 -- annotate(column, alias), annotate(func, column, alias): a value beside the fields of a record, in
 -- record["$annotations"][alias]; in rows of a plain table a field like others.
 function methods.annotate(q, ...)
-  local count = select("#", ...)
+  local has_model, count = about_query(q) ~= nil, select("#", ...)
   local first, second, third = ...
   local alias = options.need_name(count == 2 and second or third, "alias", "annotate")
   if count == 2 then
@@ -321,7 +321,7 @@ function methods.annotate(q, ...)
   else
     q:selectFunc(options.need_name(first, "function", "annotate"):lower(), second, alias)
   end
-  if about_query(q) then
+  if has_model then
     local extra = settings_of(q)
     extra.annotations = extra.annotations or {}
     table.insert(extra.annotations, alias)
