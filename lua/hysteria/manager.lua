@@ -471,35 +471,64 @@ function manager.validate(class, data)
   return { valid = errors == nil, errors = errors }
 end
 
--- A plain row whose key may or may not exist yet: looked up and written in one transaction.
+-- Insert the row with its key, or nil where somebody else has inserted one meanwhile.
+local function insert_with_key(frozen, place, row, given, there)
+  local ok, result = pcall(transaction.atomic, place, function(trx)
+    local inner = { trx = trx }
+    for name, value in next, given do
+      inner[name] = inner[name] or value
+    end
+    return inserting.insert(frozen, nil, row, inner)
+  end)
+  if ok then
+    return result
+  elseif core.isError(result) and result.code == "UNIQUE_VIOLATION" and there(true) then
+    return nil
+  end
+  error(result, 0)
+end
+
+-- A plain row whose key may or may not exist yet, deleted rows included: looked up and written in
+-- one transaction.
 local function save_row(class, data, frozen, rest)
   local definition = class._definition
-  if not has_key(definition, data) then
-    return inserting.insert(frozen, nil, data, rest)
+  local row = frozen:rowCopy(data)
+  if not has_key(definition, row) then
+    return inserting.insert(frozen, nil, row, rest)
   end
-  local key = keyed.key_of(definition, data)
+  local key = keyed.key_of(definition, row)
   local budget = running.budget(rest or {})
   local place = writing.place_of(definition, state.source_of[frozen], nil, budget())
   return transaction.atomic(place, function(trx)
-    local function inner()
-      local given = { trx = trx }
-      for name, value in next, budget() do
-        given[name] = given[name] or value
+    local inner = { handle = place.handle, ds = place.ds, trx = trx, opts = running.inside(place.opts, trx) }
+    local function there(lock)
+      local found = core.query(frozen):select(table.unpack(definition.keys)):_keyIs(key)
+      if lock and place.handle:can("LOCK") then
+        found:lockForUpdate()
       end
-      return given
+      return core.fetchOne(place.handle, found, inner.opts) ~= nil
     end
-    local given = inner()
-    if not core.query(frozen):_keyIs(key):exists({ trx = trx, ignoreHooks = true, timeout = given.timeout }) then
-      if definition.version and rawget(data, definition.version) ~= nil then
+    local function given()
+      local options_left = { trx = trx }
+      for name, value in next, budget() do
+        options_left[name] = options_left[name] or value
+      end
+      return options_left
+    end
+    if not there(false) then
+      if definition.version and row[definition.version] ~= nil then
         keyed.stale(definition)
       end
-      return inserting.insert(frozen, nil, data, inner())
+      local record = insert_with_key(frozen, inner, row, given(), there)
+      if record ~= nil then
+        return record
+      end
     end
-    local row = writing.changes(frozen, definition, data, given)
-    if next(row) == nil then
-      return manager.refresh(class, data, { trx = trx, timeout = given.timeout })
+    local changes = writing.changes(frozen, definition, row, given())
+    if next(changes) == nil then
+      return manager.refresh(class, row, { trx = trx, timeout = given().timeout })
     end
-    return keyed.update_key(frozen, key, row, inner())
+    return keyed.update_key(frozen, key, changes, given())
   end)
 end
 
