@@ -9,6 +9,7 @@ set(HY_LUA_FILES
     hysteria/defining.lua
     hysteria/describing.lua
     hysteria/dotenv.lua
+    hysteria/dry.lua
     hysteria/error_pages.lua
     hysteria/hints.lua
     hysteria/hooks.lua

@@ -529,6 +529,30 @@ function inserting.insert_many(frozen, extra, rows, given)
   end)
 end
 
+-- ---- statements that do not run -----------------------------------------------------------------
+
+-- The statements for these rows, each to place.dry; `query` is for a plain table.
+function inserting.show(frozen, query, extra, rows)
+  local definition = frozen and state.definition_of[frozen]
+  local place = writing.place_of(definition, frozen and state.source_of[frozen], extra, {})
+  local copies, count = {}, need_rows(rows, "insert")
+  for index = 1, count do
+    writing.need_row(rawget(rows, index), ("insert: row %d"):format(index))
+    copies[index] = frozen and frozen:rowCopy(rows[index]) or rows[index]
+    if definition then
+      writing.fill(definition.fillers, copies[index])
+      writing.prepare(definition, copies[index])
+    end
+  end
+  local first = 1
+  while first <= count do
+    local part = frozen and core.query(frozen) or query:clone()
+    local last = math.min(count, first + ROWS_PER_STATEMENT - 1)
+    first = part:_insert(copies, first, last, not place.handle:can("DEFAULT_IN_VALUES")) + 1
+    place.dry(part)
+  end
+end
+
 -- ---- builders on plain tables -----------------------------------------------------------------
 
 local function store_table_rows(query, place, rows, first, last, wanted)

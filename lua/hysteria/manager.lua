@@ -1,6 +1,7 @@
 -- The verbs of a class: User:find{...}, User:insert{...}, User:save(...). They stand in
 -- model.statics, apart from what records have. Each resolves its source when it is called.
 local core = require("hysteria.core")
+local dry = require("hysteria.dry")
 local hooks = require("hysteria.hooks")
 local inserting = require("hysteria.inserting")
 local keyed = require("hysteria.keyed")
@@ -85,6 +86,11 @@ function manager.query(class, given)
   given = options.check(given, QUERY, "query")
   class = of_connection(model.need(class, "query"), given)
   return settings(model.query(class), class, given)
+end
+
+-- A query whose writes are built to look at, and do not run.
+function manager.dryQuery(class, given)
+  return dry.of(manager.query(class, given))
 end
 
 function manager.where(class, ...)

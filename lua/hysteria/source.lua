@@ -4,6 +4,7 @@
 local annotation = require("hysteria.annotation")
 local config = require("hysteria.config")
 local core = require("hysteria.core")
+local dry = require("hysteria.dry")
 local logs = require("hysteria.logs")
 local model = require("hysteria.model")
 local options = require("hysteria.options")
@@ -300,6 +301,11 @@ function verbs:query(subject, given)
 end
 
 verbs.from = verbs.query
+
+-- dryQuery(table | model, options?): its writes are built to look at, and do not run.
+function verbs:dryQuery(subject, given)
+  return dry.of(verbs.query(self, subject, given))
+end
 
 local RAW = options.names("trx", "timeout")
 

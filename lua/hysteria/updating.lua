@@ -131,7 +131,10 @@ end
 -- Run a write; rows when they were asked for, else the count. Where the database returns no
 -- rows, they are locked by reading their keys first, and read again.
 local function execute(query, definition, place, given, statement, change)
-  if not given.returning then
+  if place.dry then
+    change(query)
+    return place.dry(query)
+  elseif not given.returning then
     change(query)
     return (core.execute(place.handle, query, place.opts))
   end
@@ -401,6 +404,9 @@ function updating.truncate(query, frozen, extra, given)
   local place = writing.place_of(definition, frozen and state.source_of[frozen], extra, given)
   local target = frozen and core.query(frozen) or query:clone()
   target:_truncate()
+  if place.dry then
+    return place.dry(target)
+  end
   core.execute(place.handle, target, place.opts)
 end
 

@@ -104,6 +104,9 @@ local function update_places(run, places)
   local result = updating.execute(query, run.definition, run.place, run.given, "update", function(target)
     build(run, places, target)
   end)
+  if run.place.dry then
+    return 0
+  end
   local count = run.given.returning and #result or result
   if count < #places and run.versions[places[1]] then
     keyed.stale(run.definition)
@@ -146,7 +149,8 @@ local function update_all(run)
     return matching.shape(run.changes[place]) .. (run.versions[place] and " of a version" or "")
   end)
   local count
-  if #groups == 1 and #groups[1] <= per_statement(run, groups[1]) and next(run.versions) == nil then
+  local single = #groups == 1 and #groups[1] <= per_statement(run, groups[1]) and next(run.versions) == nil
+  if single or run.place.dry then
     count = update_groups(run, groups)
   else
     local place = run.place

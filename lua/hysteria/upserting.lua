@@ -231,7 +231,10 @@ end
 local function store(run, rows, group, first, names)
   local place = run.place
   local query, last, nothing = build(run, rows, first, names)
-  if run.wanted == false then
+  if place.dry then
+    place.dry(query)
+    return last
+  elseif run.wanted == false then
     guarded(run, core.execute, place.handle, query, place.opts)
     return last
   end
@@ -290,12 +293,14 @@ local function needs_singles(definition)
 end
 
 local function store_all(run)
-  need_index(run)
+  if not run.place.dry then
+    need_index(run)
+  end
   local groups = needs_singles(run.definition) and matching.singles(run.rows)
     or matching.groups(run.definition, run.columns, run.rows, function(place)
       return matching.shape(run.rows[place])
     end)
-  if is_single(run, groups) then
+  if run.place.dry or is_single(run, groups) then
     return store_groups(run, groups)
   end
   local place = run.place

@@ -170,13 +170,14 @@ end
 
 -- ---- where and how ------------------------------------------------------------------------------
 
--- { handle, opts, ds, trx } of a call. Nothing is written through a view.
+-- { handle, opts, ds, trx, dry } of a call; dry(query) gets a statement that is not to run (see
+-- dry.lua). Nothing is written through a view.
 function writing.place_of(definition, bound, extra, given)
   if definition and definition.view then
     core.raise("READ_ONLY", definition.name .. " is a view: it is only read", { model = definition.name })
   end
   local handle, opts, ds, trx = running.target(definition, bound, extra, given)
-  return { handle = handle, opts = opts, ds = ds, trx = trx }
+  return { handle = handle, opts = opts, ds = ds, trx = trx, dry = extra and extra.dry }
 end
 
 -- fn(place, ...) where the hooks of an operation can be undone together with the write.

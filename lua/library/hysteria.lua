@@ -529,6 +529,23 @@
 ---@field stats fun(self): hysteria.PoolStats
 ---@field size fun(self): integer
 
+---@class hysteria.DryQuery a builder whose writes do not run; what chooses rows (where, join, limit ...) it has as well
+---@field insert fun(self, row: hysteria.Row): hysteria.DryQuery
+---@field insertMany fun(self, rows: hysteria.Row[]): hysteria.DryQuery
+---@field upsert fun(self, search: any, data: any, options: table?): hysteria.DryQuery
+---@field upsertMany fun(self, columns: string|string[], ...: any): hysteria.DryQuery
+---@field update fun(self, changes: hysteria.Row, options: table?): hysteria.DryQuery
+---@field updateMany fun(self, rows: hysteria.Row[], options: table?): hysteria.DryQuery
+---@field increment fun(self, column: string|table<string, any>, amount: any): hysteria.DryQuery
+---@field decrement fun(self, column: string|table<string, any>, amount: any): hysteria.DryQuery
+---@field delete fun(self, options: table?): hysteria.DryQuery
+---@field softDelete fun(self, options: table?): hysteria.DryQuery
+---@field restore fun(self, options: table?): hysteria.DryQuery
+---@field truncate fun(self, options: table?): hysteria.DryQuery
+---@field toQuery fun(self, dialect: string?): string
+---@field toSql fun(self, dialect: string?): string
+---@field unWrap fun(self, dialect: string?): { sql: string, bindings: any[], statements: { sql: string, bindings: any[] }[] }
+
 ---@class hysteria.Record
 ---@field save fun(self, options: hysteria.WriteOptions?): hysteria.Record
 ---@field update fun(self, changes: hysteria.Row, options: hysteria.WriteOptions?): hysteria.Record
@@ -547,6 +564,7 @@
 ---@class hysteria.Model
 ---@field using fun(self, source: hysteria.Source): hysteria.Model
 ---@field query fun(self, options: hysteria.FindOptions?): hysteria.Query
+---@field dryQuery fun(self, options: hysteria.FindOptions?): hysteria.DryQuery
 ---@field where fun(self, ...: any): hysteria.Query
 ---@field hook fun(self, name: string, fn: hysteria.Hook): hysteria.Model
 ---@field find fun(self, options: hysteria.FindOptions?): hysteria.Record[]
@@ -617,6 +635,7 @@
 ---@field isInGlobalTransaction fun(self): boolean
 ---@field outside fun(self, fn: function, ...: any): ...
 ---@field ping fun(self, options: table?): { ok: boolean, latencyMs: number, dialect: string?, error: any }
+---@field dryQuery fun(self, table: string|hysteria.Model, options: hysteria.TableOptions?): hysteria.DryQuery
 ---@field query fun(self, table: string|hysteria.Model, options: hysteria.TableOptions?): hysteria.Query
 ---@field from fun(self, table: string|hysteria.Model, options: hysteria.TableOptions?): hysteria.Query
 ---@field rawQuery fun(self, text: string, params: table?, options: hysteria.CallOptions?): table[], hysteria.Written
@@ -645,6 +664,7 @@
 ---@field isInGlobalTransaction fun(): boolean
 ---@field outside fun(fn: function, ...: any): ...
 ---@field ping fun(options: table?): { ok: boolean, latencyMs: number, dialect: string?, error: any }
+---@field dryQuery fun(table: string|hysteria.Model, options: hysteria.TableOptions?): hysteria.DryQuery
 ---@field query fun(table: string|hysteria.Model, options: hysteria.TableOptions?): hysteria.Query
 ---@field from fun(table: string|hysteria.Model, options: hysteria.TableOptions?): hysteria.Query
 ---@field defineModel fun(table: string, definition: hysteria.Definition): hysteria.Model
