@@ -162,9 +162,10 @@ page.MODEL_HAS_NO_PRIMARY_KEY_VALUE = {
   remedy = "Select the key too.",
 }
 page.PRIMARY_KEY_NOT_FOUND = {
-  cause = "A primary key is needed to put rows into an order. No verb of this version raises it.",
-  example = "-- none yet",
-  remedy = "Give the model a key, or name a column.",
+  raises = true,
+  cause = "A primary key is needed to put rows into an order, and there is none.",
+  example = 'sql.query("users"):chunk(100)',
+  remedy = "Give the model a key, or name unique columns: { key = { \"id\" } }.",
 }
 page.RELATION_NOT_FOUND = {
   raises = true,

@@ -89,9 +89,13 @@ failures.each(function(ds, _, config)
     it("using a key that is not there", function()
       local keyless = Keyless:using(ds)
       fails("MODEL_HAS_NO_PRIMARY_KEY", function() keyless:findOneByPrimaryKey(1) end)
+      fails("PRIMARY_KEY_NOT_FOUND", function() ds:query("fail_keylesses"):chunk(10) end)
       notes:insert { title = "x" }
       local row = notes:query():select("title", "version"):one()
       fails("MODEL_HAS_NO_PRIMARY_KEY_VALUE", function() row:delete() end)
+      fails("CONFLICT_COLUMNS_NOT_PRESENT_IN_DATA", function()
+        notes:upsertMany({ "title" }, { { title = "x" }, { ownerId = 1 } })
+      end)
     end)
 
     it("doing things at the wrong time", function()
