@@ -335,7 +335,7 @@ local CONDITIONS = {
     q[verb(c.negated and "Not" or "")](q, function(inner)
       grammar.add_conditions(inner, c.group, w, verb("", true))
     end)
-  end, where = true },
+  end, where = true, nests = true },
 }
 
 -- Up to `most` of them. `kind`: "where" or "having".
@@ -344,7 +344,8 @@ conditions = function(g, scope, most, depth, kind)
   for index = 1, g.random:int(most) do
     local rows = {}
     for at, row in ipairs(CONDITIONS) do
-      if not ((kind == "having" and row.where) or (row.qualified and not scope.qualified)) and (depth < 3 or row[1] ~= 3) then
+      local fits = not (kind == "having" and row.where) and (scope.qualified or not row.qualified)
+      if fits and (depth < 3 or not row.nests) then
         rows[#rows + 1] = { at, row[1] }
       end
     end
