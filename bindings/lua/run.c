@@ -41,7 +41,8 @@ struct hyl_cursor {
     run_phase phase;
     int at, top;
     int model;      /* index of the model userdata, 0: none */
-    int spare;      /* index of a query that the model keeps for the next call, 0: none */
+    hy_value key;   /* of a row looked for by a statement that the model keeps; else NULL */
+    bool keeps;     /* this statement is one for the model to keep */
     bool with_info; /* rawQuery's second result */
     bool found;     /* there was a row */
     hyl_patience patience;
@@ -143,7 +144,7 @@ static hyl_cursor *take_cursor(lua_State *L, int source)
         }
         lua_pop(L, 1); /* finalized before its source: the state is being closed */
     }
-    hyl_cursor *c = hyl_new(L, HYL_CURSOR, sizeof *c, 0);
+    hyl_cursor *c = hyl_new(L, HYL_CURSOR, sizeof *c, 1);
     c->cursor = hy_cursor_new();
     if (c->cursor == NULL)
         hyl_fail(L, HY_EOUT_OF_MEMORY, "out of memory");
@@ -166,12 +167,19 @@ static void give_cursor(lua_State *L, int source, int index)
 
 /* ---- running ------------------------------------------------------------------------------ */
 
+static const hy_model *model_of(lua_State *L, const hyl_cursor *c)
+{
+    if (c->key.type != HY_NULL)
+        return ((const hyl_model *)lua_touserdata(L, c->model))->model;
+    return c->query != NULL ? hy_query_model(c->query) : NULL;
+}
+
 static int fail_run(lua_State *L, hyl_cursor *c)
 {
     hy_sql sql = *hy_cursor_sql(c->cursor);
     hy_cursor_finish(c->cursor);
     hyl_events_deliver(L, 1, &sql);
-    hyl_push_run_error(L, &c->err, &sql, c->query != NULL ? hy_query_model(c->query) : NULL);
+    hyl_push_run_error(L, &c->err, &sql, model_of(L, c));
     give_cursor(L, 1, c->at); /* not before: what is told lies in it */
     return lua_error(L);
 }
@@ -327,30 +335,73 @@ static hy_status advance(lua_State *L, hyl_cursor *c)
 
 /* ---- by key ------------------------------------------------------------------------------ */
 
-/* Push the model's spare query, or a new one; it is the caller's. */
-static hy_query *take_spare(lua_State *L, int model)
+/* The statement that finds a row of a model by its key, made once; binds, columns and text lie behind. */
+enum { MOST_BINDS = 4 };
+typedef struct by_key {
+    const hy_dialect *dialect;
+    hy_features features;
+    hy_sql sql;
+} by_key;
+
+/* Are the key and whole numbers all that is bound, and the columns the model's? */
+static bool may_keep(const hy_sql *sql, const hy_model *model)
 {
-    if (lua_getiuservalue(L, model, HYL_MODEL_SPARE) != LUA_TUSERDATA) {
-        lua_pop(L, 1);
-        return hyl_new_query(L, model);
-    }
-    lua_pushnil(L);
-    lua_setiuservalue(L, model, HYL_MODEL_SPARE);
-    return lua_touserdata(L, -1);
+    if (sql->columns_of == 0 || sql->n_binds == 0 || sql->n_binds > MOST_BINDS)
+        return false;
+    for (size_t i = 1; i < sql->n_binds; i++)
+        if (sql->binds[i].value.type != HY_INT)
+            return false;
+    return sql->binds[0].kind == hy_model_key(model, 0)->kind;
 }
 
-static void give_spare(lua_State *L, int model, int query)
+/* After the first run: let the model at `model` have the statement, without the key that was looked for. */
+static void keep_statement(lua_State *L, const hyl_cursor *c, hy_source *source)
 {
-    hy_query_clear(lua_touserdata(L, query));
-    lua_pushvalue(L, query);
-    lua_setiuservalue(L, model, HYL_MODEL_SPARE);
+    const hy_model *model = ((const hyl_model *)lua_touserdata(L, c->model))->model;
+    const hy_sql *sql = hy_cursor_sql(c->cursor);
+    if (!may_keep(sql, model))
+        return;
+    size_t binds_size = sql->n_binds * sizeof(hy_bind), columns_size = sql->n_columns * sizeof *sql->columns;
+    by_key *kept = lua_newuserdatauv(L, sizeof *kept + binds_size + columns_size + sql->size + 1, 0);
+    hy_bind *binds = memcpy(kept + 1, sql->binds, binds_size);
+    hy_result_column *columns = memcpy((char *)binds + binds_size, sql->columns, columns_size);
+    *kept = (by_key){hy_source_dialect(source), hy_source_features(source), *sql};
+    for (size_t i = 0; i < sql->n_columns; i++)
+        columns[i].name = columns[i].column->property; /* what is the cursor's will be used again */
+    binds[0].value = hy_null();
+    kept->sql.table = hy_model_table(model);
+    kept->sql.binds = binds;
+    kept->sql.columns = columns;
+    kept->sql.text = memcpy((char *)columns + columns_size, sql->text, sql->size + 1);
+    lua_setiuservalue(L, c->model, HYL_MODEL_BY_KEY);
+}
+
+/* Push the statement that the model keeps, if it does. True: it is one for this source. */
+static bool push_kept(lua_State *L, int model, const hy_source *source)
+{
+    lua_getiuservalue(L, model, HYL_MODEL_BY_KEY);
+    const by_key *kept = lua_touserdata(L, -1);
+    return kept != NULL && kept->dialect == hy_source_dialect(source) &&
+           kept->features == hy_source_features(source);
+}
+
+static hy_status start_by_key(lua_State *L, hyl_cursor *c, hy_source *source)
+{
+    hy_bind binds[MOST_BINDS];
+    lua_getiuservalue(L, c->at, 1);
+    hy_sql sql = ((const by_key *)lua_touserdata(L, -1))->sql;
+    lua_pop(L, 1);
+    memcpy(binds, sql.binds, sql.n_binds * sizeof *binds);
+    binds[0].value = c->key;
+    sql.binds = binds;
+    return hy_cursor_start_compiled(c->cursor, source, &sql, &c->run.options, &c->err);
 }
 
 static int finish_run(lua_State *L, hyl_cursor *c)
 {
     bool execute = c->mode == MODE_EXECUTE;
-    if (c->spare != 0)
-        give_spare(L, c->model, c->spare);
+    if (c->keeps)
+        keep_statement(L, c, ((hyl_source *)lua_touserdata(L, 1))->source);
     lua_settop(L, execute ? c->at : c->at + 2);
     hyl_events_deliver(L, 1, hy_cursor_sql(c->cursor));
     int n = execute ? 0 : 1;
@@ -448,35 +499,60 @@ static int core_execute(lua_State *L)
     return run_query(L, MODE_EXECUTE);
 }
 
+/* WHERE key = the value at `value`, on top. */
+static hy_query *push_key_query(lua_State *L, int model, const char *key, int value)
+{
+    hy_query *q = hyl_new_query(L, model);
+    hy_expr *column = hyl_column_named(q, key);
+    hy_expr *operand = hyl_to_expr(L, q, value, column, NULL, key);
+    hy_query_predicate(q, HY_SLOT_WHERE, HY_AND, false, hy_expr_compare(q, HY_OP_EQ, column, operand));
+    hyl_query_check(L, q);
+    return q;
+}
+
+/* Is the value at `index` one that a column of this kind could hold, and no text of our own? */
+static bool read_key(lua_State *L, int index, hy_kind kind, hy_value *key)
+{
+    char scratch[HY_VALUE_SCRATCH_SIZE];
+    hy_value given;
+    return hyl_to_value(L, index, &given) && given.type != HY_NULL &&
+           hy_value_encode(kind, &given, scratch, key, NULL) == HY_OK && key->type != HY_DECIMAL &&
+           key->type != HY_JSON;
+}
+
 /*
  * core.fetchByKey(source, model, value) -> record or nil. The commonest call of all: as
- * fetchOne of a query WHERE key = value, but that query is not made each time.
+ * fetchOne of a query WHERE key = value, but made into a statement only once.
  */
 static int core_fetch_by_key(lua_State *L)
 {
-    enum { SOURCE = 1, MODEL, VALUE, QUERY };
+    enum { SOURCE = 1, MODEL, VALUE, STATEMENT };
     hyl_run options;
     lua_settop(L, VALUE);
-    hyl_check_source(L, SOURCE);
+    const hyl_source *s = hyl_check_source(L, SOURCE);
     const hyl_model *m = hyl_check_model(L, MODEL);
     if (hy_model_n_keys(m->model) != 1)
         return hyl_fail(L, HY_EINVALID_ARGUMENT, "the key of %s is not one column", hy_model_name(m->model));
-    hyl_run_options(L, SOURCE, VALUE + 1, &options);
+    const hy_column *key = hy_model_key(m->model, 0);
+    hyl_run_options(L, SOURCE, STATEMENT, &options);
     options.options.limit = 1;
 
-    hy_query *q = take_spare(L, MODEL);
-    const char *key = hy_model_key(m->model, 0)->property;
-    hy_expr *column = hyl_column_named(q, key);
-    hy_expr *value = hyl_to_expr(L, q, VALUE, column, NULL, key);
-    hy_query_predicate(q, HY_SLOT_WHERE, HY_AND, false, hy_expr_compare(q, HY_OP_EQ, column, value));
-    hyl_query_check(L, q);
+    hy_value value = hy_null();
+    bool kept = push_kept(L, MODEL, s->source) && read_key(L, VALUE, key->kind, &value);
+    lua_settop(L, kept ? STATEMENT : VALUE);
+    const hy_query *query = kept ? NULL : push_key_query(L, MODEL, key->property, VALUE);
     hyl_cursor *c = take_cursor(L, SOURCE);
     c->run = options;
-    c->query = q;
     c->mode = MODE_ONE;
-    c->start = start_query;
     c->model = MODEL;
-    c->spare = QUERY;
+    c->query = query;
+    c->keeps = !kept;
+    c->start = kept ? start_by_key : start_query;
+    if (kept) {
+        c->key = value;
+        lua_pushvalue(L, STATEMENT);
+        lua_setiuservalue(L, -2, 1); /* it lends the cursor its text */
+    }
     return run(L, c);
 }
 

@@ -735,6 +735,23 @@ hy_status hy_cursor_start(hy_cursor *cursor, hy_source *source, const hy_query *
     return status;
 }
 
+hy_status hy_cursor_start_compiled(hy_cursor *cursor, hy_source *source, const hy_sql *sql,
+                                   const hy_run_options *options, hy_error *err)
+{
+    const hy_run_options *with = options != NULL ? options : &default_options;
+
+    begin_run(cursor, source, with);
+    cursor->limit = 0; /* it is in the text */
+    cursor->sql = *sql;
+    hy_status status = hy__stream_check(cursor, err);
+    if (status == HY_OK)
+        status = hy__cursor_keep_binds(cursor, true, err);
+    if (status == HY_OK)
+        return start(cursor, source, with, err);
+    cursor->sql = (hy_sql){0};
+    return status;
+}
+
 hy_status hy_cursor_start_raw(hy_cursor *cursor, hy_source *source, const char *text, size_t size,
                               const hy_bind *binds, const char *const *names, size_t n_binds,
                               const hy_run_options *options, hy_error *err)

@@ -674,6 +674,33 @@ static void raw_binds_are_copied(void **state)
     hy_source_unref(source);
 }
 
+/* The values are the cursor's own from the start. */
+static void a_compiled_statement_takes_new_binds(void **state)
+{
+    hy_source *source = open_sqlite();
+    hy_cursor *cursor = hy_cursor_new();
+    const hy_value *row;
+    hy_error err;
+
+    (void)state;
+    for (int i = 1; i <= 3; i++) {
+        char name[] = "the name";
+        hy_bind binds[] = {{.value = hy_int(i)}, {.value = hy_text(name)}};
+        const hy_sql sql = {.text = "SELECT ?, ?", .size = 11, .hash = 7, .binds = binds, .n_binds = 2};
+        assert_int_equal(HY_OK, hy_cursor_start_compiled(cursor, source, &sql, NULL, &err));
+        memset(name, '-', sizeof name - 1);
+        binds[0].value = hy_null();
+        assert_int_equal(HY_OK, hy_task_run(hy_cursor_task(cursor), &err));
+        assert_int_equal(HY_OK, hy_cursor_fetch(cursor, &row, &err));
+        assert_int_equal(row[0].as.integer, i);
+        assert_memory_equal(row[1].as.text.data, "the name", 8);
+        assert_int_equal(HY_DONE, hy_cursor_fetch(cursor, &row, &err));
+        assert_int_equal(stats_of(source).leased, 0);
+    }
+    hy_cursor_free(cursor);
+    hy_source_unref(source);
+}
+
 static void large_binds_of_a_write_are_stored_whole(void **state)
 {
     hy_source *source = open_people();
@@ -780,6 +807,7 @@ int main(void)
         T(a_wrong_query_costs_no_connection),
         T(the_first_query_knows_the_server),
         T(raw_binds_are_copied),
+        T(a_compiled_statement_takes_new_binds),
         T(large_binds_of_a_write_are_stored_whole),
         T(a_warm_cursor_needs_no_heap),
     };

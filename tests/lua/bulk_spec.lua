@@ -237,6 +237,74 @@ databases.each(function(ds)
       assert.equal("a", items:findOneByPrimaryKey(1).title)
     end)
 
+    it("takes whatever number a query would, before and after others", function()
+      items:insertMany({ { title = "a" }, { title = "b" } }, none)
+
+      local keys = { 2, 2.0, 1.5, 1, -1, 2 ^ 80, math.maxinteger, math.mininteger, 1.0, 2 }
+      for _ = 1, 2 do
+        for _, key in ipairs(keys) do
+          local expected = items:query():where("id", key):one()
+          local found = items:findOneByPrimaryKey(key)
+          assert.same(expected and expected:toTable(), found and found:toTable())
+        end
+      end
+    end)
+
+    it("tells the same of a failure, the first time and later", function()
+      local missing = model "BulkMissing" { id = column.increment(), n = column.integer() }:using(ds)
+      local function failure()
+        return error_of(function()
+          missing:findOneByPrimaryKey(1)
+        end)
+      end
+      local first = failure()
+      ds:createTables { missing }
+      assert.is_nil(missing:findOneByPrimaryKey(1))
+      ds:dropTables { missing }
+      for _ = 1, 2 do
+        local later = failure()
+        assert.same({ first.code, first.model, first.sql }, { later.code, later.model, later.sql })
+      end
+    end)
+
+    it("keeps nothing of one source for another", function()
+      local other <close> = hysteria.sql.connectToSecondarySource { type = "sqlite", database = ":memory:" }
+      local strangers = Item:using(other)
+      other:createTables { Item }
+      items:insert { title = "here" }
+      strangers:insert { title = "there" }
+
+      for _ = 1, 3 do
+        assert.equal("here", items:findOneByPrimaryKey(1).title)
+        assert.equal("there", strangers:findOneByPrimaryKey(1).title)
+      end
+    end)
+
+    it("reads what a model has since it was made anew", function()
+      named:insert { id = "x", n = 1 }
+      assert.equal(1, named:findOneByPrimaryKey("x").n)
+
+      local again = model "BulkNamed" { id = column.string { primaryKey = true, length = 700 } }:using(ds)
+      assert.same({ id = "x" }, again:findOneByPrimaryKey("x"):toTable())
+      model "BulkNamed" { id = column.string { primaryKey = true, length = 700 }, n = column.integer() }
+      assert.same({ id = "x", n = 1 }, Named:using(ds):findOneByPrimaryKey("x"):toTable())
+    end)
+
+    it("finds beside itself in tasks", function()
+      local rows, tasks = {}, {}
+      for index = 1, 40 do
+        rows[index] = { title = "title " .. index }
+        tasks[index] = function()
+          return items:findOneByPrimaryKey(index).title .. items:findOneByPrimaryKey(41 - index).title
+        end
+      end
+      items:insertMany(rows, none)
+      local found = hysteria.async.run(hysteria.async.all, tasks)
+      for index = 1, 40 do
+        assert.equal(rows[index].title .. rows[41 - index].title, found[index])
+      end
+    end)
+
     it("refuses what is no key", function()
       local function code_of(...)
         local arguments = table.pack(...)

@@ -191,6 +191,13 @@ HY_API void hy_cursor_free(hy_cursor *cursor);
  */
 HY_API hy_status hy_cursor_start(hy_cursor *cursor, hy_source *source, const hy_query *query,
                                  const hy_run_options *options, hy_error *err);
+/**
+ * The same for what was compiled before, with the dialect, the features and the limit that it will
+ * run with. Binds are copied; text and columns are borrowed until the cursor runs something else
+ * or is freed.
+ */
+HY_API hy_status hy_cursor_start_compiled(hy_cursor *cursor, hy_source *source, const hy_sql *sql,
+                                          const hy_run_options *options, hy_error *err);
 /** The same for raw text with `?` or `:name` (see hy_compile_raw); binds are copied. */
 HY_API hy_status hy_cursor_start_raw(hy_cursor *cursor, hy_source *source, const char *text, size_t size,
                                      const hy_bind *binds, const char *const *names, size_t n_binds,
