@@ -313,15 +313,19 @@ end
 -- annotate(column, alias), annotate(func, column, alias): a value beside the fields of a record, in
 -- record["$annotations"][alias]; in rows of a plain table a field like others.
 function methods.annotate(q, ...)
-  local has_model, count = about_query(q) ~= nil, select("#", ...)
+  local class = about_query(q)
+  local count = select("#", ...)
+  if count ~= 2 and count ~= 3 then
+    core.raise("INVALID_ARGUMENT", "annotate takes (column, alias) or (function, column, alias)")
+  end
   local first, second, third = ...
   local alias = options.need_name(count == 2 and second or third, "alias", "annotate")
   if count == 2 then
-    q:select({ first, alias })
+    methods.select(q, { options.need(first, "column", "annotate"), alias })
   else
-    q:selectFunc(options.need_name(first, "function", "annotate"):lower(), second, alias)
+    methods.selectFunc(q, options.need_name(first, "function", "annotate"):lower(), second, alias)
   end
-  if has_model then
+  if class then
     local extra = settings_of(q)
     extra.annotations = extra.annotations or {}
     table.insert(extra.annotations, alias)
