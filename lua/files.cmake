@@ -39,6 +39,7 @@ set(HY_LUA_FILES
     hysteria/updating.lua
     hysteria/updating_many.lua
     hysteria/upserting.lua
+    hysteria/utilities.lua
     hysteria/validation.lua
     hysteria/values.lua
     hysteria/view.lua

@@ -3,7 +3,8 @@
  *
  * Randomness from libsodium. Version 7 and ULID carry milliseconds first; inside one
  * millisecond (or when the clock goes back) the random part counts up, so that the ids of
- * one process always sort in the order they were made. The counter is shared by threads.
+ * one process always sort in the order they were made. The counter is shared by threads; a
+ * forked child begins anew, since its parent counts on from the same random part.
  */
 #include "binding.h"
 
@@ -21,6 +22,18 @@ typedef struct counter {
 
 static counter uuid_counter = {.lock = PTHREAD_MUTEX_INITIALIZER};
 static counter ulid_counter = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+static void begin_anew(void)
+{
+    static const pthread_mutex_t unlocked = PTHREAD_MUTEX_INITIALIZER; /* a thread that is gone may hold it */
+    uuid_counter = (counter){.lock = unlocked};
+    ulid_counter = (counter){.lock = unlocked};
+}
+
+static void watch_forks(void)
+{
+    (void)pthread_atfork(NULL, NULL, begin_anew);
+}
 
 /* Add one to a big-endian number; false when it wraps. */
 static bool increment(uint8_t *bytes, int n)
@@ -119,6 +132,8 @@ void hyl_ids_open(lua_State *L)
     static const luaL_Reg functions[] = {{"uuid4", core_uuid4},         {"uuid7", core_uuid7},
                                          {"ulid", core_ulid},           {"now", core_now},
                                          {"monotonic", core_monotonic}, {NULL, NULL}};
+    static pthread_once_t watched = PTHREAD_ONCE_INIT;
+    (void)pthread_once(&watched, watch_forks);
     if (sodium_init() < 0)
         hyl_fail(L, HY_EDEVELOPMENT_ERROR, "no source of randomness");
     luaL_setfuncs(L, functions, 0);

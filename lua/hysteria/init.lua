@@ -14,6 +14,7 @@ local model = require("hysteria.model")
 local relation = require("hysteria.relation")
 local secret = require("hysteria.secret")
 local state = require("hysteria.state")
+local utilities = require("hysteria.utilities")
 local validation = require("hysteria.validation")
 
 require("hysteria.query")
@@ -36,7 +37,7 @@ local hysteria = {
   json = { encode = core.jsonEncode, decode = core.jsonDecode },
 }
 
-for _, constructors in ipairs({ annotation.public, relation.public, secret.public }) do
+for _, constructors in ipairs({ annotation.public, relation.public, secret.public, utilities }) do
   for name, constructor in next, constructors do
     hysteria[name] = constructor
   end

@@ -5,6 +5,7 @@ local defining = require("hysteria.defining")
 local options = require("hysteria.options")
 local source = require("hysteria.source")
 local state = require("hysteria.state")
+local utilities = require("hysteria.utilities")
 local values = require("hysteria.values")
 
 local sql = {}
@@ -16,6 +17,8 @@ end
 for name, define in next, defining do
   sql[name] = define
 end
+
+sql.withPerformance = utilities.withPerformance
 
 local function refuse_self(first, name)
   if rawequal(first, sql) then

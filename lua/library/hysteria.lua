@@ -106,6 +106,11 @@
 
 ---@alias hysteria.LogFn fun(line: string, event: table)
 
+---@class hysteria.Timed
+---@field result any the first value that the function gave
+---@field time number
+---@field timeString string "12.345ms"
+
 ---@class hysteria.Definition
 ---@field name string? of the class; User for users
 ---@field columns table by name, or a list of { name, column }
@@ -670,6 +675,7 @@
 ---@field defineModel fun(table: string, definition: hysteria.Definition): hysteria.Model
 ---@field defineView fun(name: string, definition: hysteria.Definition): hysteria.Model
 ---@field mixin fun(definition: hysteria.Definition): any
+---@field withPerformance fun(fn: function, unit: string?, digits: integer?): fun(...: any): hysteria.Timed
 ---@field rawQuery fun(text: string, params: table?, options: hysteria.CallOptions?): table[], hysteria.Written
 ---@field rollbackGlobalTransaction fun(): boolean
 ---@field startGlobalTransaction fun(options: table?): hysteria.Transaction
@@ -735,6 +741,10 @@
 ---@field dev fun(on: boolean?): nil
 ---@field isError fun(value: any, code: string?): boolean
 ---@field generateKey fun(): string
+---@field generateULID fun(): string
+---@field generateUUID fun(version: 4|7|nil): string
+---@field convertCase fun(name: string, convention: "snake"|"camel"|"pascal"|"preserve"|"none"): string
+---@field withPerformance fun(fn: function, unit: string?, digits: integer?): fun(...: any): hysteria.Timed
 ---@field generateKeyPair fun(): { publicKey: string, privateKey: string }
 ---@field beforeFetch fun(fn: hysteria.Hook): any
 ---@field afterFetch fun(fn: hysteria.Hook): any
