@@ -29,8 +29,9 @@ static bool is_dropped(const hy_emitter *e, const hy_clause *clauses, const hy_c
     const char *number = getenv("HY_MUTANT");
     int64_t dropped = -1;
 
-    if (number == NULL || !hy_parse_int(number, strlen(number), &dropped))
-        abort();
+    /* Without a number nothing is missing, and the test that wants a difference fails. */
+    if (number != NULL)
+        (void)hy_parse_int(number, strlen(number), &dropped);
     return clauses == e->dialect->clauses[HY_STATEMENT_SELECT] && clause - clauses == dropped;
 }
 #else

@@ -387,7 +387,7 @@
 ---@field select fun(self, ...: any): hysteria.Query
 ---@field selectRaw fun(self, text: string, ...: any): hysteria.Query
 ---@field selectFunc fun(self, func: string, column: string, alias: string?): hysteria.Query
----@field selectWindow fun(self, func: any, ...: any): hysteria.Query (func, column?, { partitionBy?, orderBy?, frame? }, alias)
+---@field selectWindow fun(self, func: any, ...: any): hysteria.Query column?, { partitionBy?, orderBy?, frame? }, alias
 ---@field selectSubQuery fun(self, query: any, alias: string): hysteria.Query
 ---@field annotate fun(self, ...: string): hysteria.Query (column, alias) or (func, column, alias)
 ---@field removeAnnotations fun(self): hysteria.Query
@@ -475,7 +475,7 @@
 ---@field delete fun(self, options: hysteria.WriteOptions?): any
 ---@field softDelete fun(self, options: hysteria.WriteOptions?): any
 ---@field restore fun(self, options: hysteria.WriteOptions?): any
----@field increment fun(self, column: string|table<string, any>, ...: any): any amount and options, or { column = amount } and options
+---@field increment fun(self, column: string|table<string, any>, ...: any): any amount, options; or options
 ---@field decrement fun(self, column: string|table<string, any>, ...: any): any
 ---@field truncate fun(self, options: hysteria.CallOptions?): nil
 ---@field toQuery fun(self, dialect: string?): string

@@ -21,7 +21,8 @@ static const target targets[] = {
 };
 
 static const golden_group *const groups[] = {
-    &golden_select, &golden_where, &golden_join, &golden_group_order, &golden_set, &golden_write, &golden_json,
+    &golden_select, &golden_where, &golden_join, &golden_group_order,
+    &golden_set,    &golden_write, &golden_json,
 };
 
 typedef struct tally {

@@ -182,7 +182,8 @@ typedef struct hy_ordering {
 HY_API size_t hy_query_n_order(const hy_query *q);
 /** The i-th of them, from 0; strings live as long as the query. */
 HY_API hy_ordering hy_query_ordering(const hy_query *q, size_t i);
-/** The table it reads, "schema.table" as it was given; NULL where that is a subquery; lives as long as the query. */
+/** The table it reads, "schema.table" as it was given; NULL where that is a subquery; lives as long as the
+ * query. */
 HY_API const char *hy_query_table(const hy_query *q);
 /** What limit() and offset() said; -1: nothing. */
 HY_API void hy_query_window(const hy_query *q, int64_t *limit, int64_t *offset);
