@@ -204,7 +204,8 @@ hy_expr *hyl_column_named(hy_query *q, const char *name);
 /** The place in the document `lhs` that the path at index says: text, or a list of names and numbers. */
 hy_expr *hyl_to_json_place(lua_State *L, hy_query *q, hy_expr *lhs, int index, hy_json_part part,
                            const char *what);
-/** The fragment at `index`: text followed by its parameters up to `last`, or a raw value. */
+/** The fragment at `index`: text followed by its parameters up to `last` or by one list of them, or a raw
+ * value. */
 hy_expr *hyl_raw_argument(lua_State *L, hy_query *q, int index, int last, const char *what);
 /**
  * The query that an argument means: a query, or a function(sub) that fills (or returns) one.

@@ -309,12 +309,19 @@ typedef struct clear_verb {
 } clear_verb;
 
 static const clear_verb clear_verbs[] = {
-    {"clearSelect", HY_PART_SELECT},  {"clearDistinct", HY_PART_DISTINCT},
-    {"clearFrom", HY_PART_FROM},      {"clearJoin", HY_PART_JOIN},
-    {"clearWhere", HY_PART_WHERE},    {"clearGroupBy", HY_PART_GROUP},
-    {"clearHaving", HY_PART_HAVING},  {"clearOrderBy", HY_PART_ORDER},
-    {"clearLimit", HY_PART_LIMIT},    {"clearOffset", HY_PART_OFFSET},
-    {"clearLockQuery", HY_PART_LOCK}, {"clearUnionQuery", HY_PART_SET_OPERATION},
+    {"clearSelect", HY_PART_SELECT},
+    {"clearDistinct", HY_PART_DISTINCT},
+    {"clearDistinctOn", HY_PART_DISTINCT_ON},
+    {"clearFrom", HY_PART_FROM},
+    {"clearJoin", HY_PART_JOIN},
+    {"clearWhere", HY_PART_WHERE},
+    {"clearGroupBy", HY_PART_GROUP},
+    {"clearHaving", HY_PART_HAVING},
+    {"clearOrderBy", HY_PART_ORDER},
+    {"clearLimit", HY_PART_LIMIT},
+    {"clearOffset", HY_PART_OFFSET},
+    {"clearLockQuery", HY_PART_LOCK},
+    {"clearUnionQuery", HY_PART_SET_OPERATION},
     {"clearWithQuery", HY_PART_WITH},
 };
 

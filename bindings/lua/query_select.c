@@ -73,10 +73,19 @@ hy_expr *hyl_raw_argument(lua_State *L, hy_query *q, int index, int last, const 
         return hyl_to_expr(L, q, index, NULL, NULL, what);
     size_t size;
     const char *text = hyl_check_text(L, index, what, &size);
-    int n = last > index ? last - index : 0;
+    bool listed = last == index + 1 && lua_istable(L, last) && !hyl_json_tagged(L, last);
+    if (listed)
+        hyl_check_plain(L, last, what);
+    int n = listed ? (int)lua_rawlen(L, last) : last > index ? last - index : 0;
     hy_expr **items = lua_newuserdatauv(L, sizeof *items * (size_t)(n + 1), 0);
-    for (int i = 0; i < n; i++)
-        items[i] = hyl_to_expr(L, q, index + 1 + i, NULL, NULL, what);
+    for (int i = 0; i < n; i++) {
+        if (listed)
+            lua_rawgeti(L, last, i + 1);
+        else
+            lua_pushvalue(L, index + 1 + i);
+        items[i] = hyl_to_expr(L, q, -1, NULL, NULL, what);
+        lua_pop(L, 1);
+    }
     hy_expr *e = hy_expr_raw(q, text, size, items, (size_t)n);
     lua_pop(L, 1);
     return e;

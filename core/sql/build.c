@@ -366,6 +366,8 @@ void hy_query_clear_part(hy_query *q, hy_part part)
         break;
     case HY_PART_DISTINCT:
         t->distinct = false;
+        break;
+    case HY_PART_DISTINCT_ON:
         t->distinct_on = (hy_chain){0};
         break;
     case HY_PART_FROM:

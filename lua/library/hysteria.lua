@@ -435,6 +435,7 @@
 ---@field clone fun(self): hysteria.Query
 ---@field clear fun(self): hysteria.Query
 ---@field clearDistinct fun(self): hysteria.Query
+---@field clearDistinctOn fun(self): hysteria.Query
 ---@field clearFrom fun(self): hysteria.Query
 ---@field clearGroupBy fun(self): hysteria.Query
 ---@field clearHaving fun(self): hysteria.Query

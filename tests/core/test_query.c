@@ -1088,6 +1088,8 @@ static void build_everything(hy_query *q)
     hy_query_select(q, hy_expr_over(q, hy_expr_call(q, "rank", 4, NULL, 0, false), &age, 1, &age, NULL, 1),
                     "place");
     hy_query_select(q, hy_expr_case(q, (hy_expr *[]){equals(q, "age", hy_int(1))}, &age, 1, age), "case");
+    hy_query_select(q, hy_expr_raw(q, "1 AS One, 2 AS Two", 18, NULL, 0), NULL);
+    hy_query_select(q, hy_expr_json_path(q, col(q, "firstName"), "a.\"b\\n\"[0]", 10, HY_JSON_STRING), NULL);
     hy_query_join(q, HY_JOIN_LEFT, "posts as p", 10, NULL);
     hy_query_predicate(q, HY_SLOT_ON, HY_AND, false,
                        hy_expr_compare(q, HY_OP_EQ, col(q, "p.userId"), col(q, "users.id")));
@@ -1096,6 +1098,9 @@ static void build_everything(hy_query *q)
         list[i] = val(q, hy_int(i));
     where(q, hy_expr_in(q, age, list, 120, false));
     where(q, hy_expr_exists(q, sub, true));
+    hy_value json = hy_text("{\"a\":[1,{\"b\\n\":\"\\u20ac\"}]}");
+    where(q, hy_expr_json_match(q, HY_JSON_CONTAINS, col(q, "firstName"), &json));
+    hy_query_where_of(q, HY_SLOT_WHERE, HY_OR, sub);
     hy_query_group_close(q, depth);
     hy_query_guard_begin(q);
     where(q, equals(q, "age", hy_int(1)));
@@ -1104,6 +1109,7 @@ static void build_everything(hy_query *q)
     hy_query_group_by(q, hy_expr_column_or_alias(q, "alias", 5));
     hy_query_order_by(q, hy_expr_column_or_alias(q, "alias", 5), HY_ASC, HY_NULLS_LAST);
     hy_query_set_operation(q, HY_UNION, sub);
+    hy_query_set_operation_raw(q, HY_UNION_ALL, hy_expr_raw(q, "SELECT 1", 8, NULL, 0));
     hy_query_limit(q, 5);
     hy_query_free(sub);
 }
@@ -1120,6 +1126,8 @@ static hy_status try_everything(hy_error *err)
         status = hy_query_copy(copy, q, err);
         if (status == HY_OK)
             status = hy_compile(c, copy, hy_dialect_find("sqlite"), NULL, &sql, err);
+        if (status == HY_OK)
+            status = hy_compile(c, copy, hy_dialect_find("mysql"), NULL, &sql, err);
         hy_query_clear(q);
         if (status == HY_OK)
             status = hy_compile(c, q, hy_dialect_find("sqlite"), NULL, &sql, err);

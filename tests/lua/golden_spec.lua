@@ -412,6 +412,9 @@ for name, word in pairs { union = "UNION", unionAll = "UNION ALL", intersect = "
     end,
   })
 end
+verb("union", { "SELECT k FROM s WHERE v = ? OR v = ?", { 8, 9 } }, {
+  members = " UNION SELECT k FROM s WHERE v = ? OR v = ?", binds = { members = { 8, 9 } },
+})
 verb("union", { "SELECT k FROM s WHERE v = ?", 9 }, {
   members = " UNION SELECT k FROM s WHERE v = ?", binds = { members = { 9 } },
 })
@@ -438,6 +441,7 @@ local function cleared(name, fill, more)
 end
 case("clearSelect", { select = "`d`", build = function(q) q:select("c"):clearSelect():select("d") end })
 cleared("clearDistinct", function(q) q:distinct() end)
+cleared("clearDistinctOn", function(q) q:distinct():distinctOn("c") end, { open = "SELECT DISTINCT " })
 cleared("clearJoin", function(q) q:join("j", "x", "y"):crossJoin("k") end)
 cleared("clearGroupBy", function(q) q:groupBy("c"):groupByRaw("d") end)
 cleared("clearHaving", function(q) q:having("c", 1):orHaving("d", 2) end)

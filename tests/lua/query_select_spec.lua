@@ -294,6 +294,8 @@ databases.each(function(ds, database)
       { "for update, skipping", function(q) return q:lockForUpdate { skipLocked = true } end },
       { "for update, not waiting", function(q) return q:lockForUpdate { noWait = true } end },
       { "shared", function(q) return q:forShare() end },
+      { "shared, skipping", function(q) return q:forShare { skipLocked = true } end },
+      { "shared, not waiting", function(q) return q:forShare { noWait = true } end },
     }
     for _, lock in ipairs(locks) do
       it(lock[1] .. " want a transaction", function()

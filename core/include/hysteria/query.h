@@ -124,6 +124,7 @@ typedef enum hy_json_test { HY_JSON_EQUALS, HY_JSON_CONTAINS } hy_json_test;
 typedef enum hy_part {
     HY_PART_SELECT,
     HY_PART_DISTINCT,
+    HY_PART_DISTINCT_ON,
     HY_PART_FROM,
     HY_PART_JOIN,
     HY_PART_WHERE,
