@@ -528,7 +528,8 @@ local function merged(search, data, what)
     row[name] = value
   end
   for name, value in next, search do
-    if row[name] ~= nil and not rawequal(row[name], value) and row[name] ~= value then
+    local same = rawequal(row[name], value) or (type(value) ~= "table" and row[name] == value)
+    if row[name] ~= nil and not same then
       core.raise("INVALID_ARGUMENT", ("%s: `%s` has one value in search and another in the data"):format(
         what, tostring(name)))
     end
