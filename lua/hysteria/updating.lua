@@ -214,6 +214,8 @@ local function steps_in_order(definition, steps, what)
     local made = definition and (definition.by_property[name] or definition.by_database[name])
     if made and made.counts then
       core.raise("INVALID_ARGUMENT", ("%s: `%s` counts the changes of a row by itself"):format(what, name))
+    elseif made and made.secret then
+      core.raise("NOT_SEARCHABLE", ("%s: `%s` is stored hashed or encrypted"):format(what, name))
     end
     list[#list + 1] = { name = made and made.property or name, amount = amount }
   end

@@ -10,7 +10,7 @@ local it = failures.it
 failures.each(function(ds, _, config)
   local Note = model "FailNote" {
     hysteria.guarded { "rank" },
-    id = column.increment(), title = column.string {
+    id = column.increment(), title = column.string { length = 40, unique = true,
       validate = function(value) return value ~= SECRET, "is not allowed" end,
     },
     rank = column.integer(), ownerId = column.integer(), version = column.version(),
