@@ -10,7 +10,8 @@ local HEAD = " | SQLite | PostgreSQL | MariaDB | MySQL |"
 
 local NO_SERVER = "there is no server"
 local ONE_WRITER = "a transaction that writes has the only lock from its beginning"
-local NOT_YET = "no verb raises it yet"
+local NOT_YET = "no verb raises it yet" -- and no file may name it
+places.NOT_YET = NOT_YET
 
 -- { code, databases, why }
 local NOWHERE = {
