@@ -2,6 +2,7 @@
 -- The subject of their hooks is the record, and it takes the values that the database stored.
 local core = require("hysteria.core")
 local hooks = require("hysteria.hooks")
+local options = require("hysteria.options")
 local reading = require("hysteria.reading")
 local running = require("hysteria.running")
 local state = require("hysteria.state")
@@ -21,6 +22,67 @@ function keyed.need_key(definition)
   end
 end
 
+-- A key is a value: SQL in its place would reach other rows than one.
+local function need_value(value, name, what)
+  local kind = core.kind(value)
+  if kind ~= "null" and writing.EXPRESSION[kind] then
+    core.raise("INVALID_ARGUMENT", ("%s: %s must be a value, not %s"):format(what, name, kind))
+  end
+  return value
+end
+
+local function from_list(definition, value, what)
+  local count = #value
+  local list = {}
+  for index, name in ipairs(definition.keys) do
+    list[index] = need_value(options.need(rawget(value, index), name, what), name, what)
+  end
+  if count > #list then
+    core.raise("INVALID_ARGUMENT", ("%s: %d values for a key of %d columns, (%s)"):format(what, count, #list,
+      table.concat(definition.keys, ", ")), { model = definition.name })
+  end
+  return list
+end
+
+-- By property or database name; other columns may be there, unknown names may not.
+local function from_names(definition, value, what)
+  local list, by_property = {}, {}
+  for name, part in next, value do
+    local made = definition.by_property[name] or definition.by_database[name]
+    if not made then
+      core.raise("UNDEFINED_COLUMN", ("%s: no column '%s' on %s%s"):format(what, tostring(name), definition.name,
+        options.hint(name, definition.properties)), { model = definition.name })
+    end
+    by_property[made.property] = part
+  end
+  for index, name in ipairs(definition.keys) do
+    list[index] = need_value(options.need(by_property[name], name, what), name, what)
+  end
+  return list
+end
+
+-- The key that a caller names: one value, a list in key order, or a table by name.
+function keyed.values_of(definition, value, what)
+  keyed.need_key(definition)
+  options.need(value, "key", what)
+  if type(value) ~= "table" then
+    if not definition.key then
+      options.need_type(value, "table", "key", what)
+    end
+    return { need_value(value, definition.key, what) }
+  end
+  local shape = getmetatable(value)
+  if shape and shape.class then
+    if shape.class._definition ~= definition then
+      core.raise("INVALID_ARGUMENT", ("%s: a record of %s was given to %s"):format(what, shape.class._definition.name,
+        definition.name), { model = definition.name })
+    end
+    return keyed.key_of(definition, value)
+  end
+  options.plain(value, what .. ": the key")
+  return (rawget(value, 1) ~= nil and from_list or from_names)(definition, value, what)
+end
+
 -- The key values of a record or row, in key order.
 function keyed.key_of(definition, row)
   keyed.need_key(definition)
@@ -32,7 +94,7 @@ function keyed.key_of(definition, row)
         model = definition.name,
       })
     end
-    key[index] = value
+    key[index] = need_value(value, name, definition.name)
   end
   return key
 end

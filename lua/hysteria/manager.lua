@@ -206,28 +206,6 @@ function manager.findOneBy(class, column, value, given)
   return by_value(class, column, value, given, "findOneBy"):one()
 end
 
--- One value, or a list in key order (or a table by name) for a key of several columns.
-local function key_values(definition, value, what)
-  keyed.need_key(definition)
-  options.need(value, "key", what)
-  if definition.key then
-    if type(value) == "table" then
-      return { options.need(rawget(value, definition.key), definition.key, what) }
-    end
-    return { value }
-  end
-  options.need_type(value, "table", "key", what)
-  local list = {}
-  for index, name in ipairs(definition.keys) do
-    local part = rawget(value, index)
-    if part == nil then
-      part = rawget(value, name)
-    end
-    list[index] = options.need(part, name, what)
-  end
-  return list
-end
-
 local BARE = { number = true, string = true, boolean = true }
 
 -- The commonest call has a road of its own: no builder is made for a plain key.
@@ -238,7 +216,7 @@ function manager.findOneByPrimaryKey(class, value, given)
     return fetch_by_key(ds._core or running.closed(), class._core or model.freeze(class), value)
   end
   return find_query(class, given, FIND, "findOneByPrimaryKey"):_keyIs(
-    key_values(definition, value, "findOneByPrimaryKey")):one()
+    keyed.values_of(definition, value, "findOneByPrimaryKey")):one()
 end
 
 function manager.count(class, given)
@@ -388,7 +366,7 @@ local function key_of(class, subject, what)
       return keyed.key_of(class._definition, subject), subject
     end
   end
-  return key_values(class._definition, subject, what), nil
+  return keyed.values_of(class._definition, subject, what), nil
 end
 
 -- The row as it is now, hooks and soft delete not asked; nil when it is gone.

@@ -26,6 +26,16 @@ local function shape_of(self, what)
   return shape
 end
 
+-- A record that knows what it was read as does not write to another row.
+local function need_own_key(self, definition, what)
+  for _, name in ipairs(tracking.is_tracked(self) and definition.keys or {}) do
+    if tracking.has_changed(self, name) then
+      core.raise("INVALID_ARGUMENT", ("%s: `%s` is the record's key and was changed; insert another record"):format(
+        what, name), { model = definition.name })
+    end
+  end
+end
+
 -- Frozen model, definition, key and checked options of a write.
 local function begin(self, given, what)
   local class = shape_of(self, what).class
@@ -40,7 +50,9 @@ local function begin(self, given, what)
     end
   end
   local definition = class._definition
-  return model.freeze(class), definition, keyed.key_of(definition, self), rest
+  local key = keyed.key_of(definition, self)
+  need_own_key(self, definition, what)
+  return model.freeze(class), definition, key, rest
 end
 
 -- Is the field's value what was read, as far as can be told? Of a column that every update sets,
