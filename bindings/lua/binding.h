@@ -157,7 +157,8 @@ void hyl_password_open(lua_State *L);
 /* How a column's values appear in Lua. */
 typedef enum hyl_as { HYL_AS_DEFAULT, HYL_AS_STRING, HYL_AS_EPOCH, HYL_AS_TABLE, HYL_AS_NUMBER } hyl_as;
 
-/* User values: 1 class, 2 template of record metatables, 3 the statement that finds a row by its key (see run.c) or nil. */
+/* User values: 1 class, 2 template of record metatables, 3 the statement that finds a row by its key (see
+ * run.c) or nil. */
 enum { HYL_MODEL_CLASS = 1, HYL_MODEL_BY_KEY = 3, HYL_MODEL_VALUES = 3 };
 typedef struct hyl_model {
     hy_model *model;  /* may be that of other states too */

@@ -266,8 +266,15 @@ static void require_item(const strictness *s, const hy_doc *part)
     PUT(s->e, ", '$[*]' COLUMNS (item JSON PATH '$')) AS ");
     put_item(s->e, inner.depth);
     PUT(s->e, " WHERE ");
-    put_contains(&inner, part);
-    require_shape(&inner, part);
+    if (part->type == HY_DOC_NULL) { /* MySQL's JSON_TABLE makes NULL of an item that is null */
+        put_source(s->e, &inner.from);
+        PUT(s->e, " IS NULL OR JSON_TYPE(");
+        put_source(s->e, &inner.from);
+        PUT(s->e, ") = 'NULL'");
+    } else {
+        put_contains(&inner, part);
+        require_shape(&inner, part);
+    }
     hy__puts(s->e, s->from.item == 0 ? ") END" : ")");
 }
 

@@ -96,6 +96,11 @@ static void contains_plain(hy_query *q)
     pick(q, "id");
     hy_query_predicate(q, HY_SLOT_WHERE, HY_AND, true, match(q, HY_JSON_CONTAINS, col(q, "body"), "\"x\""));
 }
+static void contains_null(hy_query *q)
+{
+    pick(q, "id");
+    and_(q, match(q, HY_JSON_CONTAINS, col(q, "body"), "[null]"));
+}
 static void contains_at(hy_query *q)
 {
     pick(q, "id");
@@ -247,6 +252,13 @@ static const golden cases[] = {
      " WHERE JSON_CONTAINS(hysteria_json1.item, ?) AND JSON_TYPE(hysteria_json1.item) <> 'ARRAY') END))",
      .sqlite = S "NOT (hysteria_json_contains(`body`, ?, ?))",
      .binds_mysql = "json:\"x\"/json json:\"x\"/json", .binds_sqlite = "text:$/text json:\"x\"/json"},
+    {"JSON containment of null in an array", DOC, contains_null, NULL, "json:[null]/json",
+     .postgres = S "CAST(`body` AS JSONB) @> CAST(? AS JSONB)",
+     .mysql = S "JSON_CONTAINS(`body`, ?) AND CASE WHEN `body` IS NOT NULL THEN EXISTS (SELECT 1 FROM "
+                "JSON_TABLE(`body`, "
+                "'$[*]' COLUMNS (item JSON PATH '$')) AS hysteria_json1"
+                " WHERE hysteria_json1.item IS NULL OR JSON_TYPE(hysteria_json1.item) = 'NULL') END",
+     .sqlite = S "hysteria_json_contains(`body`, ?, ?)", .binds_sqlite = "text:$/text json:[null]/json"},
     {"JSON containment at a place", DOC, contains_at, NULL, "text:tags/text json:[]/json",
      .postgres = S "(CAST(`body` AS JSONB) -> CAST(? AS TEXT)) @> CAST(? AS JSONB)",
      .mysql = S "JSON_CONTAINS(" EXTRACT("?") ", ?)", .sqlite = S "hysteria_json_contains(`body`, ?, ?)",

@@ -508,7 +508,9 @@ static const golden cases[] = {
        "AND LOWER(`password`) = ? AND `password` BETWEEN ? AND ? AND `age` = ?",
      "text:a/string! text:b/string! text:c/any! text:d/string! text:e/any! text:f/any! text:g/any! "
      "text:h/any! "
-     "int:1/integer"},
+     "int:1/integer",
+     .sqlite = S "`password` = ? AND `users`.`password` IN (?, ?) AND `users`.`password` <> ? AND `password` "
+                 "LIKE ? ESCAPE '\\' AND LOWER(`password`) = ? AND `password` BETWEEN ? AND ? AND `age` = ?"},
     {"unknown column", USER, unknown_column, .fails = HY_EUNDEFINED_COLUMN},
     {"unknown column with a table", USER, unknown_qualified, .fails = HY_EUNDEFINED_COLUMN},
     {"a group left open", USER, open_group, .fails = HY_EINVALID_ARGUMENT},

@@ -239,11 +239,15 @@ where("whereIn", { { "c", "d" }, { { 1, "x" }, { 2, "y" } } }, "(`c`, `d`) IN ((
 where("whereNotIn", { "c", {} }, "1 = 1", {})
 where("whereNull", { "c" }, "`c` IS NULL", {})
 where("whereNotNull", { "c" }, "`c` IS NOT NULL", {})
-where("whereLike", { "c", "a%" }, "`c` LIKE ?", { "a%" })
-where("whereNotLike", { "c", "a%" }, "`c` NOT LIKE ?", { "a%" })
-where("whereILike", { "c", "a%" }, "LOWER(`c`) LIKE LOWER(?)", { "a%" }, { postgres = { where = "`c` ILIKE ?" } })
-where("whereNotILike", { "c", "a%" }, "LOWER(`c`) NOT LIKE LOWER(?)", { "a%" },
-  { postgres = { where = "`c` NOT ILIKE ?" } })
+where("whereLike", { "c", "a%" }, "`c` LIKE ?", { "a%" }, { sqlite = { where = "`c` LIKE ? ESCAPE '\\'" } })
+where("whereNotLike", { "c", "a%" }, "`c` NOT LIKE ?", { "a%" },
+  { sqlite = { where = "`c` NOT LIKE ? ESCAPE '\\'" } })
+where("whereILike", { "c", "a%" }, "LOWER(`c`) LIKE LOWER(?)", { "a%" }, {
+  postgres = { where = "`c` ILIKE ?" }, sqlite = { where = "LOWER(`c`) LIKE LOWER(?) ESCAPE '\\'" },
+})
+where("whereNotILike", { "c", "a%" }, "LOWER(`c`) NOT LIKE LOWER(?)", { "a%" }, {
+  postgres = { where = "`c` NOT ILIKE ?" }, sqlite = { where = "LOWER(`c`) NOT LIKE LOWER(?) ESCAPE '\\'" },
+})
 where("whereRegexp", { "c", "^a" }, "`c` ~ ?", { "^a" }, {
   mysql = { where = "REGEXP_LIKE(`c`, ?, 'c')" }, sqlite = { where = "hysteria_regexp(`c`, ?)" },
   mariadb = { where = "`c` REGEXP CONCAT('(?-i)', ?)" },

@@ -5,6 +5,94 @@ local databases = require("tests.support.lua.databases")
 local column, model, sql = hysteria.column, hysteria.model, hysteria.sql
 local error_of = databases.error_of
 
+-- ---- random documents --------------------------------------------------------------------------
+
+-- Numbers below n, the same in every run that says no other seed.
+local function dice(seed)
+  local state = seed
+  return function(n)
+    state = (state * 6364136223846793005 + 1442695040888963407) & math.maxinteger
+    return (state >> 33) % n
+  end
+end
+
+local PLAIN = { 0, 1, 2.5, -3, "", "a", "A", "b\"c", "é", true, false, sql.jsonNull }
+local NAMES = { "a", "b", "a.b", "0", "é" }
+
+local function document(roll, depth)
+  local kind = depth == 0 and 0 or roll(4)
+  if kind < 2 then
+    return PLAIN[roll(#PLAIN) + 1]
+  end
+  local made = {}
+  for _ = 1, roll(4) do
+    if kind == 2 then
+      made[#made + 1] = document(roll, depth - 1)
+    else
+      made[NAMES[roll(#NAMES) + 1]] = document(roll, depth - 1)
+    end
+  end
+  return kind == 2 and sql.array(made) or sql.object(made)
+end
+
+local function kind_of(value)
+  if type(value) == "table" then
+    return hysteria.json.encode(value):sub(1, 1)
+  end
+  return value == sql.jsonNull and "null" or type(value)
+end
+
+-- The definition, once more: not by way of any JSON function.
+local function holds(whole, part)
+  local kind = kind_of(part)
+  if kind ~= kind_of(whole) then
+    return false
+  elseif kind ~= "[" and kind ~= "{" then
+    return whole == part
+  end
+  for name, wanted in pairs(part) do
+    local found = kind == "{" and whole[name] ~= nil and holds(whole[name], wanted)
+    for _, item in ipairs(kind == "[" and whole or {}) do
+      found = found or holds(item, wanted)
+    end
+    if not found then
+      return false
+    end
+  end
+  return true
+end
+
+local function contains(whole, part)
+  local kind = kind_of(part)
+  if kind ~= "[" and kind ~= "{" and kind_of(whole) == "[" then
+    for _, item in ipairs(whole) do
+      if holds(item, part) then
+        return true
+      end
+    end
+    return false
+  end
+  return holds(whole, part)
+end
+
+local function equal(a, b)
+  local kind = kind_of(a)
+  if kind ~= kind_of(b) or (kind ~= "[" and kind ~= "{") then
+    return a == b and kind == kind_of(b)
+  end
+  for name, value in pairs(a) do
+    if b[name] == nil or not equal(value, b[name]) then
+      return false
+    end
+  end
+  for name in pairs(b) do
+    if a[name] == nil then
+      return false
+    end
+  end
+  return true
+end
+
 databases.each(function(ds, database)
   local Doc = model "QueryJsonDoc" { id = column.increment(), body = column.json(), name = column.string() }
   local docs = Doc:using(ds)
@@ -187,6 +275,39 @@ databases.each(function(ds, database)
       local inner = docs:query():select("id"):whereJson("body", "a", 1)
       assert.equal("10", ids(docs:where("name", "!=", "doc1"):whereIn("id", inner):where("id", ">", 2)))
     end)
+  end)
+
+  it("means the same for documents of any shape", function()
+    local Random = model "QueryJsonRandom" { id = column.increment(), body = column.json() }
+    local random, seed = Random:using(ds), tonumber(os.getenv("HY_SEED")) or 20240131
+    local roll, bodies, rows, hits = dice(seed), {}, {}, 0
+    ds:dropTables({ Random }, { ifExists = true })
+    ds:createTables { Random }
+    for index = 1, 80 do
+      bodies[index] = document(roll, 3)
+      rows[index] = { body = bodies[index] }
+    end
+    random:insertMany(rows)
+    local function expect(test, part)
+      local list = {}
+      for id, body in ipairs(bodies) do
+        if test(body, part) then
+          list[#list + 1] = tostring(id)
+        end
+      end
+      hits = hits + #list
+      return table.concat(list, " ")
+    end
+    for _ = 1, 150 do
+      local part = document(roll, 2)
+      local about = ("HY_SEED=%d %s"):format(seed, hysteria.json.encode(part))
+      assert.equal(expect(contains, part), ids(random:query():whereJsonContains("body", part)), about)
+      assert.equal(expect(equal, part), ids(random:query():whereJson("body", part)), about)
+      assert.equal(expect(function(body) return not contains(body, part) end, part),
+        ids(random:query():whereJsonNotContains("body", part)), about)
+    end
+    assert.is_true(hits > 1000)
+    ds:dropTables { Random }
   end)
 
   it("takes raw conditions and raw documents", function()
