@@ -399,7 +399,7 @@ enum {
     MYSQL_TRAITS = HY_TRAIT_NAME_CHARACTERS | HY_TRAIT_BACKSLASH | HY_TRAIT_INNER_ALIAS |
                    HY_TRAIT_MEMBER_PARENS | HY_TRAIT_INTERSECT_FIRST | HY_TRAIT_UPDATE_JOIN |
                    HY_TRAIT_DELETE_JOIN | HY_TRAIT_ORDER_WRITE | HY_TRAIT_DERIVED_KEYS |
-                   HY_TRAIT_DERIVED_LIMIT
+                   HY_TRAIT_DERIVED_LIMIT | HY_TRAIT_ROW_NOT_IN_DROPS
 };
 
 /* Text lists are written out: a JSON text's collation clashes with the column's. */

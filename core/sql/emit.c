@@ -454,11 +454,43 @@ static void bind_list(hy_emitter *e, const hy_branch *b)
         e->status = hy_fail_oom(e->err);
 }
 
+/* NOT (a = ? AND b = ? OR ...) says the same as (a, b) NOT IN ((?, ?), ...). */
+static void emit_rows_differ(hy_emitter *e, const hy_branch *b)
+{
+    const hy_branch *row = (const hy_branch *)b->args[0];
+
+    PUT(e, "NOT (");
+    for (size_t i = 1; i < b->n; i++) {
+        if (i > 1)
+            PUT(e, " OR ");
+        for (size_t k = 0; k < row->n; k++) {
+            if (k > 0)
+                PUT(e, " AND ");
+            hy__emit_operand(e, row->args[k]);
+            PUT(e, " = ");
+            hy__emit_operand(e, ((const hy_branch *)b->args[i])->args[k]);
+        }
+    }
+    PUT(e, ")");
+}
+
+static bool are_rows(hy_expr *const *list, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (list[i]->node != HY_NODE_ROW)
+            return false;
+    return true;
+}
+
 static void emit_in(hy_emitter *e, const hy_expr *x)
 {
     const hy_branch *b = (const hy_branch *)x;
     const hy_list_text *list = list_text(e, b);
 
+    if (negated(x) && hy__emit_has(e, HY_TRAIT_ROW_NOT_IN_DROPS) && are_rows(b->args, b->n)) {
+        emit_rows_differ(e, b);
+        return;
+    }
     hy__emit_operand(e, b->args[0]);
     if (list != NULL) {
         hy__puts(e, negated(x) ? list->not_before : list->before);

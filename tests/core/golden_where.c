@@ -147,6 +147,17 @@ static void rows(hy_query *q)
     and_(q, hy_expr_in(q, hy_expr_row(q, key, 2), list_, 2, false));
     or_(q, hy_expr_compare(q, HY_OP_EQ, hy_expr_row(q, key, 2), hy_expr_row(q, a, 2)));
 }
+static void rows_differ(hy_query *q)
+{
+    hy_expr *key[] = {col(q, "userId"), col(q, "tagId")};
+    hy_expr *a[] = {like(q, "userId", hy_int(1)), like(q, "tagId", hy_int(2))};
+    hy_expr *b[] = {like(q, "userId", hy_int(3)), like(q, "tagId", hy_int(4))};
+    hy_expr *list_[] = {hy_expr_row(q, a, 2), hy_expr_row(q, b, 2)};
+
+    pick(q, "weight");
+    and_(q, hy_expr_in(q, hy_expr_row(q, key, 2), list_, 2, true));
+    and_(q, cmp(q, "weight", HY_OP_EQ, hy_int(5)));
+}
 static void not_(hy_query *q)
 {
     pick(q, "id");
@@ -451,6 +462,13 @@ static const golden cases[] = {
      "int:1/bigInteger int:2/bigInteger int:3/bigInteger int:4/bigInteger int:1/bigInteger int:2/bigInteger",
      .sqlite = "SELECT `weight` FROM `user_tags` WHERE (`user_id`, `tag_id`) IN (VALUES (?, ?), (?, ?))"
                " OR (`user_id`, `tag_id`) = (?, ?)"},
+    {"rows that differ", TAG, rows_differ,
+     "SELECT `weight` FROM `user_tags` WHERE (`user_id`, `tag_id`) NOT IN ((?, ?), (?, ?)) AND `weight` = ?",
+     "int:1/bigInteger int:2/bigInteger int:3/bigInteger int:4/bigInteger int:5/integer",
+     .mysql = "SELECT `weight` FROM `user_tags` WHERE NOT (`user_id` = ? AND `tag_id` = ? OR `user_id` = ?"
+              " AND `tag_id` = ?) AND `weight` = ?",
+     .sqlite = "SELECT `weight` FROM `user_tags` WHERE (`user_id`, `tag_id`) NOT IN (VALUES (?, ?), (?, ?))"
+               " AND `weight` = ?"},
     {"NOT", USER, not_, S "NOT (`age` = ?) OR NOT (`age` = ?) AND NOT (age = 3 OR age = 4)",
      "int:1/integer int:2/integer"},
     {"groups", USER, groups, S "`age` = ? OR (`age` = ? AND NOT (`age` = ? OR `age` = ?)) AND `age` = ?",
