@@ -19,7 +19,7 @@ local LEAST = FULL and 100 or 3
 local NODES = {
   "COLUMN", "STAR", "VALUE", "RAW", "CONSTANT", "BINARY", "IS_NULL", "BETWEEN", "IN", "NOT", "ALL", "CALL", "CASE",
   "IN_QUERY",
-  "EXISTS", "QUERY",
+  "EXISTS", "QUERY", "OVER", "ROW",
 }
 
 -- A refusal that names what a database has not; nothing else may be refused.

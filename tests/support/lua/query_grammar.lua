@@ -288,6 +288,22 @@ local CONDITIONS = {
     }
   end, function(q, verb, c) q[verb(c.form)](q, c.column, c.pattern) end, where = true },
   { 2, function(g, scope)
+    hit(g, "IN", "ROW")
+    local one, other = pick_column(g, scope), pick_column(g, scope)
+    local list = {}
+    for index = 1, g.random:int(3) do
+      list[index] = { value_of(g, one.kind), value_of(g, other.kind) }
+    end
+    return { columns = { one.name, other.name }, list = list, form = g.random:pick { "In", "NotIn" } }
+  end, function(q, verb, c) q[verb(c.form)](q, c.columns, c.list) end, where = true },
+  { 1, function(g, scope)
+    hit(g, "BINARY", "VALUE")
+    return {
+      column = pick_column(g, scope, TEXT).name, form = g.random:pick { "Regexp", "NotRegexp" },
+      pattern = g.random:pick { "^a", "b$", "[0-9]+", "a|Z", "^[a-z]$", "A", "^$", "z{2}" },
+    }
+  end, function(q, verb, c) q[verb(c.form)](q, c.column, c.pattern) end, where = true },
+  { 2, function(g, scope)
     return { when = conditions_table(g, scope) }
   end, function(q, verb, c) q[verb("")](q, grammar.condition_table(c.when)) end },
   { 3, function(g, scope)
@@ -374,6 +390,27 @@ end
 
 -- ---- whole queries ------------------------------------------------------------------------------------
 
+-- Windows order by the key alone: where NULL stands in a window each database says for itself.
+local WINDOWS = { "row_number", "rank", "count", "sum", "max", "min" }
+
+local function add_window(g, scope, list)
+  if not g.random:chance(3) then
+    return
+  end
+  hit(g, "OVER", "CALL")
+  local func = g.random:pick(WINDOWS)
+  local ranks = func == "row_number" or func == "rank"
+  list[#list + 1] = {
+    window = func, column = not ranks and pick_column(g, scope, INT).name or nil, alias = "w", kind = "int",
+    partition = g.random:chance(2) and pick_column(g, scope).name or nil,
+    order = (ranks or g.random:chance(2)) and { scope.qualified and "diff_a.id" or "id", g.random:pick { "asc", "desc" } }
+      or nil,
+  }
+  local made = list[#list]
+  made.frame = made.order and not ranks and g.random:chance(2) and { "rows", g.random:int(-3, 0), g.random:int(0, 2) }
+    or nil
+end
+
 local JOINS = { "join", "innerJoin", "leftJoin", "rightJoin", "fullJoin", "crossJoin" }
 
 local function select_some(g, scope, most)
@@ -457,6 +494,7 @@ local SHAPES = {
       d.distinct = true
       add_order(g, d, names_of(d.select))
     else
+      add_window(g, scope, d.select)
       d.select[#d.select + 1] = { column = "id", alias = "key", kind = "int" }
       add_order(g, d, names_of(d.select), "key")
     end
@@ -520,7 +558,9 @@ local SHAPES = {
         member.select[at] = { column = pick_column(g, scope, { [kind] = true }).name, alias = "c" .. at, kind = kind }
       end
       member.where = g.random:chance(3) and conditions(g, scope, 2, 2) or nil
-      d.members[index] = { verb = g.random:pick { "union", "unionAll", "intersect", "except" }, query = member }
+      local verbs = index > 1 and d.members[1].verb == "except" and { "union", "unionAll", "except" }
+        or { "union", "unionAll", "intersect", "except" }
+      d.members[index] = { verb = g.random:pick(verbs), query = member }
     end
     add_order(g, d, names_of(d.select))
   end },
@@ -572,6 +612,13 @@ end
 local function add_select(q, item, w)
   if item.func then
     q:selectFunc(item.func, item.column, item.alias)
+  elseif item.window then
+    local over = { partitionBy = item.partition, orderBy = item.order, frame = item.frame }
+    if item.column then
+      q:selectWindow(item.window, item.column, over, item.alias)
+    else
+      q:selectWindow(item.window, over, item.alias)
+    end
   elseif item.e then
     q:select(grammar.value(w, item.e), item.alias)
   else
