@@ -535,6 +535,11 @@
 ---@field stats fun(self): hysteria.PoolStats
 ---@field size fun(self): integer
 
+---@class hysteria.DryStatements
+---@field sql string of the first statement
+---@field bindings any[] of the first statement
+---@field statements { sql: string, bindings: any[] }[]
+
 ---@class hysteria.DryQuery a builder whose writes do not run; what chooses rows (where, join, limit ...) it has as well
 ---@field insert fun(self, row: hysteria.Row): hysteria.DryQuery
 ---@field insertMany fun(self, rows: hysteria.Row[]): hysteria.DryQuery
@@ -550,7 +555,7 @@
 ---@field truncate fun(self, options: table?): hysteria.DryQuery
 ---@field toQuery fun(self, dialect: string?): string
 ---@field toSql fun(self, dialect: string?): string
----@field unWrap fun(self, dialect: string?): { sql: string, bindings: any[], statements: { sql: string, bindings: any[] }[] }
+---@field unWrap fun(self, dialect: string?): hysteria.DryStatements
 
 ---@class hysteria.Record
 ---@field save fun(self, options: hysteria.WriteOptions?): hysteria.Record
