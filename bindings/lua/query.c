@@ -95,7 +95,7 @@ hy_query *hyl_to_query(lua_State *L, int index)
     if (!lua_isfunction(L, index))
         return NULL;
     hyl_need_stack(L, 4);
-    q = hyl_new_query(L, 0);
+    (void)hyl_new_query(L, 0);
     lua_pushvalue(L, index);
     lua_pushvalue(L, -2);
     lua_call(L, 1, 1);

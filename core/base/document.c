@@ -503,29 +503,37 @@ int hy__doc_path_next(hy_arena *a, const char *path, size_t size, size_t *at, hy
     return take_bare(path, size, at, ".[", step);
 }
 
-/* Only escapes that every database takes in a path: other control characters make no name. */
-bool hy__doc_path_put(hy_buf *out, const hy_json_step *step)
+static void put_character(hy_buf *out, char c)
 {
-    static const char escaped[] = "\"\\\b\f\n\r\t", names[] = "\"\\bfnrt";
+    static const char digits[] = "0123456789ABCDEF", escaped[] = "\"\\\b\f\n\r\t", names[] = "\"\\bfnrt";
+    const char *found = c != '\0' ? strchr(escaped, c) : NULL;
 
+    if (found == NULL && (unsigned char)c >= ' ') {
+        hy_buf_putc(out, c);
+        return;
+    }
+    hy_buf_putc(out, '\\');
+    if (found != NULL) {
+        hy_buf_putc(out, names[found - escaped]);
+        return;
+    }
+    hy_buf_puts(out, "u00");
+    hy_buf_putc(out, digits[(unsigned char)c >> 4]);
+    hy_buf_putc(out, digits[c & 0x0F]);
+}
+
+void hy__doc_path_put(hy_buf *out, const hy_json_step *step)
+{
     if (step->key == NULL) {
         hy_buf_putc(out, '[');
         hy_buf_put_int(out, step->index);
         hy_buf_putc(out, ']');
-        return true;
+        return;
     }
     hy_buf_puts(out, ".\"");
-    for (size_t i = 0; i < step->size; i++) {
-        char c = step->key[i];
-        const char *found = c != '\0' ? strchr(escaped, c) : NULL;
-        if (found == NULL && (unsigned char)c < ' ')
-            return false;
-        if (found != NULL)
-            hy_buf_putc(out, '\\');
-        hy_buf_putc(out, found != NULL ? names[found - escaped] : c);
-    }
+    for (size_t i = 0; i < step->size; i++)
+        put_character(out, step->key[i]);
     hy_buf_putc(out, '"');
-    return true;
 }
 
 const hy_doc *hy__doc_step(const hy_doc *doc, const hy_json_step *step)

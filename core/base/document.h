@@ -61,8 +61,11 @@ bool hy__doc_contains(const hy_doc *whole, const hy_doc *part);
  * is no path, or memory ran out.
  */
 int hy__doc_path_next(hy_arena *a, const char *path, size_t size, size_t *at, hy_json_step *step);
-/** The step in the one spelling that all databases read: ."name" or [0]. False: no name for a path. */
-bool hy__doc_path_put(hy_buf *out, const hy_json_step *step);
+/**
+ * The step in the one spelling that all databases read: ."name" or [0]. Escapes in a name are those
+ * that documents are written with here: MariaDB compares names as they are written.
+ */
+void hy__doc_path_put(hy_buf *out, const hy_json_step *step);
 /** What lies behind the step, or NULL. */
 const hy_doc *hy__doc_step(const hy_doc *doc, const hy_json_step *step);
 

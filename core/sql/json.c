@@ -34,10 +34,7 @@ static bool copy_steps(hy_query *q, hy_json_place *place, const hy_json_step *st
         if (!check_step(q, &steps[i]))
             return false;
         place->before[i] = path->size;
-        if (!hy__doc_path_put(path, &steps[i])) {
-            HY_QUERY_FAIL(q, HY_EINVALID_ARGUMENT, "JSON path: a control character in a name");
-            return false;
-        }
+        hy__doc_path_put(path, &steps[i]);
         place->steps[i] = steps[i];
         if (steps[i].key != NULL)
             place->steps[i].key = hy_arena_strndup(&q->arena, steps[i].key, steps[i].size);

@@ -456,7 +456,7 @@ page.TRANSACTION_ABORTED = {
 }
 page.TRANSACTION_NOT_ACTIVE = {
   raises = true,
-  cause = "The transaction was committed or rolled back already.",
+  cause = "The transaction was committed or rolled back already, or a row lock was asked for outside of one.",
   example = 'local trx = sql.startTransaction()\ntrx:commit()\nUser:query({ trx = trx }):many()',
   remedy = "Begin another one. Statements of a callback transaction belong inside the function.",
 }

@@ -167,6 +167,7 @@ static void paths_have_one_spelling(void **state)
         {"a.\"0\"", "$.\"a\".\"0\""},
         {"\"q\\\"\\\\\\n\"", "$.\"q\\\"\\\\\\n\""},
         {"$x", "$.\"$x\""},
+        {"\"a\\u0001\\u001f\\b\"", "$.\"a\\u0001\\u001F\\b\""},
         {"a b.c d", "$.\"a b\".\"c d\""},
         {".a", NULL},
         {"a.", NULL},
@@ -182,7 +183,6 @@ static void paths_have_one_spelling(void **state)
         {"*", NULL},
         {"a[*]", NULL},
         {"a.99999999999", NULL},
-        {"\"a\\u0001\"", NULL},
     };
 
     (void)state;
@@ -193,8 +193,7 @@ static void paths_have_one_spelling(void **state)
         int more;
         hy_buf_putc(&out, '$');
         while ((more = hy__doc_path_next(&arena, cases[i].path, strlen(cases[i].path), &at, &step)) > 0)
-            if (!hy__doc_path_put(&out, &step))
-                break;
+            hy__doc_path_put(&out, &step);
         if ((more == 0) != (cases[i].spelling != NULL))
             fail_msg("'%s' %s", cases[i].path, more == 0 ? "is a path" : "is no path");
         if (more == 0)

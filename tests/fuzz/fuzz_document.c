@@ -38,13 +38,12 @@ static const hy_doc *follow(hy_arena *a, const hy_doc *doc, const char *path, si
     int more;
 
     hy_buf_putc(spelling, '$');
-    *is_path = true;
     while ((more = hy__doc_path_next(a, path, size, &at, &step)) > 0) {
         must(at <= size);
-        *is_path = *is_path && hy__doc_path_put(spelling, &step);
+        hy__doc_path_put(spelling, &step);
         doc = doc != NULL ? hy__doc_step(doc, &step) : NULL;
     }
-    *is_path = *is_path && more == 0;
+    *is_path = more == 0;
     return doc;
 }
 
