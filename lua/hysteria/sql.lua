@@ -2,6 +2,7 @@
 -- Values (sql.null, sql.op...) come from values.lua.
 local core = require("hysteria.core")
 local defining = require("hysteria.defining")
+local factory = require("hysteria.factory")
 local options = require("hysteria.options")
 local source = require("hysteria.source")
 local state = require("hysteria.state")
@@ -19,6 +20,7 @@ for name, define in next, defining do
 end
 
 sql.withPerformance = utilities.withPerformance
+sql.createModelFactory = factory.createModelFactory
 
 local function refuse_self(first, name)
   if rawequal(first, sql) then

@@ -106,6 +106,11 @@
 
 ---@alias hysteria.LogFn fun(line: string, event: table)
 
+---@class hysteria.Factory
+---@field merge fun(self, data: table|(fun(n: integer): table)): hysteria.Factory
+---@field make fun(self, count: integer?): hysteria.Row|hysteria.Row[]
+---@field create fun(self, count: integer?, options: hysteria.WriteOptions?): hysteria.Record|hysteria.Record[]
+
 ---@class hysteria.Timed
 ---@field result any the first value that the function gave
 ---@field time number
@@ -681,6 +686,7 @@
 ---@field defineModel fun(table: string, definition: hysteria.Definition): hysteria.Model
 ---@field defineView fun(name: string, definition: hysteria.Definition): hysteria.Model
 ---@field mixin fun(definition: hysteria.Definition): any
+---@field createModelFactory fun(model: hysteria.Model, data: table|(fun(n: integer): table)): hysteria.Factory
 ---@field withPerformance fun(fn: function, unit: string?, digits: integer?): fun(...: any): hysteria.Timed
 ---@field rawQuery fun(text: string, params: table?, options: hysteria.CallOptions?): table[], hysteria.Written
 ---@field rollbackGlobalTransaction fun(): boolean

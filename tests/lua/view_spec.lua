@@ -83,6 +83,18 @@ databases.each(function(ds)
         assert.equal(2, view:findOneBy("shopId", 2).shopId)
       end)
 
+      it("is read in parts", function()
+        local seen = {}
+        for row in view:query():orderBy("shopId"):stream() do
+          seen[#seen + 1] = row.itemCount
+        end
+        view:query():orderBy("shopId"):each(function(row)
+          seen[#seen + 1] = row.shopId
+        end)
+        assert.same({ 5, 5, 1, 2 }, seen)
+        assert.equal(2, #view:query():whereIn("shopId", view:query():select("shopId")):many())
+      end)
+
       it("is joined, loaded and asked in a transaction", function()
         assert.equal("one", view:query():load("shop"):orderBy("shopId"):one().shop.name)
         assert.equal(1, ds:transaction(function()
@@ -103,6 +115,8 @@ databases.each(function(ds)
         refused(view.update, view, { shopId = 1 }, { where = { shopId = 2 } })
         refused(view.delete, view, { where = { shopId = 2 } })
         refused(view.truncate, view)
+        refused(view.upsert, view, { shopId = 1 }, { kind = "x" })
+        refused(view.upsertMany, view, { "shopId" }, { { shopId = 1, kind = "x" } })
         local query = view:query():where("shopId", 1)
         refused(query.increment, query, "itemCount")
         refused(query.delete, query)
