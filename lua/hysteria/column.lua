@@ -13,10 +13,11 @@ local counter = 0
 
 local COMMON = options.names(
   "primaryKey", "nullable", "unique", "default", "databaseName", "hidden", "sensitive", "comment", "validate",
-  "prepare", "serialize", "references", "generated", "stored"
+  "prepare", "serialize", "references", "generated", "stored",
+  "autoCreate", "autoUpdate"
 )
 local INTEGER = options.names(COMMON, "unsigned")
-local DATES = options.names(COMMON, "autoCreate", "autoUpdate", "as")
+local DATES = options.names(COMMON, "as")
 local CLOCKS = options.names(DATES, "precision", "timezone")
 
 -- Kind of the core -> options it takes.
@@ -104,11 +105,19 @@ local function check_default(given, what)
   end
 end
 
-local function check_auto(given, what)
+-- true is the time; other columns say how their value is made.
+local function check_auto(kind, given, what)
   for _, name in ipairs({ "autoCreate", "autoUpdate" }) do
     local value = given[name]
-    if value ~= nil and type(value) ~= "boolean" and type(value) ~= "function" then
-      fail(what, "%s must be true, false or a function", name)
+    if AS[kind] and AS[kind].epoch then
+      if value ~= nil and type(value) ~= "boolean" and type(value) ~= "function" then
+        fail(what, "%s must be true, false or a function", name)
+      end
+    elseif value and type(value) ~= "function" then
+      fail(what, "%s must be a function that gives the value", name)
+    end
+    if value and (given.generated or given.increment) then
+      fail(what, "%s: the database makes this column's values", name)
     end
   end
 end
@@ -167,7 +176,7 @@ local function make(kind, label, given, forced, accepts)
     made[name] = value
   end
   check_default(made, what)
-  check_auto(made, what)
+  check_auto(kind, made, what)
   check_validators(made, what)
   check_references(made, what)
   check_enum(kind, made, what)

@@ -753,6 +753,10 @@
 ---@field dev fun(on: boolean?): nil
 ---@field isError fun(value: any, code: string?): boolean
 ---@field generateKey fun(): string
+---@field encryptSymmetric fun(text: string, key: hysteria.Key, context: string?): string
+---@field decryptSymmetric fun(stored: string, key: hysteria.Key, context: string?): string
+---@field encryptAsymmetric fun(text: string, publicKey: string, context: string?): string
+---@field decryptAsymmetric fun(stored: string, privateKey: string, context: string?): string
 ---@field generateULID fun(): string
 ---@field generateUUID fun(version: 4|7|nil): string
 ---@field convertCase fun(name: string, convention: "snake"|"camel"|"pascal"|"preserve"|"none"): string

@@ -111,6 +111,36 @@ databases.each(function(ds, name)
     end
   end)
 
+  it("a column of any kind is made by its function, at an insert and at updates", function()
+    local n = 0
+    local function count()
+      n = n + 1
+      return n
+    end
+    local Doc = model "ComputedDoc" {
+      hysteria.softDelete(), id = column.increment(), title = column.string(),
+      slug = column.string { autoCreate = function(row)
+        return (row.title or "none"):lower()
+      end },
+      revision = column.integer { autoUpdate = count }, made = column.integer { autoCreate = count },
+    }
+    local docs = Doc:using(ds)
+    ds:dropTables({ Doc }, { ifExists = true })
+    ds:createTables { Doc }
+    local doc = docs:insert { title = "Abc" }
+    assert.equal("abc", doc.slug)
+    assert.same({ 1, 2 }, { math.min(doc.revision, doc.made), math.max(doc.revision, doc.made) })
+    n = 10
+    doc.title = "Def"
+    doc:save()
+    assert.same({ 11, "abc" }, { doc.revision, doc.slug })
+    docs:where("id", doc.id):update { title = "Ghi" }
+    assert.equal(12, docs:findOne().revision)
+    assert.equal(13, doc:softDelete().revision)
+    assert.equal("own", docs:insert({ slug = "own" }).slug)
+    assert.is_nil(docs:insert({ slug = sql.null }).slug)
+  end)
+
   describe("a virtual member", function()
     local Person = model "ComputedPerson" {
       id = column.increment(), first = column.string(), last = column.string(),
@@ -188,6 +218,9 @@ describe("computed members", function()
     assert.equal("INVALID_ARGUMENT", error_of(column.virtual, "x").code)
     assert.equal("UNKNOWN_OPTION", error_of(column.virtual, print, { need = { "a" } }).code)
     assert.equal("INVALID_MODEL", error_of(column.integer, { stored = false }).code)
+    assert.equal("INVALID_MODEL", error_of(column.integer, { autoCreate = true }).code)
+    assert.equal("INVALID_MODEL", error_of(column.integer, { autoUpdate = print, generated = "1" }).code)
+    assert.equal("INVALID_MODEL", error_of(column.increment, { autoCreate = print }).code)
     assert.equal("INVALID_MODEL", error_of(model, "ComputedBad", {
       id = column.increment(), name = column.virtual(print, { needs = { "idd" } }),
     }).code)

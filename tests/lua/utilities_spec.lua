@@ -86,6 +86,53 @@ describe("identifiers", function()
   end)
 end)
 
+describe("encryption of a text", function()
+  local function code(fn, ...)
+    return error_of(fn, ...).code
+  end
+
+  it("goes both ways with the key, and no other", function()
+    local key, text = hysteria.generateKey(), "caf\u{e9} \0 x"
+    local stored = hysteria.encryptSymmetric(text, key)
+    assert.is_nil(stored:find("caf", 1, true))
+    assert.are_not.equal(stored, hysteria.encryptSymmetric(text, key))
+    assert.equal(text, hysteria.decryptSymmetric(stored, key))
+    assert.equal("FAILED_TO_DECRYPT_SYMMETRICALLY", code(hysteria.decryptSymmetric, stored, hysteria.generateKey()))
+    assert.equal("FAILED_TO_DECRYPT_SYMMETRICALLY", code(hysteria.decryptSymmetric, stored:sub(1, -3), key))
+    assert.equal("FAILED_TO_DECRYPT_SYMMETRICALLY", code(hysteria.decryptSymmetric, "plain", key))
+    local bound = hysteria.encryptSymmetric(text, key, "tokens")
+    assert.equal(text, hysteria.decryptSymmetric(bound, key, "tokens"))
+    assert.equal("FAILED_TO_DECRYPT_SYMMETRICALLY", code(hysteria.decryptSymmetric, bound, key))
+  end)
+
+  it("goes by a key pair", function()
+    local pair = hysteria.generateKeyPair()
+    local stored = hysteria.encryptAsymmetric("x", pair.publicKey, "tokens")
+    assert.equal("x", hysteria.decryptAsymmetric(stored, pair.privateKey, "tokens"))
+    assert.equal("FAILED_TO_DECRYPT_ASYMMETRICALLY",
+      code(hysteria.decryptAsymmetric, stored, hysteria.generateKeyPair().privateKey, "tokens"))
+    assert.equal("FAILED_TO_DECRYPT_ASYMMETRICALLY", code(hysteria.decryptAsymmetric, stored, pair.privateKey))
+  end)
+
+  it("is the form of an encrypted column", function()
+    local key = hysteria.generateKey()
+    local Vault = model "UtilVault" { id = column.increment(), token = column.encrypted { key = key } }
+    local ds <close> = sql.connectToSecondarySource { type = "sqlite" }
+    ds:createTables { Vault }
+    Vault:using(ds):insert { token = "t" }
+    local stored = ds:rawQuery("select token from util_vaults")[1].token
+    assert.equal("t", hysteria.decryptSymmetric(stored, key, "util_vaults.token"))
+  end)
+
+  it("needs what it needs", function()
+    assert.equal("NIL_VALUE", code(hysteria.encryptSymmetric, "x"))
+    assert.equal("NIL_VALUE", code(hysteria.encryptSymmetric, nil, hysteria.generateKey()))
+    assert.equal("INVALID_ARGUMENT", code(hysteria.encryptSymmetric, 5, hysteria.generateKey()))
+    assert.equal("NIL_VALUE", code(hysteria.encryptAsymmetric, "x"))
+    assert.is_string(code(hysteria.encryptSymmetric, "x", "short"))
+  end)
+end)
+
 describe("convertCase", function()
   it("converts names", function()
     local cases = {
