@@ -16,6 +16,7 @@ set(HY_LUA_FILES
     hysteria/hooks.lua
     hysteria/inserting.lua
     hysteria/keyed.lua
+    hysteria/literals.lua
     hysteria/logs.lua
     hysteria/manager.lua
     hysteria/matching.lua
