@@ -163,6 +163,7 @@ enum { HYL_MODEL_CLASS = 1, HYL_MODEL_BY_KEY = 3, HYL_MODEL_VALUES = 3 };
 typedef struct hyl_model {
     hy_model *model;  /* may be that of other states too */
     uint64_t version; /* of this userdata: what the plans go by */
+    bool derived;     /* a question, not a table: only queries of its own know it */
     uint8_t as[];     /* hyl_as per column */
 } hyl_model;
 

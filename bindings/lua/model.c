@@ -267,6 +267,9 @@ static int core_model(lua_State *L)
     m->model = hy_model_new(name, schema, table, find_naming(L, naming != NULL ? naming : "snake"));
     if (m->model == NULL)
         return hyl_fail(L, HY_EOUT_OF_MEMORY, "out of memory");
+    lua_pushvalue(L, 1);
+    m->derived = bool_field(L, "derived");
+    lua_pop(L, 1);
     for (size_t i = 0; i < n; i++) {
         lua_rawgeti(L, 2, (lua_Integer)i + 1);
         add_column(L, m, i);

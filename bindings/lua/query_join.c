@@ -121,7 +121,12 @@ static void read_table(lua_State *L, int index, joined *out)
         lua_pushvalue(L, index);
         return;
     }
-    out->model = hyl_check_model(L, index)->model;
+    const hyl_model *m = hyl_check_model(L, index);
+    out->model = m->model;
+    if (m->derived)
+        hyl_fail(L, HY_EINVALID_ARGUMENT,
+                 "%s is a view that no database knows: join { %s:query(), \"name\" }",
+                 hy_model_name(m->model), hy_model_name(m->model));
     lua_pushstring(L, hy_model_table(out->model));
 }
 

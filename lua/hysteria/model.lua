@@ -490,6 +490,7 @@ function model.spec(definition)
     naming = type(naming) == "string" and naming or "preserve", -- a function has named the columns already
     columns = columns, primaryKey = #keys > 0 and keys or nil,
     indexes = indexes, checks = definition.checks, softDelete = definition.soft_delete,
+    derived = definition.derived,
   }
 end
 
