@@ -485,6 +485,14 @@ static hy_expr *key_equals(lua_State *L, hy_query *q, const char *const *names, 
     return n == 1 ? parts[0] : hy_expr_all(q, HY_AND, parts, n);
 }
 
+/* The column as it is stored. One that is hashed or encrypted stands in no CASE, but in raw SQL. */
+static hy_expr *stored_column(hy_query *q, const hy_column *column, const char *name, size_t size)
+{
+    hy_expr *stored = hy_expr_column(q, name, size);
+    bool opaque = column != NULL && (column->flags & HY_COLUMN_OPAQUE) != 0;
+    return opaque ? hy_expr_raw(q, "?", 1, &stored, 1) : stored;
+}
+
 /* q:_setByKey(column, names, keys, values): column = CASE WHEN the key is keys[i] THEN values[i] ... ELSE
    column END; the keys as those of q:_keyIn */
 static int query_set_by_key(lua_State *L)
@@ -506,7 +514,7 @@ static int query_set_by_key(lua_State *L)
         thens[i] = hyl_to_expr(L, q, -1, NULL, column, name);
         lua_pop(L, 2);
     }
-    hy_query_set(q, name, size, hy_expr_case(q, whens, thens, n, hy_expr_column(q, name, size)));
+    hy_query_set(q, name, size, hy_expr_case(q, whens, thens, n, stored_column(q, column, name, size)));
     return hyl_query_done(L, q);
 }
 

@@ -255,6 +255,9 @@ databases.each(function(ds)
         function(text) users:updateRecord(user.id, { pin = text }) end,
         function(text) users:save { id = user.id, pin = text } end,
         function(text) users:update({ pin = text }, { where = { id = user.id } }) end,
+        function(text) users:upsert({ id = user.id }, { pin = text }) end,
+        function(text) users:upsertMany({ "id" }, { { id = user.id, pin = text } }) end,
+        function(text) users:updateMany { { id = user.id, pin = text } } end,
       }
       for index, write in ipairs(writes) do
         write("text " .. index)
@@ -432,6 +435,13 @@ databases.each(function(ds)
         function(text) cards:query():where("id", card.id):update { number = text } end,
         function(text) cards:updateRecord(card.id, { number = text }) end,
         function(text) cards:save { id = card.id, number = text } end,
+        function(text) cards:upsert({ id = card.id }, { number = text }) end,
+        function(text) cards:upsertMany({ "id" }, { { id = card.id, number = text } }) end,
+        function(text)
+          local other = cards:insert { number = "other" }
+          cards:updateMany { { id = other.id, number = "another" }, { id = card.id, number = text } }
+          assert.equal("another", other:refresh().number)
+        end,
         function(text) card = cards:insertMany({ { number = "other" }, { number = text } })[2] end,
         function(text) card = cards:firstOrInsert({ id = card.id + 1 }, { number = text }) end,
       }

@@ -167,6 +167,12 @@ databases.each(function(ds)
         function() accounts:save { email = "nobody" } end,
         function() tracked.email = "nobody"; tracked:save() end,
         function() accounts:firstOrInsert({ email = "nobody" }) end,
+        function() accounts:upsert({ id = account.id }, { email = "nobody" }) end,
+        function() accounts:query():upsert({ id = account.id }, { email = "nobody" }) end,
+        function() accounts:upsertMany({ "id" }, { { id = account.id, email = "nobody" } }) end,
+        function() accounts:query():upsertMany({ "id" }, { { id = account.id, email = "nobody" } }) end,
+        function() accounts:updateMany { { id = account.id, email = "nobody" } } end,
+        function() accounts:query():updateMany { { id = account.id, email = "nobody" } } end,
       } do
         refused(BAD, write)
         assert.equal("a@x.org", ds:rawQuery("SELECT email FROM valid_accounts")[1].email, index)
