@@ -12,7 +12,7 @@ local function connect(config)
   if type(config) == "string" then
     config = { url = config }
   end
-  config.logs = true
+  config.logs = failures.logs
   local ds <close> = sql.connectToSecondarySource(config)
   ds:rawQuery("SELECT 1")
 end
