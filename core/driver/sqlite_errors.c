@@ -316,6 +316,8 @@ static hy_status fail_with_text(hy__sqlite *c, int rc, hy_error *err)
     int offset = (rc & 0xff) == SQLITE_ERROR ? sqlite3_error_offset(c->db) : -1;
     if (offset >= 0)
         err->position = (size_t)offset + 1;
+    else if (strcmp(message, "incomplete input") == 0)
+        err->position = c->sql_size + 1; /* behind the end: there is no offset for that */
     return status;
 }
 

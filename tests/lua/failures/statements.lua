@@ -122,10 +122,8 @@ failures.each(function(ds, database)
       assert.matches("%(line 3, column %d%)$", err.message)
       assert.equal(1, fails("SYNTAX", function() ds:rawQuery("SELEKT 1") end).position)
       err = fails("SYNTAX", function() ds:rawQuery("SELECT 'é', (1") end)
-      if database ~= "sqlite" then -- that does not say where the text is incomplete
-        assert.equal(#err.sql + 1, err.position)
-        assert.matches("(line 1, column 15)", err.message, 1, true)
-      end
+      assert.equal(#err.sql + 1, err.position)
+      assert.matches("(line 1, column 15)", err.message, 1, true)
     end)
 
     it("a table and a column that are not there", function()
