@@ -150,22 +150,6 @@ end
 
 -- ---- writes -----------------------------------------------------------------------------------
 
-function methods.insert(q, data, given)
-  local definition, frozen, extra = about(q)
-  if definition then
-    return inserting.insert(frozen, extra, data, given)
-  end
-  return inserting.insert_table(q, extra, data, given)
-end
-
-function methods.insertMany(q, rows, given)
-  local definition, frozen, extra = about(q)
-  if definition then
-    return inserting.insert_many(frozen, extra, rows, given)
-  end
-  return inserting.insert_many_table(q, extra, rows, given)
-end
-
 -- What the verb has no use for would be ignored.
 local function refuse_parts(q, what, ...)
   for index = 1, select("#", ...) do
@@ -176,10 +160,33 @@ local function refuse_parts(q, what, ...)
   end
 end
 
+-- A row that is new is chosen by nothing.
+local function refuse_choice(q, what)
+  refuse_parts(q, what, "where", "join", "order", "limit")
+end
+
+function methods.insert(q, data, given)
+  local definition, frozen, extra = about(q)
+  refuse_choice(q, "insert")
+  if definition then
+    return inserting.insert(frozen, extra, data, given)
+  end
+  return inserting.insert_table(q, extra, data, given)
+end
+
+function methods.insertMany(q, rows, given)
+  local definition, frozen, extra = about(q)
+  refuse_choice(q, "insertMany")
+  if definition then
+    return inserting.insert_many(frozen, extra, rows, given)
+  end
+  return inserting.insert_many_table(q, extra, rows, given)
+end
+
 -- On a model upsert(search, data, options?), on a plain table upsert(row, search, options?).
 function methods.upsert(q, first, second, given)
   local definition, frozen, extra = about(q)
-  refuse_parts(q, "upsert", "where", "join", "order", "limit")
+  refuse_choice(q, "upsert")
   if definition then
     return upserting.upsert(frozen, extra, first, second, given)
   end
@@ -190,7 +197,7 @@ end
 -- stand before the rows, nil for all.
 function methods.upsertMany(q, columns, ...)
   local definition, frozen, extra = about(q)
-  refuse_parts(q, "upsertMany", "where", "join", "order", "limit")
+  refuse_choice(q, "upsertMany")
   if definition then
     return upserting.upsert_many(frozen, extra, columns, ...)
   end
@@ -270,8 +277,10 @@ function methods.restore(q, given)
   return updating.soft_table(q, extra, false, given)
 end
 
+-- Empties the table: a query that chooses some of its rows means delete().
 function methods.truncate(q, given)
   local _, frozen, extra = about(q)
+  refuse_choice(q, "truncate")
   return updating.truncate(q, frozen, extra, given)
 end
 

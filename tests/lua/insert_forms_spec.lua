@@ -91,6 +91,19 @@ databases.each(function(ds, database)
     assert.same({ a = 3, b = 3, state = "new" }, pairs_of:insert({ a = 3, b = 3 }):toTable())
   end)
 
+  it("what chooses rows is refused where none are chosen", function()
+    items:insertMany { { n = 1 }, { n = 2 } }
+    for name, argument in next, { insert = { n = 5 }, insertMany = { { n = 5 } }, truncate = {} } do
+      for _, query in ipairs { items:where("id", 1), items:query():orderBy("id"):limit(1), items:query():limit(0),
+        ds:query("insert_items"):where("id", 1) } do
+        assert.equal("INVALID_ARGUMENT", error_of(query[name], query, argument).code)
+      end
+    end
+    assert.same({ 1, 2 }, items:query():orderBy("id"):pluck("n"))
+    items:query():truncate()
+    assert.equal(0, items:count())
+  end)
+
   it("a plain table gives counts unless it is asked", function()
     assert.equal(1, ds:query("insert_items"):insert { n = 1 })
     assert.equal(2, ds:query("insert_items"):insertMany { { n = 2 }, { name = "x" } })
