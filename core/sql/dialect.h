@@ -77,6 +77,9 @@ struct hy_dialect {
     const char *limit_all; /* LIMIT that must stand before an OFFSET; NULL: OFFSET alone is fine */
     size_t max_binds;
     size_t list_max; /* an IN list longer than this travels as one bind */
+    /* The same where rows are changed or locked, if that differs: where such a list hides the index,
+       every row of the table is looked at and locked. 0: no difference. */
+    size_t locking_list_max;
     hy_traits traits;
     const char *true_text, *false_text;
     const char *blob_before, *blob_after;         /* around hex digits */

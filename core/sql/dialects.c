@@ -403,12 +403,13 @@ enum {
 };
 
 /* Text lists are written out: a JSON text's collation clashes with the column's. */
-#define MYSQL_FAMILY                                                                                      \
-    .quote = '`', .bind_style = HY_BIND_QUESTION, .name_max = 64, .limit_all = "18446744073709551615",    \
-    .max_binds = 65535, .list_max = 100, .true_text = "TRUE", .false_text = "FALSE", .blob_before = "X'", \
-    .blob_after = "'", .functions = mysql_functions, .integer_list = &mysql_integer_list,                 \
-    .concat = hy__concat_call, .list_open = json_open, .list_item = json_item, .list_close = json_close,  \
-    .empty_insert = hy__empty_rows, .json_part = hy__json_part_calls,                                     \
+#define MYSQL_FAMILY                                                                                   \
+    .quote = '`', .bind_style = HY_BIND_QUESTION, .name_max = 64, .limit_all = "18446744073709551615", \
+    .max_binds = 65535, .list_max = 100, .locking_list_max = 30000, .true_text = "TRUE",               \
+    .false_text = "FALSE", .blob_before = "X'", .blob_after = "'", .functions = mysql_functions,       \
+    .integer_list = &mysql_integer_list, .concat = hy__concat_call, .list_open = json_open,            \
+    .list_item = json_item, .list_close = json_close, .empty_insert = hy__empty_rows,                  \
+    .json_part = hy__json_part_calls,                                                                  \
     .clauses = {select_clauses, insert_clauses, update_join_clauses, delete_clauses, truncate_clauses, NULL}
 
 static const hy_dialect mysql = {

@@ -421,10 +421,33 @@ static void emit_all(hy_emitter *e, const hy_expr *x)
 
 /* ---- IN --------------------------------------------------------------------------------- */
 
+static const hy_tree *statement_of(const hy_emitter *e)
+{
+    const hy_scope *scope = e->scope;
+
+    while (scope->outer != NULL)
+        scope = scope->outer;
+    return scope->tree;
+}
+
+static bool changes_rows(const hy_tree *statement)
+{
+    return statement->kind == HY_STATEMENT_UPDATE || statement->kind == HY_STATEMENT_DELETE;
+}
+
+/* How long a list is written out here. */
+static size_t longest_list(const hy_emitter *e)
+{
+    const hy_tree *statement = statement_of(e);
+    bool locks = changes_rows(statement) || statement->lock != HY_LOCK_NONE;
+
+    return locks && e->dialect->locking_list_max > 0 ? e->dialect->locking_list_max : e->dialect->list_max;
+}
+
 /* The dialect's text for this list as one bind; NULL: it is written out. */
 static const hy_list_text *list_text(const hy_emitter *e, const hy_branch *b)
 {
-    if ((b->head.flags & HY_FLAG_LIST_VALUES) == 0 || b->n - 1 <= e->dialect->list_max || e->inline_values)
+    if ((b->head.flags & HY_FLAG_LIST_VALUES) == 0 || b->n - 1 <= longest_list(e) || e->inline_values)
         return NULL;
     const hy_value_expr *first = (const hy_value_expr *)b->args[1];
     return first->value.type == HY_INT ? e->dialect->integer_list : e->dialect->text_list;
@@ -552,14 +575,10 @@ static bool reads_table(const hy_tree *tree, const char *table)
 /* Is it a subquery of a write that reads what the statement changes, where that is not allowed? */
 static bool reads_own_table(const hy_emitter *e, const hy_tree *tree)
 {
-    const hy_scope *scope = e->scope;
+    const hy_tree *statement = statement_of(e);
 
-    if (!hy__emit_has(e, HY_TRAIT_DERIVED_OWN))
-        return false;
-    while (scope->outer != NULL)
-        scope = scope->outer;
-    bool writes = scope->tree->kind == HY_STATEMENT_UPDATE || scope->tree->kind == HY_STATEMENT_DELETE;
-    return writes && reads_table(tree, table_of(scope->tree));
+    return hy__emit_has(e, HY_TRAIT_DERIVED_OWN) && changes_rows(statement) &&
+           reads_table(tree, table_of(statement));
 }
 
 /* A subquery that stands in an expression; `derived`: one level further down. */

@@ -111,6 +111,19 @@ static void in_long(hy_query *q)
     and_(q, cmp(q, "id", HY_OP_EQ, hy_int(5)));
     long_list(q, "id", small_int, 101, true);
 }
+static void update_long(hy_query *q)
+{
+    hy_value one = hy_int(1);
+
+    set(q, "score", hy_expr_value(q, &one));
+    long_list(q, "age", small_int, 101, false);
+}
+static void lock_long(hy_query *q)
+{
+    pick(q, "id");
+    hy_query_lock(q, HY_LOCK_UPDATE, HY_LOCK_WAIT);
+    long_list(q, "age", small_int, 101, false);
+}
 static hy_value hostile_text(size_t i)
 {
     static const char *const texts[] = {"a\"b", "c\\d",   "e,f",  "g{h}", "i\nj",
@@ -450,6 +463,15 @@ static const golden cases[] = {
                  "json_each(?))",
      .binds_mysql = "text:[" INTS "]/text int:5/bigInteger text:[" INTS "]/text",
      .binds_sqlite = "text:[" INTS "]/text int:5/bigInteger text:[" INTS "]/text"},
+    {"long IN of an UPDATE", USER, update_long, NULL, "int:1/any text:{" INTS "}/text",
+     .postgres = "UPDATE `users` SET `score` = ? WHERE `age` = ANY(?::bigint[])",
+     .mysql = "UPDATE `users` SET `score` = ? WHERE `age` IN (" Q100 ", ?)",
+     .sqlite = "UPDATE `users` SET `score` = ? WHERE `age` IN (SELECT value FROM json_each(?))",
+     .binds_sqlite = "int:1/any text:[" INTS "]/text",
+     .binds_mysql = "int:1/any " I98 " int:-3/integer int:-2/integer int:-1/integer"},
+    {"long IN of a locking SELECT", USER, lock_long, NULL, "text:{" INTS "}/text",
+     .postgres = S "`age` = ANY(?::bigint[]) FOR UPDATE", .mysql = S "`age` IN (" Q100 ", ?) FOR UPDATE",
+     .sqlite = "!row locks", .binds_mysql = I98 " int:-3/integer int:-2/integer int:-1/integer"},
     {"long IN of text", USER, in_long_text, NULL, "text:{" ELEVEN(PG_TEN) "}/text",
      .postgres = S "`first_name` = ANY(?::text[])", .mysql = S "`first_name` IN (" Q100 ", " Q10 ")",
      .sqlite = S "`first_name` IN (SELECT value FROM json_each(?))", .binds_mysql = T110,
