@@ -71,7 +71,11 @@ local function build(run, places, query)
     for index, place in ipairs(places) do
       values[index] = run.changes[place][name]
     end
-    query:_setByKey(name, run.by, keys, values)
+    if #places == 1 then
+      query:_set(name, values[1])
+    else
+      query:_setByKey(name, run.by, keys, values)
+    end
   end
 end
 
@@ -116,8 +120,14 @@ local function update_places(run, places)
   return count
 end
 
+-- A CASE would have to name a secret column, which no expression does: those go row by row.
 local function per_statement(run, group)
   local names = changed_names(run, run.changes[group[1]])
+  for _, name in ipairs(names) do
+    if run.definition and run.definition.by_property[name].secret then
+      return 1
+    end
+  end
   local binds = #names * (#run.by + 1) + #run.by + 1
   return math.max(1, math.min(ROWS_PER_STATEMENT, BINDS_PER_STATEMENT // binds))
 end

@@ -146,6 +146,24 @@ databases.each(function(ds)
     end
   end)
 
+  it("stores secrets", function()
+    local Vault = model "ManyVault" {
+      id = column.increment(), pin = column.hashed { strength = "interactive" },
+      iban = column.encrypted { key = hysteria.generateKey() }, n = column.integer(),
+    }
+    ds:dropTables({ Vault }, { ifExists = true })
+    ds:createTables { Vault }
+    local vaults = Vault:using(ds)
+    vaults:insertMany({ { pin = "1", iban = "A" }, { pin = "2", iban = "B" } }, { returning = false })
+    local list = vaults:updateMany({ { id = 2, iban = "BB", n = 2 }, { id = 1, pin = "11", iban = "AA" } },
+      { returning = true })
+    assert.same({ "BB", "AA" }, { list[1].iban, list[2].iban })
+    local first, second = vaults:findOneByPrimaryKey(1), vaults:findOneByPrimaryKey(2)
+    assert.same({ "AA", "BB", 2 }, { first.iban, second.iban, second.n })
+    assert.is_true(first:verify("pin", "11"))
+    assert.is_true(second:verify("pin", "2"))
+  end)
+
   it("takes thousands of rows, all or nothing", function()
     local rows = {}
     for index = 1, 1000 do

@@ -260,6 +260,30 @@ databases.each(function(ds, database)
     end)
   end)
 
+  it("stores secrets, expressions and what a function calculates, found by a hidden column", function()
+    local Vault = model "UpsertVault" {
+      id = column.increment(), code = column.string { length = 40, unique = true, hidden = true },
+      pin = column.hashed { strength = "interactive" }, iban = column.encrypted { key = hysteria.generateKey() },
+      data = column.json(), on = column.boolean(),
+      stamp = column.date { autoCreate = function() return "2024-01-01" end,
+        autoUpdate = function() return "2024-12-31" end },
+    }
+    ds:dropTables({ Vault }, { ifExists = true })
+    ds:createTables { Vault }
+    local vaults = Vault:using(ds)
+    local row = vaults:upsert({ code = "x" }, { pin = "1", iban = "A", data = { a = 1 }, on = true })
+    assert.same({ "A", "2024-01-01" }, { row.iban, row.stamp })
+    row = vaults:upsert({ code = "x" }, { pin = "2", iban = "B", on = sql.rawStatement("NULL"), data = sql.null })
+    assert.same({ "B", "2024-12-31" }, { row.iban, row.stamp })
+    assert.is_nil(row.data)
+    assert.is_nil(row.on)
+    assert.is_nil(row.code)
+    assert.is_true(row:verify("pin", "2"))
+    local list = vaults:upsertMany({ "code" }, { { code = "y", on = false }, { code = "x", on = true } })
+    assert.same({ false, "2024-01-01", true, "2024-12-31" }, { list[1].on, list[1].stamp, list[2].on, list[2].stamp })
+    assert.same({ "x", "y" }, vaults:query():orderBy("id"):pluck("code"))
+  end)
+
   describe("with hooks", function()
     local function names()
       local list = {}
