@@ -403,7 +403,8 @@ local function add_window(g, scope, list)
   list[#list + 1] = {
     window = func, column = not ranks and pick_column(g, scope, INT).name or nil, alias = "w", kind = "int",
     partition = g.random:chance(2) and pick_column(g, scope).name or nil,
-    order = (ranks or g.random:chance(2)) and { scope.qualified and "diff_a.id" or "id", g.random:pick { "asc", "desc" } }
+    order = (ranks or g.random:chance(2)) and { scope.qualified and "diff_a.id" or "id", g.random:pick { "asc",
+      "desc" } }
       or nil,
   }
   local made = list[#list]
