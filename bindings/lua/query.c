@@ -393,18 +393,25 @@ static const char *check_dialect(lua_State *L, int index, const hy_dialect **dia
     return name;
 }
 
-/* core.compile(q, dialect, "literal" | "binds") */
+/* core.compile(q, dialect | source, "literal" | "binds"): of a source also what its server can */
 static int core_compile(lua_State *L)
 {
     static const char *const hows[] = {"binds", "literal", NULL};
     hy_query *q = hyl_check_query(L, 1);
     const hy_dialect *dialect;
+    hy_features features = 0;
     hy_compiler *compiler = hyl_state_get(L)->compiler;
-    check_dialect(L, 2, &dialect);
+    const hyl_source *source = hyl_test(L, 2, HYL_SOURCE);
+    if (source != NULL && source->source != NULL) {
+        dialect = hy_source_dialect(source->source);
+        features = hy_source_features(source->source);
+    } else {
+        check_dialect(L, 2, &dialect);
+    }
     if (compiler == NULL)
         return hyl_fail(L, HY_ECLOSED, "the Lua state is being closed");
     int how = luaL_checkoption(L, 3, "binds", hows);
-    hy_compile_options options = {.inline_values = how == 1};
+    hy_compile_options options = {.features = features, .inline_values = how == 1};
     hy_sql sql;
     hy_error err;
     if (hy_compile(compiler, q, dialect, &options, &sql, &err) != HY_OK)

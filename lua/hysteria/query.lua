@@ -460,14 +460,14 @@ setmetatable(methods, {
 
 -- ---- inspection -------------------------------------------------------------------------------
 
--- The dialect that was named, or that of the source which the query would run on.
+-- The dialect that was named, or the source which the query would run on.
 local function dialect_for(q, dialect)
   if dialect ~= nil then
     return options.need_name(dialect, "dialect", "toQuery")
   end
   local definition, frozen, extra = about(q)
   local _, _, ds = running.target(definition, frozen and source_of[frozen], extra, NONE)
-  return ds:getDbType()
+  return ds._core or running.closed()
 end
 
 -- What would run, soft delete and default scopes included, hooks not.
