@@ -330,7 +330,7 @@ describe("a hostile string", function()
           end
           local ok, harmless = pcall(tokens_for, WORD)
           for _, text in ipairs(ok and CORPUS or {}) do
-            if not hostile_text.is_broken(text) then
+            if not hostile_text.is_broken(text) and not (slot.key and text:find("%c")) then
               local expected = {}
               for index, token in ipairs(harmless) do
                 expected[index] = token == "s" .. WORD and "s" .. text or token
