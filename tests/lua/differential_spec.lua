@@ -1,8 +1,7 @@
 -- Random queries run on every database over the same rows must have the same answers. A query that
 -- does not is made as small as it gets and printed with its seed. HY_SCALE=full: twenty thousand.
 --
--- What is not asked, because the databases answer it differently and each is right by its manual:
--- see EXCEPTIONS.
+-- What is not asked stands in EXCEPTIONS, with the manual that says why the answers differ.
 local hysteria = require("hysteria")
 local databases = require("tests.support.lua.databases")
 local grammar = require("tests.support.lua.query_grammar")
@@ -20,6 +19,23 @@ local NODES = {
   "COLUMN", "STAR", "VALUE", "RAW", "CONSTANT", "BINARY", "IS_NULL", "BETWEEN", "IN", "NOT", "ALL", "CALL", "CASE",
   "IN_QUERY",
   "EXISTS", "QUERY", "OVER", "ROW",
+}
+
+-- What the databases answer differently, each by its manual, so that no query here asks it; and what
+-- is declared or rounded so that they need not. At most twenty.
+local EXCEPTIONS = {
+  { "text compared without a declared collation",
+    "PostgreSQL 24.2, MySQL 12.9, MariaDB 'Collation', SQLite datatype3 7" },
+  { "upper, lower and ILIKE of letters beyond ASCII", "SQLite lang_corefunc lower(), PostgreSQL 24.2.2.3 (C)" },
+  { "a dot in a regular expression and a character of many bytes", "POSIX regcomp(3) in the C locale, for SQLite" },
+  { "a pattern of LIKE that ends with a backslash", "PostgreSQL 9.7.1, MySQL 14.8.1, SQLite lang_expr 5" },
+  { "the places of an average (one is compared)", "MySQL 7.1.8 div_precision_increment, PostgreSQL 9.21" },
+  { "where NULL stands in the order of a window", "PostgreSQL 7.5, MySQL 14.20.2, SQLite lang_select 4" },
+  { "RIGHT and FULL JOIN where there is none", "MySQL 15.2.13.2, SQLite releaselog 3.39" },
+  { "INTERSECT after EXCEPT (MySQL 9.7 gives rows that EXCEPT took away)", "MySQL 15.2.4, 15.2.8" },
+  { "MAX and MIN of booleans", "PostgreSQL 9.21" },
+  { "columns that are neither grouped nor aggregated", "SQLite lang_select 2.5, PostgreSQL 7.2.3, MySQL 14.19.3" },
+  { "sums that no 64 bits hold", "PostgreSQL 9.21, SQLite lang_aggfunc sum()" },
 }
 
 -- A refusal that names what a database has not; nothing else may be refused.
@@ -122,13 +138,12 @@ describe("the same query", function()
   end
 
   it("has the same answer on every database", function()
-    local r, nodes, refused, faults, rows = random.new(SEED), {}, { n = 0 }, {}, 0
+    local r, nodes, refused, faults = random.new(SEED), {}, { n = 0 }, {}
     for index = 1, QUERIES do
       local d = grammar.query(r, nodes)
       if disagreement(d, false, refused) then
         faults[#faults + 1] = #faults < SHOWN and explain(index, d) or index
       end
-      rows = rows + 1
     end
     local counts = {}
     for _, node in ipairs(NODES) do
@@ -138,8 +153,10 @@ describe("the same query", function()
     for index, w in ipairs(worlds) do
       names[index] = w.name
     end
-    databases.report("differential on %s: %d queries, disagreements %d, refused as UNSUPPORTED %d, seed %d; %s",
-      table.concat(names, ", "), QUERIES, #faults, refused.n, SEED, table.concat(counts, ", "))
+    assert.is_true(#EXCEPTIONS <= 20)
+    databases.report("differential on %s: %d queries, disagreements %d, refused as UNSUPPORTED %d, exceptions %d, "
+      .. "seed %d; %s",
+      table.concat(names, ", "), QUERIES, #faults, refused.n, #EXCEPTIONS, SEED, table.concat(counts, ", "))
     assert.equal(0, #faults, table.concat(faults, "\n\n"))
     for _, node in ipairs(NODES) do
       assert.is_true((nodes[node] or 0) >= LEAST, node .. " was met " .. (nodes[node] or 0) .. " times")

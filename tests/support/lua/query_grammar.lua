@@ -762,7 +762,7 @@ local function each_smaller(d, fn)
           end
           table.insert(node, key, value)
         end
-      else
+      elseif key ~= "kind" and key ~= "alias" then
         node[key] = nil
         if fn(copy(d)) then
           return true

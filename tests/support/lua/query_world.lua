@@ -131,14 +131,14 @@ function query_world.drop(w)
 end
 
 -- A value as text that is the same for equal values: 1, 1.0 and the decimal 1.00 are equal. Of an
--- average the databases keep different numbers of places: `rounded` to three.
+-- average the databases keep different numbers of places, MySQL four: `rounded` to one.
 function query_world.shown(value, rounded)
   if value == nil or value == sql.null then
     return "NULL"
   elseif type(value) == "boolean" or type(value) == "string" then
     return ("%q"):format(value)
   elseif rounded then
-    return ("%.3f"):format(tonumber(tostring(value)))
+    return ("%.1f"):format(tonumber(tostring(value)))
   elseif math.type(value) == "float" then
     return math.tointeger(value) and tostring(math.tointeger(value)) or ("%.9g"):format(value)
   end
