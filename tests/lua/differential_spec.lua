@@ -11,6 +11,7 @@ local random = require("tests.support.lua.random")
 local FULL = os.getenv("HY_SCALE") == "full"
 local SEED = random.seed(20250918)
 local QUERIES = FULL and 20000 or 1000
+local WRITES = FULL and 4000 or 150
 local SHOWN = 8 -- faults that are made smaller and printed
 local LEAST = FULL and 100 or 3
 
@@ -45,9 +46,9 @@ end
 
 -- The answer as text, "ERROR..." if there is none; nil: the database cannot do that, and says so.
 local function try(d, w)
-  local ok, rows = pcall(grammar.run, d, w)
+  local ok, rows = pcall(d.write and grammar.effect or grammar.run, d, w)
   if ok then
-    return grammar.answer(d, rows)
+    return d.write and rows or grammar.answer(d, rows)
   elseif not is_unsupported(rows) then
     return "ERROR " .. tostring(rows)
   end
@@ -55,7 +56,7 @@ end
 
 local function text_of(d, w)
   local ok, text = pcall(function()
-    return grammar.build(d, w):toSql()
+    return d.write and d.what or grammar.build(d, w):toSql()
   end)
   return ok and text or tostring(text)
 end
@@ -161,5 +162,19 @@ describe("the same query", function()
     for _, node in ipairs(NODES) do
       assert.is_true((nodes[node] or 0) >= LEAST, node .. " was met " .. (nodes[node] or 0) .. " times")
     end
+  end)
+
+  it("has the same effect on every database", function()
+    local r, nodes, refused, faults = random.new(SEED + 1), {}, { n = 0 }, {}
+    for index = 1, WRITES do
+      local d = grammar.write(r, nodes)
+      if disagreement(d, false, refused) then
+        faults[#faults + 1] = #faults < SHOWN and explain(index, d) or index
+      end
+    end
+    databases.report("differential writes: %d, disagreements %d, refused as UNSUPPORTED %d, DEFAULT %d, seed %d",
+      WRITES,
+      #faults, refused.n, nodes.DEFAULT, SEED + 1)
+    assert.equal(0, #faults, table.concat(faults, "\n\n"))
   end)
 end)

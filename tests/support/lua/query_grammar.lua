@@ -608,6 +608,82 @@ function grammar.query(r, nodes)
   return d
 end
 
+-- ---- writes -------------------------------------------------------------------------------------------
+
+local function row_of(g, id, gaps)
+  local row = { id = id }
+  for _, entry in ipairs(world.columns.diff_b) do
+    if entry[1] ~= "id" and not (gaps and g.random:chance(3)) then
+      row[entry[1]] = g.random:chance(6) and sql.null or value_of(g, entry[2])
+    end
+  end
+  return row
+end
+
+local function rows_of(g, first, most)
+  local list = {}
+  for index = 1, g.random:int(most) do
+    list[index] = row_of(g, first + index, true)
+  end
+  return list
+end
+
+-- what it is, what it needs to know, what it does; each gives a count or rows.
+local WRITES = {
+  { "update", function(g, d)
+    d.changes = { i = value_of(g, "int"), u = value_of(g, "text"), d = g.random:chance(2) and value_of(g,
+      "decimal") or nil }
+  end, function(q, d) return q:update(d.changes) end },
+  { "update from columns", function(g, d)
+    d.e = function_call(g, columns_of("diff_a", "", {}), "int")
+  end, function(q, d, w) return q:update { j = grammar.value(w, d.e) } end },
+  { "increment", function(g, d) d.amount = value_of(g, "int") end, function(q, d) return q:increment("i",
+    d.amount) end },
+  { "delete", function() end, function(q) return q:delete() end },
+  { "insertMany", function(g, d)
+    hit(g, "DEFAULT")
+    d.rows = rows_of(g, 100, 5)
+  end, function(_, d, w) return w.B:insertMany(d.rows, { returning = false }) end },
+  { "upsertMany", function(g, d)
+    d.rows = rows_of(g, g.random:int(24, 32), 4)
+  end, function(_, d, w) return #w.B:upsertMany({ "id" }, d.rows) end },
+}
+
+-- A random write: its condition is that of a query.
+function grammar.write(r, nodes)
+  local g = { random = r, nodes = nodes }
+  local row = r:int(#WRITES)
+  local d = { write = row, what = WRITES[row][1] }
+  d.where = conditions(g, columns_of("diff_a", "", {}), 3, 1)
+  WRITES[row][2](g, d)
+  return d
+end
+
+-- Write, say what came of it, and undo it: the answer, and both tables as they then are.
+function grammar.effect(d, w)
+  local answer
+  local done = {}
+  local ok, err = pcall(w.ds.transaction, w.ds, function(trx)
+    local q = w.A:query()
+    grammar.add_conditions(q, d.where, w, "where")
+    answer = { tostring(WRITES[d.write][3](q, d, w, trx)) }
+    for _, entry in ipairs { { "A", "diff_a" }, { "B", "diff_b" } } do
+      for _, row in ipairs(w[entry[1]]:query():orderBy("id"):many()) do
+        local parts = {}
+        for index, column in ipairs(world.columns[entry[2]]) do
+          parts[index] = world.shown(row[column[1]])
+        end
+        answer[#answer + 1] = table.concat(parts, " | ")
+      end
+    end
+    error(done, 0)
+  end)
+  if not rawequal(err, done) then
+    error(ok and "the transaction went through" or err, 0)
+  end
+  return table.concat(answer, "\n")
+end
+
 -- ---- building and running ----------------------------------------------------------------------------
 
 local function add_select(q, item, w)
