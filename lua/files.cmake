@@ -24,6 +24,7 @@ set(HY_LUA_FILES
     hysteria/options.lua
     hysteria/paging.lua
     hysteria/preload.lua
+    hysteria/prepared.lua
     hysteria/query.lua
     hysteria/reading.lua
     hysteria/record.lua

@@ -28,12 +28,14 @@ typedef enum hyl_type {
     HYL_COL,   /* a column reference */
     HYL_CASE,
     HYL_GIVEN, /* keys that must be present */
+    HYL_PARAM, /* a value that is given when a prepared query runs */
     HYL_MODEL,
     HYL_QUERY,
     HYL_SOURCE,
     HYL_TRANSACTION,
     HYL_CURSOR,
     HYL_STREAM,
+    HYL_PREPARED,
     HYL_STATE,
     HYL_JSON,        /* a JSON tree while it is being read */
     HYL_POLLER,      /* what many tasks wait for */
@@ -343,6 +345,28 @@ typedef struct hyl_run {
 } hyl_run;
 /** Read them at `index`, with the transaction that a statement of the source at `source` joins. */
 void hyl_run_options(lua_State *L, int source, int index, hyl_run *run);
+/* User values: 1 query, 2 model (as of queries), 3 a query that values are read by, 4 names -> true. */
+typedef struct hyl_prepared {
+    hy_compiler *compiler; /* of its own: what it gave stays */
+    hy_compiler **earlier; /* statements that run may still read what these gave */
+    size_t n_earlier;
+    hy_sql sql;
+    hy_bind *binds;            /* sql.binds, to be filled */
+    const hy_dialect *dialect; /* it was compiled for, and: */
+    hy_features features;
+    int64_t limit;
+    int n_names;
+} hyl_prepared;
+enum {
+    HYL_PREPARED_QUERY = 1,
+    HYL_PREPARED_MODEL = HYL_QUERY_MODEL,
+    HYL_PREPARED_VALUES = 3,
+    HYL_PREPARED_NAMES
+};
+/** Fill the parameters of the one at `index` from the table at `params`, or nil; raises. Compiled for the
+ * source. */
+const hy_sql *hyl_prepared_fill(lua_State *L, int index, int params, hy_source *source);
+void hyl_prepared_open(lua_State *L);
 /** core.rawQuery(source, text, params, opts) */
 int hyl_raw_query(lua_State *L);
 void hyl_run_open(lua_State *L);

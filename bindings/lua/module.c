@@ -111,6 +111,7 @@ int hyl_open_core(lua_State *L)
     hyl_source_open(L);
     hyl_run_open(L);
     hyl_stream_open(L);
+    hyl_prepared_open(L);
     hyl_wait_open(L);
     hyl_poller_open(L);
     hyl_transaction_open(L);

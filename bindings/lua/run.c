@@ -190,6 +190,13 @@ static hy_status start_query(lua_State *L, hyl_cursor *c, hy_source *source)
     return hy_cursor_start(c->cursor, source, c->query, &c->run.options, &c->err);
 }
 
+/* Parameters are filled at each start: another call may have filled them meanwhile. */
+static hy_status start_prepared(lua_State *L, hyl_cursor *c, hy_source *source)
+{
+    const hy_sql *sql = hyl_prepared_fill(L, 2, 4, source);
+    return hy_cursor_start_compiled(c->cursor, source, sql, &c->run.options, &c->err);
+}
+
 static hy_status start_raw(lua_State *L, hyl_cursor *c, hy_source *source)
 {
     size_t size;
@@ -462,19 +469,26 @@ static int run(lua_State *L, hyl_cursor *c)
 static int run_query(lua_State *L, result_mode mode)
 {
     hyl_run options;
-    lua_settop(L, 3);
     hyl_check_source(L, 1);
-    const hy_query *q = hyl_check_query(L, 2);
+    bool is_prepared = hyl_typeof(L, 2) == HYL_PREPARED;
+    lua_settop(L, is_prepared ? 4 : 3); /* the last are its parameters */
+    const hy_query *q = is_prepared ? NULL : hyl_check_query(L, 2);
     hyl_run_options(L, 1, 3, &options);
     if (mode == MODE_ONE || mode == MODE_SCALAR)
         options.options.limit = 1;
+    if (is_prepared) {
+        lua_getiuservalue(L, 2, HYL_PREPARED_QUERY); /* the prepared one holds on to it */
+        q = lua_touserdata(L, -1);
+        lua_pop(L, 1);
+    }
     bool has_model = lua_getiuservalue(L, 2, HYL_QUERY_MODEL) != LUA_TNIL;
+    int model = lua_gettop(L);
     hyl_cursor *c = take_cursor(L, 1);
     c->run = options;
     c->query = q;
     c->mode = mode;
-    c->start = start_query;
-    c->model = has_model && mode != MODE_EXECUTE ? 4 : 0;
+    c->start = is_prepared ? start_prepared : start_query;
+    c->model = has_model && mode != MODE_EXECUTE ? model : 0;
     return run(L, c);
 }
 

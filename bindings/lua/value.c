@@ -172,6 +172,17 @@ static int core_col(lua_State *L)
     return push_node(L, HYL_COL, name, size);
 }
 
+/* core.param(name) */
+static int core_param(lua_State *L)
+{
+    size_t size;
+    const char *name = hyl_need_text(L, 1, "param", "name", &size);
+    if (size == 0 || memchr(name, '\0', size) != NULL)
+        return hyl_fail(L, HY_EINVALID_ARGUMENT, "param: the name is empty or has a NUL");
+    pack(L, lua_gettop(L) + 1);
+    return push_node(L, HYL_PARAM, name, size);
+}
+
 /* core.case(whens, otherwise) */
 static int core_case(lua_State *L)
 {
@@ -354,6 +365,12 @@ static hy_expr *to_expr(lua_State *L, hy_query *q, int index, const hy_expr *lik
         return decimal_expr(L, q, index, like, column);
     if (type == HYL_RAW || type == HYL_FUNC || type == HYL_COL || type == HYL_CASE || type == HYL_QUERY)
         return node_expr(L, q, index, type, what, depth);
+    if (type == HYL_PARAM) {
+        if (column != NULL)
+            hyl_fail(L, HY_EINVALID_ARGUMENT, "%s: a parameter is for queries that read", what);
+        size_t size;
+        return hy_expr_param_like(q, hyl_node_word(L, index, &size), like);
+    }
     if (is_json_kind(kind) && type != HYL_NULL && !lua_isnoneornil(L, index) &&
         (column != NULL || lua_istable(L, index)))
         return json_expr(L, q, index, like, column);
@@ -554,12 +571,12 @@ void hyl_value_open(lua_State *L)
         {HYL_RAW, "hysteria.raw", NULL},        {HYL_OP, "hysteria.op", NULL},
         {HYL_GROUP, "hysteria.group", NULL},    {HYL_FUNC, "hysteria.func", NULL},
         {HYL_COL, "hysteria.col", NULL},        {HYL_CASE, "hysteria.case", NULL},
-        {HYL_GIVEN, "hysteria.given", NULL},
+        {HYL_GIVEN, "hysteria.given", NULL},    {HYL_PARAM, "hysteria.param", NULL},
     };
     static const luaL_Reg functions[] = {
-        {"raw", core_raw},   {"op", core_op},   {"group", core_group}, {"given", core_given},
-        {"func", core_func}, {"col", core_col}, {"case", core_case},   {"binary", core_binary},
-        {"kind", core_kind}, {NULL, NULL},
+        {"raw", core_raw},       {"op", core_op},     {"group", core_group}, {"given", core_given},
+        {"func", core_func},     {"col", core_col},   {"param", core_param}, {"case", core_case},
+        {"binary", core_binary}, {"kind", core_kind}, {NULL, NULL},
     };
     for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
         hyl_type_new(L, types[i].type, types[i].name, NULL, types[i].meta);

@@ -350,6 +350,8 @@ static hy_status compile(hy_cursor *cursor, const hy_source *source, const hy_qu
         .features = hy_source_features(source), .limit = cursor->limit, .stream = cursor->stream.number};
     hy_status status = hy_compile(cursor->compiler, query, source->dialect, &options, &cursor->sql, err);
 
+    if (status == HY_OK && cursor->sql.params != NULL)
+        status = hy_fail(err, HY_EINVALID_ARGUMENT, "the query has parameters: prepare it, and run that");
     if (status == HY_OK)
         status = hy__stream_check(cursor, err);
     if (status != HY_OK)
@@ -712,16 +714,23 @@ static hy_status have_compiler(hy_cursor *cursor, hy_error *err)
 
 static const hy_run_options default_options = {.transaction = NULL};
 
+static hy_status check_lock(bool locks, const hy_run_options *with, hy_error *err)
+{
+    if (!locks || with->transaction != NULL || with->lease != NULL)
+        return HY_OK;
+    return hy_fail(err, HY_ETRANSACTION_NOT_ACTIVE,
+                   "a row lock outlives its statement in a transaction only");
+}
+
 hy_status hy_cursor_start(hy_cursor *cursor, hy_source *source, const hy_query *query,
                           const hy_run_options *options, hy_error *err)
 {
     const hy_run_options *with = options != NULL ? options : &default_options;
 
     begin_run(cursor, source, with);
-    if (with->transaction == NULL && with->lease == NULL && hy_query_has_lock(query))
-        return hy_fail(err, HY_ETRANSACTION_NOT_ACTIVE,
-                       "a row lock outlives its statement in a transaction only");
-    hy_status status = have_compiler(cursor, err);
+    hy_status status = check_lock(hy_query_has_lock(query), with, err);
+    if (status == HY_OK)
+        status = have_compiler(cursor, err);
     if (status != HY_OK)
         return status;
     /* Before the first connection nobody knows what the server can: compile after it then. */
@@ -743,7 +752,9 @@ hy_status hy_cursor_start_compiled(hy_cursor *cursor, hy_source *source, const h
     begin_run(cursor, source, with);
     cursor->limit = 0; /* it is in the text */
     cursor->sql = *sql;
-    hy_status status = hy__stream_check(cursor, err);
+    hy_status status = check_lock(sql->kind == HY_STATEMENT_SELECT && sql->writes, with, err);
+    if (status == HY_OK)
+        status = hy__stream_check(cursor, err);
     if (status == HY_OK)
         status = hy__cursor_keep_binds(cursor, true, err);
     if (status == HY_OK)

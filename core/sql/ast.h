@@ -19,7 +19,7 @@ typedef enum hy_node {
     HY_NODE_COLUMN,     /* hy_column_expr */
     HY_NODE_STAR,       /* hy_column_expr; the name is empty */
     HY_NODE_VALUE,      /* hy_value_expr */
-    HY_NODE_PARAM,      /* hy_branch; aux: name */
+    HY_NODE_PARAM,      /* hy_branch; aux: hy_param */
     HY_NODE_RAW,        /* hy_branch; aux: hy_raw_text; arguments */
     HY_NODE_DEFAULT,    /* hy_branch; nothing */
     HY_NODE_CONSTANT,   /* hy_branch; true unless FLAG_NEGATED */
@@ -71,6 +71,14 @@ typedef struct hy_value_expr {
     hy_expr head;
     hy_value value;
 } hy_value_expr;
+
+/* Of a HY_NODE_VALUE. */
+static inline hy_bind hy__bind_of(const hy_expr *x)
+{
+    return (hy_bind){.value = ((const hy_value_expr *)x)->value,
+                     .kind = (hy_kind)x->kind,
+                     .sensitive = (x->flags & HY_FLAG_SENSITIVE) != 0};
+}
 
 typedef struct hy_branch {
     hy_expr head;

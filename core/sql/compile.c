@@ -88,7 +88,7 @@ static hy_status finish(hy_emitter *e, hy_sql *out)
     out->binds = c->binds;
     out->n_binds = c->n_binds;
     out->n_rows = e->n_rows;
-    out->param_names = e->has_params ? c->params : NULL;
+    out->params = e->has_params ? c->params : NULL;
     out->has_raw = e->has_raw;
     return HY_OK;
 }

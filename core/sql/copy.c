@@ -71,11 +71,22 @@ static const void *copy_place(hy_arena *a, const hy_json_place *from)
     return place;
 }
 
+static const void *copy_param(hy_arena *a, const hy_param *from)
+{
+    hy_param *param = hy_arena_memdup(a, from, sizeof *from);
+
+    if (param == NULL)
+        return NULL;
+    param->name = hy_arena_strdup(a, from->name);
+    param->like = from->like != NULL ? copy_expr(a, from->like) : NULL;
+    return param;
+}
+
 static const void *copy_aux(hy_arena *a, const hy_branch *from)
 {
     switch (from->head.node) {
     case HY_NODE_PARAM:
-        return hy_arena_strdup(a, from->aux);
+        return copy_param(a, from->aux);
     case HY_NODE_RAW:
         return copy_raw_text(a, from->aux);
     case HY_NODE_CALL:

@@ -65,7 +65,7 @@ static bool grow_binds(hy_compiler *c)
     if (binds == NULL)
         return false;
     c->binds = binds;
-    const char **params = hy_realloc(c->params, room * sizeof *params);
+    const hy_param **params = hy_realloc(c->params, room * sizeof *params);
     if (params == NULL)
         return false;
     c->params = params;
@@ -88,7 +88,7 @@ void hy__put_placeholder(hy_emitter *e, size_t number)
     hy__put(e, p, (size_t)(text + sizeof text - p));
 }
 
-static void add_bind(hy_emitter *e, const hy_bind *bind, const char *param)
+static void add_bind(hy_emitter *e, const hy_bind *bind, const hy_param *param)
 {
     hy_compiler *c = e->compiler;
 
@@ -109,16 +109,9 @@ void hy__emit_bind(hy_emitter *e, const hy_bind *bind)
         add_bind(e, bind, NULL);
 }
 
-static inline hy_bind bind_of(const hy_expr *x)
-{
-    return (hy_bind){.value = ((const hy_value_expr *)x)->value,
-                     .kind = (hy_kind)x->kind,
-                     .sensitive = (x->flags & HY_FLAG_SENSITIVE) != 0};
-}
-
 static void emit_value(hy_emitter *e, const hy_expr *x)
 {
-    hy_bind bind = bind_of(x);
+    hy_bind bind = hy__bind_of(x);
     hy__emit_bind(e, &bind);
 }
 
@@ -152,7 +145,7 @@ bool hy__emit_row_binds(hy_emitter *e, const hy_row *row, size_t n)
     if (row->plain)
         memcpy(binds, hy__row_binds(row), n * sizeof *binds);
     for (size_t i = 0; !row->plain && i < n; i++)
-        binds[i] = bind_of(hy__row_cells(row)[i]);
+        binds[i] = hy__bind_of(hy__row_cells(row)[i]);
     memset(c->params + c->n_binds, 0, n * sizeof *c->params);
     c->n_binds += n;
     return true;
@@ -171,16 +164,16 @@ bool hy__emit_values(hy_emitter *e, const hy_row *row, size_t n)
 
 static void emit_param(hy_emitter *e, const hy_expr *x)
 {
-    const char *name = ((const hy_branch *)x)->aux;
+    const hy_param *param = ((const hy_branch *)x)->aux;
     hy_bind none = {.value = hy_null(), .kind = (hy_kind)x->kind};
 
     if (e->inline_values) {
         PUT(e, ":");
-        hy__puts(e, name);
+        hy__puts(e, param->name);
         return;
     }
     e->has_params = true;
-    add_bind(e, &none, name);
+    add_bind(e, &none, param);
 }
 
 static void emit_default(hy_emitter *e, const hy_expr *x)

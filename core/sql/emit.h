@@ -30,7 +30,7 @@ struct hy_compiler {
     hy_buf text;
     hy_buf list; /* a long IN list while it is being written */
     hy_bind *binds;
-    const char **params; /* as long as binds: the name of a parameter, or NULL */
+    const hy_param **params; /* as long as binds: a parameter, or NULL */
     size_t n_binds, binds_room;
     hy_result_column *columns;
     size_t n_columns, columns_room;

@@ -480,19 +480,6 @@ hy_expr *hy_expr_value_for(hy_query *q, const hy_column *column, const hy_value 
     return mark(stored(q, column, value), is_sensitive(column));
 }
 
-hy_expr *hy_expr_param(hy_query *q, const char *name, hy_kind kind)
-{
-    hy_branch *b = branch_empty(q, HY_NODE_PARAM, kind, 0);
-    if (b == NULL)
-        return NULL;
-    if (name == NULL || *name == '\0') {
-        HY_QUERY_FAIL(q, HY_EINVALID_ARGUMENT, "a parameter needs a name");
-        return NULL;
-    }
-    b->aux = hy_arena_strdup(&q->arena, name);
-    return b->aux != NULL ? &b->head : NULL;
-}
-
 hy_expr *hy_expr_default(hy_query *q)
 {
     return as_expr(branch_empty(q, HY_NODE_DEFAULT, HY_KIND_ANY, 0));

@@ -27,6 +27,11 @@ function values.col(name)
   return core.col(options.need_name(name, "name", "sql.col"))
 end
 
+-- A value that is said when a prepared query runs: where("age", ">", sql.param("age")).
+function values.param(name)
+  return core.param(options.need_name(name, "name", "sql.param"))
+end
+
 -- where(sql.given { "tenant" }, t) demands that t has these keys.
 function values.given(keys)
   return core.given(options.name_list(keys, "keys", "sql.given"))

@@ -469,6 +469,7 @@
 ---@field getSum fun(self, column: string, options: hysteria.ReadOptions?): any
 ---@field paginate fun(self, page: integer, perPage: integer, options: hysteria.ReadOptions?): hysteria.Page
 ---@field paginateWithCursor fun(self, limit: integer, cursor: any, given: hysteria.CursorOptions?): hysteria.CursorPage
+---@field prepare fun(self, options: { ignoreHooks: boolean|string[]|nil }?): hysteria.Prepared
 ---@field chunk fun(self, size: integer, options: hysteria.CursorOptions?): fun(): hysteria.Record[]?
 ---@field stream fun(self, options: hysteria.StreamOptions?): hysteria.Stream
 ---@field each fun(self, fn: fun(row: hysteria.Record), options: hysteria.StreamOptions?): integer
@@ -487,6 +488,15 @@
 ---@field toQuery fun(self, dialect: string?): string
 ---@field toSql fun(self, dialect: string?): string
 ---@field unWrap fun(self, dialect: string?): { sql: string, bindings: any[] }
+
+---@class hysteria.Prepared
+---@field many fun(self, values: table?, options: hysteria.ReadOptions?): hysteria.Record[]
+---@field one fun(self, values: table?, options: hysteria.ReadOptions?): hysteria.Record?
+---@field first fun(self, values: table?, options: hysteria.ReadOptions?): hysteria.Record?
+---@field oneOrFail fun(self, values: table?, options: hysteria.ReadOptions?): hysteria.Record
+---@field firstOrFail fun(self, values: table?, options: hysteria.ReadOptions?): hysteria.Record
+---@field count fun(self, values: table?, options: hysteria.ReadOptions?): integer
+---@field parameters fun(self): string[]
 
 ---@class hysteria.StreamOptions: hysteria.ReadOptions
 ---@field batch integer? rows that come at a time; hooks and relations go by it
@@ -704,6 +714,7 @@
 ---@field binary fun(bytes: string): any
 ---@field array fun(list: table): table
 ---@field object fun(map: table): table
+---@field param fun(name: string): any a value of a prepared query
 ---@field rawStatement fun(text: string, ...: any): any
 ---@field now fun(): string
 ---@field given fun(keys: string[]): any

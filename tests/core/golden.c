@@ -151,8 +151,8 @@ static void print_binds(hy_buf *out, const hy_sql *sql)
     for (size_t i = 0; i < sql->n_binds; i++) {
         if (i > 0)
             hy_buf_putc(out, ' ');
-        if (sql->param_names != NULL && sql->param_names[i] != NULL)
-            hy_buf_printf(out, "<%s>", sql->param_names[i]);
+        if (sql->params != NULL && sql->params[i] != NULL)
+            hy_buf_printf(out, "<%s>", sql->params[i]->name);
         hy_buf_printf(out, "%s:", type_names[sql->binds[i].value.type]);
         print_value(out, &sql->binds[i].value);
         hy_buf_printf(out, "/%s%s", hy_kind_name(sql->binds[i].kind), sql->binds[i].sensitive ? "!" : "");

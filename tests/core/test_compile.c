@@ -181,7 +181,7 @@ static void statements_tell_what_they_do(void **state)
     assert_false(sql.has_raw);
     assert_int_equal(HY_STATEMENT_SELECT, sql.kind);
     assert_string_equal("app.t", sql.table);
-    assert_null(sql.param_names);
+    assert_null(sql.params);
     hy_query_lock(q, HY_LOCK_SHARE, HY_LOCK_WAIT);
     assert_int_equal(HY_OK, hy_compile(compiler, q, dialect("postgres"), NULL, &sql, &err));
     assert_true(sql.writes);

@@ -226,8 +226,16 @@ HY_API hy_expr *hy_expr_value(hy_query *q, const hy_value *value);
 HY_API hy_expr *hy_expr_value_like(hy_query *q, const hy_expr *other, const hy_value *value);
 /** A bound value stored in `column`: must fit. NULL column: its own type. */
 HY_API hy_expr *hy_expr_value_for(hy_query *q, const hy_column *column, const hy_value *value);
-/** A placeholder filled at each run: sql.param("name"). */
+/* A placeholder that is filled at each run: sql.param("name"), see hy_sql.params. */
+typedef struct hy_param {
+    const char *name;
+    const hy_expr *like; /* what its value is compared with; NULL: nothing */
+} hy_param;
 HY_API hy_expr *hy_expr_param(hy_query *q, const char *name, hy_kind kind);
+/** The same, its values to be read as hy_expr_value_like(q, like, value) does; `like` may be NULL. */
+HY_API hy_expr *hy_expr_param_like(hy_query *q, const char *name, const hy_expr *like);
+/** The bind of an expression that is a value. False: it is none. Bytes live as long as its query. */
+HY_API bool hy_expr_bind(const hy_expr *e, hy_bind *out);
 /**
  * SQL text as it is, with `?` (`??`: a literal question mark) filled from `args` in order.
  * The scanner knows strings, quoted names, comments and dollar quotes.
@@ -471,11 +479,10 @@ typedef struct hy_sql {
     size_t n_columns, n_first, n_last;
     uint64_t columns_of; /* the version of a model, all of whose columns these are; 0: they are others */
     hy_statement_kind kind;
-    bool has_raw;      /* a raw fragment is inside */
-    bool writes;       /* may change data or lock rows */
-    const char *table; /* the base table, for messages; may be NULL */
-    /* NULL without hy_expr_param(), else n_binds of them: the parameter's name, NULL for a value. */
-    const char *const *param_names;
+    bool has_raw;                  /* a raw fragment is inside */
+    bool writes;                   /* may change data or lock rows */
+    const char *table;             /* the base table, for messages; may be NULL */
+    const hy_param *const *params; /* NULL without hy_expr_param(), else n_binds of them, NULL for a value */
 } hy_sql;
 
 /** Reusable working memory of hy_compile(). One thread at a time. */
