@@ -11,6 +11,7 @@ set(HY_LUA_FILES
     hysteria/dotenv.lua
     hysteria/dry.lua
     hysteria/error_pages.lua
+    hysteria/explaining.lua
     hysteria/factory.lua
     hysteria/hints.lua
     hysteria/hooks.lua

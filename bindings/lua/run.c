@@ -90,6 +90,7 @@ void hyl_run_options(lua_State *L, int source, int index, hyl_run *run)
         run->options.timeout = hyl_timeout(L, index);
         run->options.limit = integer_option(L, index, "limit");
         run->options.batch = integer_option(L, index, "batch");
+        run->options.explain = (hy_explain)integer_option(L, index, "explain");
         run->extra = (int)integer_option(L, index, "loads");
         lua_getfield(L, index, "trx");
         ambient = lua_isnil(L, -1);
@@ -488,7 +489,7 @@ static int run_query(lua_State *L, result_mode mode)
     c->query = q;
     c->mode = mode;
     c->start = is_prepared ? start_prepared : start_query;
-    c->model = has_model && mode != MODE_EXECUTE ? model : 0;
+    c->model = has_model && mode != MODE_EXECUTE && options.options.explain == HY_EXPLAIN_NOT ? model : 0;
     return run(L, c);
 }
 

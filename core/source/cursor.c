@@ -346,8 +346,10 @@ static hy_status step_acquire(hy_cursor *cursor, hy_wait *wait, hy_error *err)
 
 static hy_status compile(hy_cursor *cursor, const hy_source *source, const hy_query *query, hy_error *err)
 {
-    const hy_compile_options options = {
-        .features = hy_source_features(source), .limit = cursor->limit, .stream = cursor->stream.number};
+    const hy_compile_options options = {.features = hy_source_features(source),
+                                        .limit = cursor->limit,
+                                        .stream = cursor->stream.number,
+                                        .explain = cursor->explain};
     hy_status status = hy_compile(cursor->compiler, query, source->dialect, &options, &cursor->sql, err);
 
     if (status == HY_OK && cursor->sql.params != NULL)
@@ -627,6 +629,7 @@ static void begin_run(hy_cursor *cursor, hy_source *source, const hy_run_options
     cursor->statement = NULL;
     cursor->limit = options->limit > 0 ? options->limit : 0;
     cursor->rows = cursor->affected = cursor->insert_id = 0;
+    cursor->explain = options->explain;
     cursor->event = 0;
     cursor->timeout = options->timeout > 0 ? options->timeout : source->config.statement_timeout;
     cursor->deadline = hy__deadline_in(cursor->timeout);

@@ -150,6 +150,7 @@ struct hy_cursor {
     bool borrows_binds;  /* sql.binds are not copies: forget them at the end */
     bool known_columns;  /* sql.columns are copies */
     hy__cached *statement;
+    hy_explain explain;
     int64_t timeout, deadline, ticket_deadline;
     int64_t limit, rows, affected, insert_id;
     hy__stream stream;   /* how rows come in batches; see stream.c */

@@ -110,6 +110,22 @@ static void tell_columns(const hy_emitter *e, hy_sql *out)
 
 /* ---- queries ---------------------------------------------------------------------------- */
 
+static void open_explain(hy_emitter *e, hy_explain explain)
+{
+    const hy_dialect *d = e->dialect;
+
+    if (explain == HY_EXPLAIN_NOT)
+        return;
+    if (e->scope->tree->kind != HY_STATEMENT_SELECT)
+        EMIT_FAIL(e, HY_EINVALID_ARGUMENT, "only a SELECT is explained");
+    else if (explain == HY_EXPLAIN_PLAN)
+        hy__puts(e, d->explain != NULL ? d->explain : "EXPLAIN ");
+    else if (d->analyze != NULL)
+        hy__puts(e, d->analyze);
+    else
+        hy__emit_unsupported(e, "EXPLAIN ANALYZE");
+}
+
 static void open_stream(hy_emitter *e, const hy_stream_text *stream, const hy_compile_options *options)
 {
     char number[HY_NUMBER_TEXT_SIZE];
@@ -150,12 +166,17 @@ hy_status hy_compile(hy_compiler *compiler, const hy_query *q, const hy_dialect 
     hy__scope_enter(&e, &scope, tree, tree->joins.n > 0);
     hy__plan_statement(&e);
     const hy_stream_text *stream = options != NULL && options->stream > 0 ? dialect->stream : NULL;
+    hy_explain explain = options != NULL ? options->explain : HY_EXPLAIN_NOT;
+    open_explain(&e, explain);
     open_stream(&e, stream, options);
     hy__emit_clauses(&e, dialect->clauses[tree->kind]);
     if (stream != NULL)
         hy__puts(&e, stream->after);
     status = finish(&e, out);
-    tell_columns(&e, out);
+    if (explain == HY_EXPLAIN_NOT)
+        tell_columns(&e, out);
+    else
+        out->kind = HY_STATEMENT_RAW; /* its rows are nobody's */
     out->writes = tree->kind != HY_STATEMENT_SELECT || tree->lock != HY_LOCK_NONE;
     return status;
 }

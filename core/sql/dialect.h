@@ -91,6 +91,7 @@ struct hy_dialect {
     const char *const *casts;                     /* by hy_kind; NULL: it has no such CAST */
     const hy_list_text *integer_list, *text_list;
     const hy_stream_text *stream;                 /* NULL: the text stays as it is */
+    const char *explain, *analyze;                /* before a SELECT; NULL: the usual, and none */
     const hy_clause *clauses[HY_STATEMENT_COUNT]; /* each ends with NULL */
     void (*upsert)(hy_emitter *e);
     void (*concat)(hy_emitter *e, const hy_branch *call);

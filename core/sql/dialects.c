@@ -222,15 +222,15 @@ enum {
 static const hy_stream_text postgres_stream = {
     .before = "DECLARE ", .has_name = true, .named = " NO SCROLL CURSOR FOR ", .after = ""};
 
-#define POSTGRES_FAMILY                                                                                      \
-    .quote = '"', .bind_style = HY_BIND_DOLLAR, .name_max = 63, .max_binds = 65535, .list_max = 100,         \
-    .true_text = "TRUE", .false_text = "FALSE", .blob_before = "'\\x", .blob_after = "'",                    \
-    .lock_share = "FOR SHARE", .excluded_before = "excluded.", .excluded_after = "", .ops = postgres_ops,    \
-    .functions = postgres_functions, .casts = postgres_casts, .integer_list = &postgres_integer_list,        \
-    .text_list = &postgres_text_list, .upsert = hy__upsert_on_conflict, .concat = hy__concat_operator,       \
-    .list_open = array_open, .list_item = array_item, .list_close = array_close,                             \
-    .empty_insert = hy__empty_default_values, .stream = &postgres_stream, .json_part = hy__json_part_arrows, \
-    .json_match = hy__json_match_arrows
+#define POSTGRES_FAMILY                                                                                   \
+    .quote = '"', .bind_style = HY_BIND_DOLLAR, .name_max = 63, .max_binds = 65535, .list_max = 100,      \
+    .true_text = "TRUE", .false_text = "FALSE", .blob_before = "'\\x", .blob_after = "'",                 \
+    .lock_share = "FOR SHARE", .excluded_before = "excluded.", .excluded_after = "", .ops = postgres_ops, \
+    .functions = postgres_functions, .casts = postgres_casts, .integer_list = &postgres_integer_list,     \
+    .text_list = &postgres_text_list, .upsert = hy__upsert_on_conflict, .concat = hy__concat_operator,    \
+    .list_open = array_open, .list_item = array_item, .list_close = array_close,                          \
+    .empty_insert = hy__empty_default_values, .stream = &postgres_stream, .analyze = "EXPLAIN ANALYZE ",  \
+    .json_part = hy__json_part_arrows, .json_match = hy__json_match_arrows
 
 /* What a value of that kind is sent as: the driver's types. Holes: the column's own type decides. */
 static const char *const postgres_array_types[HY_KIND_COUNT] = {
@@ -415,6 +415,7 @@ enum {
 static const hy_dialect mysql = {
     MYSQL_FAMILY,
     .name = "mysql",
+    .analyze = "EXPLAIN ANALYZE ",
     .ops = mysql_ops,
     .oldest = 80000,
     .traits = MYSQL_TRAITS | HY_TRAIT_WITH_WRITE | HY_TRAIT_DERIVED_OWN,
@@ -430,6 +431,7 @@ static const hy_dialect mysql = {
 static const hy_dialect mariadb = {
     MYSQL_FAMILY,
     .name = "mariadb",
+    .analyze = "ANALYZE ",
     .ops = mariadb_ops,
     .oldest = 100600,
     .traits = MYSQL_TRAITS | HY_TRAIT_ARRAYS_ALONE,
@@ -524,6 +526,7 @@ static const hy_dialect sqlite = {
     .casts = sqlite_casts,
     .integer_list = &sqlite_list,
     .stream = &sqlite_stream,
+    .explain = "EXPLAIN QUERY PLAN ",
     .text_list = &sqlite_list,
     .upsert = hy__upsert_on_conflict,
     .concat = hy__concat_operator,

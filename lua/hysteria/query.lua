@@ -100,16 +100,40 @@ function methods.exists(q, given)
   return found
 end
 
+local function is_alias(q, name)
+  return type(name) == "string" and not name:find(".", 1, true) and q:_has("select")
+end
+
+-- One field of rows that must be selected as they are.
+local function field_of(rows, name, definition)
+  local list = {}
+  for index = 1, #rows do
+    local value = rows[index][name]
+    list[index] = value == nil and core.null or value
+  end
+  if definition and rows[1] and not getmetatable(rows[1]).columns[name] then
+    core.raise("UNDEFINED_COLUMN", ("pluck: the query selects no `%s`"):format(tostring(name)), {
+      model = definition.name,
+    })
+  end
+  return list
+end
+
 -- The values of one column; NULL as sql.null.
 function methods.pluck(q, column, given)
   options.need(column, "column", "pluck")
   local definition, _, extra = about(q)
   local prepared, handle, opts = reading.begin(q, definition, extra, options.check(given, READ, "pluck"), "pluck")
-  if rawequal(prepared, q) then
-    prepared = q:clone()
-  end
-  local list = core.pluck(handle, prepared:clearSelect():select(column), opts)
   local made = definition and (definition.by_property[column] or definition.by_database[column])
+  local list
+  if prepared:_has("set") or (definition and not made and is_alias(prepared, column)) then
+    list = field_of(core.fetch(handle, prepared, opts), made and made.property or column, definition)
+  else
+    if rawequal(prepared, q) then
+      prepared = q:clone()
+    end
+    list = core.pluck(handle, prepared:clearSelect():select(column), opts)
+  end
   for _, entry in ipairs(made and definition.serializers or NONE) do
     if entry.property == made.property then
       for index = 1, #list do

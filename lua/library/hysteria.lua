@@ -469,6 +469,8 @@
 ---@field getSum fun(self, column: string, options: hysteria.ReadOptions?): any
 ---@field paginate fun(self, page: integer, perPage: integer, options: hysteria.ReadOptions?): hysteria.Page
 ---@field paginateWithCursor fun(self, limit: integer, cursor: any, given: hysteria.CursorOptions?): hysteria.CursorPage
+---@field explain fun(self, options: hysteria.ExplainOptions?): hysteria.Explained
+---@field performance fun(self, unit: ("millis"|"seconds")?): table
 ---@field prepare fun(self, options: { ignoreHooks: boolean|string[]|nil }?): hysteria.Prepared
 ---@field chunk fun(self, size: integer, options: hysteria.CursorOptions?): fun(): hysteria.Record[]?
 ---@field stream fun(self, options: hysteria.StreamOptions?): hysteria.Stream
@@ -488,6 +490,14 @@
 ---@field toQuery fun(self, dialect: string?): string
 ---@field toSql fun(self, dialect: string?): string
 ---@field unWrap fun(self, dialect: string?): { sql: string, bindings: any[] }
+
+---@class hysteria.ExplainOptions: hysteria.CallOptions
+---@field analyze boolean? carry it out, and say what that took
+---@field ignoreHooks boolean|string[]|nil
+
+---@class hysteria.Explained
+---@field text string
+---@field rows table[] as the database gives them
 
 ---@class hysteria.Prepared
 ---@field many fun(self, values: table?, options: hysteria.ReadOptions?): hysteria.Record[]

@@ -490,6 +490,9 @@ typedef struct hy_compiler hy_compiler;
 HY_API hy_compiler *hy_compiler_new(void);
 HY_API void hy_compiler_free(hy_compiler *compiler);
 
+/* Not the rows, but how the database would find them; ANALYZE also finds them, and says what it took. */
+typedef enum hy_explain { HY_EXPLAIN_NOT, HY_EXPLAIN_PLAN, HY_EXPLAIN_ANALYZE } hy_explain;
+
 #define HY_STREAM_NAME "hy_stream_"
 
 typedef struct hy_compile_options {
@@ -499,6 +502,7 @@ typedef struct hy_compile_options {
     /* Above 0: a SELECT whose rows do not change while other statements run; where the database has that
      * by name, DECLARE of a cursor called HY_STREAM_NAME and this number. */
     uint64_t stream;
+    hy_explain explain; /* of a SELECT; the result's columns are the database's */
 } hy_compile_options;
 
 /**

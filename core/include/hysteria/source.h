@@ -166,6 +166,7 @@ typedef struct hy_run_options {
     int64_t timeout;             /* ms in all; 0: the source's */
     int64_t limit;               /* above 0: at most so many rows (hy_compile_options.limit) */
     int64_t batch;               /* above 0: a stream, see hy_cursor_start() */
+    hy_explain explain;          /* hy_compile_options.explain */
     bool may_block;              /* as in hy_lease_start */
     const char *holder;          /* as in hy_lease_set_holder */
 } hy_run_options;
