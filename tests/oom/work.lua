@@ -200,7 +200,19 @@ local function writes()
   step()
   Account:save { owner = "gus", balance = "0" }
   step()
-  Account:delete { where = { owner = sql.op.in_ { "eva", "fay", "gus" } } }
+  assert(Account:upsert({ owner = "gus" }, { balance = "0", since = "2024-03-03" }).since == "2024-03-03")
+  step()
+  assert(#Account:upsertMany({ "owner" }, { { owner = "gus", balance = "0" }, { owner = "hal", balance = "0" },
+    { owner = "hal", since = "2024-01-02", balance = "0" } }) == 3)
+  step()
+  local hal = Account:findOneBy("owner", "hal").id
+  assert(Account:updateMany { { id = hal, since = sql.null }, { id = eve.id, tags = { "x" } } } == 2)
+  step()
+  refused("UNIQUE_VIOLATION", function()
+    Account:upsert({ id = hal }, { owner = "ada", balance = "9" })
+  end)
+  assert(Account:dryQuery():where("id", 1):update({ balance = 5 }):toQuery():find("UPDATE"))
+  Account:delete { where = { owner = sql.op.in_ { "eva", "fay", "gus", "hal" } } }
   step()
   local rows = {}
   for index = 1, 501 do
