@@ -67,7 +67,7 @@ fuzz: ## libFuzzer on every target, HY_FUZZ_SECONDS (60) each
 	$(call compile,fuzz) --target fuzzers
 	@$(support)/fuzz.sh build-fuzz
 
-soak: ## tests at full size, PARTS of core lua threads fuzz; writes tests/soak/*.txt
+soak: ## tests at full size, PARTS of core oom lua threads fuzz; writes tests/soak/*.txt
 	$(call test_build,dev)
 	$(call test_build,tsan)
 	$(need) fuzz
