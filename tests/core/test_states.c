@@ -316,10 +316,21 @@ static void test_other_model(void **state)
     close_stage(&s);
 }
 
+/*
+ * libmariadb leaves its stack while it waits. The thread sanitizer takes that for calls that never
+ * return and remembers them all: megabytes for each coroutine that is dropped there.
+ */
+#ifdef __SANITIZE_THREAD__
+static const long most_dropped = 1000;
+#else
+static const long most_dropped = 10000;
+#endif
+
 /* Coroutines are dropped by the thousand; the collector gives back what they held, rolled back. */
 static void test_abandoned(void **state)
 {
     enum { POOL = 4 };
+    long count = scaled(10000) < most_dropped ? scaled(10000) : most_dropped;
     char failure[300];
     stage s;
 
@@ -329,7 +340,7 @@ static void test_abandoned(void **state)
     ask(L, "refused"); /* a connection is there */
     int before = open_descriptors();
     lua_getfield(L, -1, "abandon");
-    lua_pushinteger(L, scaled(10000));
+    lua_pushinteger(L, count);
     lua_pushinteger(L, sqlite_file[0] != '\0' ? 1 : POOL); /* its writers are one at a time */
     call(L, 2, 2, failure, sizeof failure);
     if (failure[0] != '\0')
@@ -341,7 +352,7 @@ static void test_abandoned(void **state)
     report("abandoned %s: %ld coroutines dropped, %ld rows stored, %d of %d connections lent, %llu made, %d "
            "descriptors more",
            server.type, dropped, stored, stats.leased, stats.max, (unsigned long long)stats.created, more);
-    assert_true(dropped >= scaled(10000));
+    assert_true(dropped >= count);
     assert_int_equal(stored, 0);
     assert_int_equal(stats.leased + stats.connecting + stats.waiting, 0);
     assert_in_range(stats.size, 1, POOL);
