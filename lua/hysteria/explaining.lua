@@ -72,6 +72,7 @@ local SCALE = { millis = 1000, seconds = 1 }
 -- performance(unit = "millis"):many() -> { data, time }, for every verb that ends a query. The time is
 -- that of the whole call, hooks and relations included.
 function methods.performance(q, unit)
+  about_query(q) -- that it is a query is seen here, not when it ends
   local scale = SCALE[unit == nil and "millis" or unit]
     or core.raise("INVALID_ARGUMENT", "performance: unit must be millis or seconds")
   return setmetatable({}, {
