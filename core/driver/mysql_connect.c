@@ -393,7 +393,7 @@ static hy_status end_connecting(hy__mysql *c, hy_wait *wait, hy_error *err)
 
 hy_status hy__mysql_connect(hy__mysql *c, const hy_connect_config *config, hy_wait *wait, hy_error *err)
 {
-    hy__mysql_settings settings;
+    hy__mysql_settings settings = {0};
     hy_status status = check(&settings, config, err);
 
     if (status != HY_OK)

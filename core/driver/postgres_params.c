@@ -372,19 +372,22 @@ static size_t bytes_of(const hy_value *v)
     }
 }
 
-/* Room for an array whose elements take `each` bytes besides `times` their own. */
-static hy_status make_room(column *c, size_t each, size_t times, char **at)
+/* Room for an array whose elements take `each` bytes besides `times` their own; NULL: see `status`. */
+static char *make_room(column *c, size_t each, size_t times, hy_status *status)
 {
     size_t size = ARRAY_HEAD;
+    char *room = NULL;
 
     for (size_t i = 0; i < c->n && size <= MOST_ARRAY; i++)
         size += each + times * bytes_of(&bind_at(c, i)->value);
+    *status = HY_OK;
     if (size > MOST_ARRAY)
-        return hy_fail(
-            c->whole.err, HY_ELIMIT_EXCEEDED,
-            "the rows are more than fit into one statement (512 MiB a column): insert fewer at once");
-    *at = scratch(&c->whole, size);
-    return *at != NULL ? HY_OK : hy_fail_oom(c->whole.err);
+        *status =
+            hy_fail(c->whole.err, HY_ELIMIT_EXCEEDED,
+                    "the rows are more than fit into one statement (512 MiB a column): insert fewer at once");
+    else if ((room = scratch(&c->whole, size)) == NULL)
+        *status = hy_fail_oom(c->whole.err);
+    return room;
 }
 
 static hy_status put_element(const column *c, size_t row, int format, slot *s)
@@ -500,12 +503,12 @@ static hy_status write_binary_array(column *c)
 {
     const struct plain_type *plain = plain_type_of(c->element);
     uint32_t any_null = 0;
-    char *start, *at;
-    hy_status status = make_room(c, SIZE_SIZE, 1, &start);
+    hy_status status;
+    char *start = make_room(c, SIZE_SIZE, 1, &status);
 
-    if (status != HY_OK)
+    if (start == NULL)
         return status;
-    at = start + ARRAY_HEAD;
+    char *at = start + ARRAY_HEAD;
     for (size_t i = 0; i < c->n; i++) {
         size_t size;
         if (write_plain(plain, bind_at(c, i), at + SIZE_SIZE, &size))
@@ -535,10 +538,10 @@ static char *write_quoted(char *at, const char *text)
 /* {"1.50",NULL} */
 static hy_status write_text_array(column *c)
 {
-    char *at;
-    hy_status status = make_room(c, sizeof ",NULL", 2, &at);
+    hy_status status;
+    char *at = make_room(c, sizeof ",NULL", 2, &status);
 
-    if (status != HY_OK)
+    if (at == NULL)
         return status;
     *at++ = '{';
     for (size_t i = 0; i < c->n; i++) {
