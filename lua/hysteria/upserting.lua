@@ -250,7 +250,7 @@ local function store(run, rows, group, first, names)
   return last
 end
 
--- What a conflict changes of the rows of a group: they have the same columns.
+-- What a conflict changes of the rows of a group: of all of them the same (see shape_of).
 local function names_of(run, group)
   return run.names and run.names[group[1]] or updated_columns(run, run.rows[group[1]])
 end
@@ -292,13 +292,20 @@ local function needs_singles(definition)
   return false
 end
 
+-- Rows that one statement can write have the same columns, and of these a conflict changes the same:
+-- a value that was computed for one row may have been given for another.
+local function shape_of(run, place)
+  local shape = matching.shape(run.rows[place])
+  return run.names and shape .. " " .. table.concat(run.names[place], "\0") or shape
+end
+
 local function store_all(run)
   if not run.place.dry then
     need_index(run)
   end
   local groups = needs_singles(run.definition) and matching.singles(run.rows)
     or matching.groups(run.definition, run.columns, run.rows, function(place)
-      return matching.shape(run.rows[place])
+      return shape_of(run, place)
     end)
   if run.place.dry or is_single(run, groups) then
     return store_groups(run, groups)

@@ -94,6 +94,8 @@ databases.each(function(ds, database)
       assert.equal(1, accounts:upsert({ email = "a@x" }, { code = "2" }, { returning = false }))
       local row = accounts:upsert({ email = "a@x" }, { code = "3" }, { returning = { "code" } })
       assert.same({ code = "3" }, row:toTable())
+      assert.equal(1, accounts:upsert({ email = "a@x" }, { code = "4" }, { returning = false, track = true }))
+      assert.equal(1, accounts:insert({ email = "b@x" }, { returning = false, track = true }))
     end)
 
     it("takes a key of several columns, in any order", function()
@@ -200,6 +202,28 @@ databases.each(function(ds, database)
       assert.same({ "A2r", "Bs" }, { accounts:findOneBy("email", "a@x").code .. accounts:findOneBy("email", "a@x").role,
         accounts:findOneBy("email", "b@x").code .. accounts:findOneBy("email", "b@x").role })
       assert.equal("guest", accounts:findOneBy("email", "c@x").role)
+    end)
+
+    it("updates of every row what was given for it, never what was computed", function()
+      local Computed = model "UpsertComputed" {
+        id = column.increment(), name = column.string { length = 60, unique = true }, note = column.string(),
+        balance = column.decimal { precision = 30, scale = 2, default = function() return "0.00" end },
+      }
+      ds:dropTables({ Computed }, { ifExists = true })
+      ds:createTables { Computed }
+      local class = Computed:using(ds)
+      local function balances()
+        local list = {}
+        for index, row in ipairs(class:find { orderBy = "id" }) do
+          list[index] = tostring(row.balance)
+        end
+        return list
+      end
+      class:insertMany { { name = "a", balance = "10.50" }, { name = "b", balance = "20.50" } }
+      class:upsertMany({ "name" }, { { name = "a", balance = "5.25", note = "x" }, { name = "b", note = "y" } })
+      assert.same({ "5.25", "20.50" }, balances())
+      class:upsertMany({ "name" }, { { name = "b", note = "z" }, { name = "a", balance = "7.75", note = "w" } })
+      assert.same({ "7.75", "20.50" }, balances())
     end)
 
     it("takes a key that comes twice one after the other", function()
