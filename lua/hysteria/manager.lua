@@ -271,13 +271,19 @@ local function write_target(class, given, allowed, what)
   return model.freeze(class), rest, given
 end
 
+-- What a write gave back, tracked if asked for: records, or a number.
+local function remember(result, given)
+  if given and given.track and type(result) == "table" then
+    for _, record in ipairs(state.is_record(result) and { result } or result) do
+      tracking.remember(record)
+    end
+  end
+  return result
+end
+
 function manager.insert(class, data, given)
   local frozen, rest = write_target(class, given, WRITE, "insert")
-  local record = inserting.insert(frozen, nil, data, rest)
-  if given and given.track then
-    tracking.remember(record)
-  end
-  return record
+  return remember(inserting.insert(frozen, nil, data, rest), given)
 end
 
 function manager.insertMany(class, rows, given)
@@ -285,20 +291,11 @@ function manager.insertMany(class, rows, given)
   return inserting.insert_many(frozen, nil, rows, rest)
 end
 
-local function remember(records, given)
-  for _, record in ipairs(given and given.track and type(records) == "table" and records or {}) do
-    tracking.remember(record)
-  end
-  return records
-end
-
 -- upsert(search, data, options?): insert the row of both tables, or write `data` to the row that
 -- has the values of `search`, whose columns must be a unique key. Gives the record.
 function manager.upsert(class, search, data, given)
   local frozen, rest = write_target(class, given, UPSERT, "upsert")
-  local record = upserting.upsert(frozen, nil, search, data, rest)
-  remember({ record }, given)
-  return record
+  return remember(upserting.upsert(frozen, nil, search, data, rest), given)
 end
 
 -- upsertMany(conflict columns, rows, options?): the same for many rows; records in their order.
@@ -386,13 +383,27 @@ function manager.refresh(class, subject, given)
   return record
 end
 
+-- record:save() where the class is: in its source, and in the transaction that it stands for. Without
+-- either the record is written where it came from.
+local function save_record(class, record, given)
+  local connection = class._trx and class._trx.sql or class._source
+  if not connection or (given and given.connection ~= nil) then
+    return record:save(given)
+  end
+  local own = { connection = connection }
+  for name, value in next, given or {} do
+    own[name] = value
+  end
+  return record:save(own)
+end
+
 -- updateRecord(record | key, changes?, options?): with a record and no changes, its fields.
 function manager.updateRecord(class, subject, changes, given)
   local frozen, rest = write_target(class, given, WRITE, "updateRecord")
   local definition = class._definition
   local key, record = key_of(class, subject, "updateRecord")
   if changes == nil and record then
-    return record:save(given)
+    return save_record(class, record, given)
   end
   options.need(changes, "changes", "updateRecord")
   local row = writing.changes(frozen, definition, changes, rest or {})
@@ -527,7 +538,7 @@ function manager.save(class, data, given)
       core.raise("INVALID_ARGUMENT", ("save: a record of %s was given to %s"):format(
         shape.class._definition.name, class._definition.name))
     end
-    return data:save(given)
+    return save_record(class, data, given)
   end
   return save_row(of_connection(class, given), data, frozen, rest)
 end

@@ -43,7 +43,7 @@ local function begin(self, given, what)
   if given.connection ~= nil then
     class = class:using(given.connection)
   end
-  local rest = {}
+  local rest = { trx = class._trx or nil } -- of trx.sql
   for name, value in next, given do
     if name ~= "connection" then
       rest[name] = value
@@ -192,8 +192,14 @@ function record:load(path, fn, given)
     return self -- an empty list
   end
   local loads = extra.loads
-  local bound = given.connection and given.connection._root or class._source or nil
-  local _, opts, ds, trx = running.target(definition, bound, nil, given)
+  if given.connection ~= nil then
+    class = class:using(given.connection)
+  end
+  local bound, where = class._source or nil, { trx = given.trx, timeout = given.timeout }
+  if where.trx == nil then
+    where.trx = class._trx or nil -- of trx.sql
+  end
+  local _, opts, ds, trx = running.target(definition, bound, nil, where)
   for _, key in ipairs(preload.keys_for(definition, loads)) do
     if not shape.columns[key] and rawget(self, key) == nil then
       core.raise("INVALID_ARGUMENT", ("load needs column `%s` of %s, which this record was read without"):format(

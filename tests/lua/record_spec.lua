@@ -46,6 +46,33 @@ databases.each(function(ds)
     return seen.stop()
   end
 
+  describe("a record that is written through a class", function()
+    it("is written in the transaction and the source of that class", function()
+      local thing = things:insert(full())
+      for _, save in ipairs {
+        function(class) class:save(thing) end,
+        function(class) class:updateRecord(thing) end,
+        function(_, bound) thing:save({ connection = bound }) end,
+        function(_, bound) thing:update({ name = "other" }, { connection = bound }) end,
+        function(_, bound) thing:delete({ connection = bound }) end,
+      } do
+        local trx <close> = ds:transaction() -- luacheck: ignore
+        thing.name = "other"
+        save(trx.sql:getModelManager(Thing), trx.sql)
+        trx:rollback()
+        assert.equal(full().name, things:findOne().name)
+      end
+    end)
+
+    it("loads its relations there too", function()
+      local thing = things:insert(full())
+      local trx <close> = ds:transaction()
+      trx.sql:getModelManager(Item):insert { ownerId = thing.id, label = "one" }
+      thing:load("items", nil, { connection = trx.sql })
+      assert.equal(1, #thing.items)
+    end)
+  end)
+
   describe("a record", function()
     it("tells a NULL from a column that was not read", function()
       things:insert { name = sql.null }
