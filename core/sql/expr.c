@@ -380,6 +380,14 @@ static void fail_encode(hy_query *q, hy_kind kind, const hy_column *column, bool
     q->failure->columns[size] = '\0';
 }
 
+/* Where text stands beside a number, MySQL and MariaDB make 0 of most texts: every row would be found. */
+static bool holds_text(hy_kind kind)
+{
+    hy_type type = hy_kind_type(kind);
+
+    return type == HY_TEXT || type == HY_UUID || type == HY_BLOB;
+}
+
 /* A value to compare with: a number may be one that the column could not hold. */
 static hy_expr *compared(hy_query *q, hy_kind kind, const hy_column *column, const hy_value *value)
 {
@@ -390,7 +398,7 @@ static hy_expr *compared(hy_query *q, hy_kind kind, const hy_column *column, con
         return NULL;
     if (hy_value_encode(kind, value, scratch, &out, NULL) == HY_OK)
         return hy__expr_value_node(q, kind, &out);
-    if (is_number(value->type))
+    if (is_number(value->type) && !holds_text(kind))
         return hy__expr_value_node(q, HY_KIND_ANY, value);
     fail_encode(q, kind, column, false, value);
     return NULL;

@@ -53,6 +53,22 @@ databases.each(function(ds)
     assert.equal("changed", guests())
   end)
 
+  it("text is found by text: of a number some databases make every text that is none", function()
+    plains:insertMany { { name = "a", n = 1 }, { name = "b", n = 2 } }
+    for _, value in ipairs { 0, 0.5, sql.decimal("0") } do
+      for _, write in ipairs {
+        function() plains:where("name", value):delete() end,
+        function() plains:query():whereIn("name", { "x", value }):update { n = 9 } end,
+        function() plains:updateMany({ { name = value, n = 9 } }, { by = { "name" } }) end,
+        function() seats:deleteRecord { 1, value } end,
+      } do
+        assert.equal("DATA_INVALID", error_of(write).code)
+      end
+    end
+    assert.same({ 1, 2 }, plains:query():orderBy("name"):pluck("n"))
+    assert.equal("x y z", guests())
+  end)
+
   it("half a key, or none, is refused", function()
     local seat = seats:query():select("rowNo", "guest"):first()
     for _, name in ipairs { "save", "delete", "softDelete", "restore", "refresh" } do
