@@ -175,12 +175,28 @@ local function names_of(definition, row, record)
   return names
 end
 
--- Put what the database stored into a record, field by field.
-local function merge(record, stored, names)
+-- What an update computes, as a set.
+local function computed_of(definition)
+  local set = options.names(table.unpack(definition.computed or NONE))
+  if definition.version then
+    set[definition.version] = true
+  end
+  return set
+end
+
+-- Put what the database stored into a record, field by field. `all`: nobody gave a value for any of them.
+local function merge(definition, record, stored, names, all, place)
+  local fate = transaction.fate(place)
+  if fate then
+    tracking.begin_merge(record, names, all or computed_of(definition), fate)
+  end
   for _, name in ipairs(names) do
     record[name] = rawget(stored, name)
   end
   tracking.refresh(record, names)
+  if fate then
+    tracking.end_merge(record, names)
+  end
 end
 
 -- Write `row` (properties and values, already a copy) to the row with this key. With a record,
@@ -203,7 +219,7 @@ function keyed.update_key(frozen, key, row, given, record)
     end)
     reading.arrive({ stored }, definition)
     if record then
-      merge(record, stored, names)
+      merge(definition, record, stored, names, false, inner)
     end
     local subject = record or stored
     hooks.run(definition, "afterUpdate", ignored, subject, ctx)
@@ -264,7 +280,8 @@ function keyed.soft_key(frozen, key, deleted, given, record)
     local stored = change_by_key(frozen, definition, inner, key, expected, true, plan.change)
     reading.arrive({ stored }, definition)
     if subject then
-      merge(subject, stored, names_of(definition, { [definition.soft_delete] = true }, subject))
+      local names = names_of(definition, { [definition.soft_delete] = true }, subject)
+      merge(definition, subject, stored, names, true, inner)
     end
     hooks.run(definition, plan.after, ignored, subject or stored, ctx)
     return subject or stored

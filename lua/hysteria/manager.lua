@@ -360,6 +360,7 @@ local function key_of(class, subject, what)
   if type(subject) == "table" and core.kind(subject) == nil then
     local shape = getmetatable(subject)
     if shape and shape.class and shape.class._definition == class._definition then
+      tracking.settle(subject)
       return keyed.key_of(class._definition, subject), subject
     end
   end

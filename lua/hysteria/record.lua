@@ -39,6 +39,7 @@ end
 -- Frozen model, definition, key and checked options of a write.
 local function begin(self, given, what)
   local class = shape_of(self, what).class
+  tracking.settle(self)
   given = options.check(given, OPTIONS, what)
   if given.connection ~= nil then
     class = class:using(given.connection)
@@ -131,6 +132,7 @@ local REFRESH = options.names("connection", "trx", "timeout")
 -- Read the selected columns again. Gives the record, or nil when its row is gone.
 function record:refresh(given)
   local shape = shape_of(self, "refresh")
+  tracking.settle(self)
   given = options.check(given, REFRESH, "refresh")
   local fresh = shape.class:refresh(self, given)
   if fresh == nil then
@@ -150,6 +152,7 @@ end
 -- The hash that the row holds: what was read, or, of a hidden column say, what is there now.
 local function stored_hash(self, name, given, what)
   local class = shape_of(self, what).class
+  tracking.settle(self)
   given = options.check(given, REFRESH, what)
   options.need_name(name, "column", what)
   local definition = class._definition

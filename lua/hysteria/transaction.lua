@@ -12,6 +12,9 @@ local transaction_mt = { __name = "hysteria.transaction" }
 -- Core transaction -> the innermost Lua object that stands for it.
 local innermost = setmetatable({}, { __mode = "k" })
 
+-- What became of each: tells it when the object is gone, and does not keep that from being collected.
+local owners = setmetatable({}, { __mode = "kv" })
+
 local LIVE = { active = true, failed = true }
 
 -- Neither it nor anything around it was finished.
@@ -108,8 +111,10 @@ local function new(source, core_trx, parent, depth)
     _finished = false,
     _committed = false,
     _after_commit = false,
+    _fate = { parent = parent and parent._fate or nil },
   }, transaction_mt)
   innermost[core_trx] = trx
+  owners[trx._fate] = trx
   return trx
 end
 
@@ -126,6 +131,14 @@ local function nest(parent)
   return trx
 end
 
+local function innermost_live(core_trx)
+  local trx = innermost[core_trx]
+  while trx and not is_live(trx) do
+    trx = trx._parent
+  end
+  return trx or nil
+end
+
 -- The transaction that a call of this source made now would join, or nil.
 function transaction.current(source)
   if source._trx then
@@ -135,11 +148,29 @@ function transaction.current(source)
   if core_trx == nil then
     return nil
   end
-  local trx = innermost[core_trx]
-  while trx and not is_live(trx) do
-    trx = trx._parent
+  return innermost_live(core_trx) or new(source._root, core_trx)
+end
+
+-- What is to be remembered of the transaction that a write at this place is part of; nil: of none.
+function transaction.fate(place)
+  local trx = place.trx
+  if trx == nil then
+    trx = transaction.current(place.ds)
   end
-  return trx or new(source._root, core_trx)
+  trx = trx and (innermost_live(trx._core) or trx)
+  return trx and trx._fate or nil
+end
+
+-- "stored", "undone", or "open" while it is neither. What a COMMIT of unknown outcome held counts as undone.
+function transaction.outcome(fate)
+  while fate.parent and not fate.undone do
+    fate = fate.parent
+  end
+  local trx = owners[fate]
+  if fate.committed then
+    return "stored"
+  end
+  return not fate.undone and trx and is_live(trx) and "open" or "undone"
 end
 
 -- Does everything that it reads show one moment? Asked of the databases that need to know (see
@@ -201,7 +232,7 @@ function methods:commit(given)
     return true
   end
   self._core:commit()
-  self._committed = true
+  self._committed, self._fate.committed = true, true
   self._source:_tell("commit", self)
   run_after_commit(list)
   return true
@@ -212,6 +243,7 @@ function methods:rollback(given)
     return false
   end
   finish(self)
+  self._fate.undone = true
   if self._parent then
     self._core:rollbackTo(self._depth)
     self._source:_tell("rollbackTo", self)

@@ -1,5 +1,6 @@
 -- What a record knows of itself: which columns it was read with, what changed, what it shows.
 local databases = require("tests.support.lua.databases")
+local core = require("hysteria.core")
 local hysteria = require("hysteria")
 
 local sql, model, column = hysteria.sql, hysteria.model, hysteria.column
@@ -45,6 +46,91 @@ databases.each(function(ds)
     fn(...)
     return seen.stop()
   end
+
+  describe("a record whose write is undone", function()
+    local Kept = model "RecKept" {
+      hysteria.timestamps(), hysteria.softDelete(),
+      hysteria.afterUpdate(function(_, ctx)
+        if ctx.trx and ctx.record.name == "refused" then
+          error("refused", 0)
+        end
+      end),
+      id = column.increment(), name = column.string { length = 40 }, n = column.integer(), ver = column.version(),
+      settings = column.json(), password = column.hashed(),
+    }
+    local kept = Kept:using(ds)
+
+    before_each(function()
+      ds:dropTables({ Kept }, { ifExists = true })
+      ds:createTables { Kept }
+      kept:insert { name = "a", n = 1, settings = { x = 1 }, password = "old password" }
+    end)
+
+    for _, track in ipairs { true, false } do
+      local how = track and ", tracked" or ""
+
+      it("is written again when the transaction is" .. how, function()
+        local record, runs = kept:findOne { track = track }, 0
+        record.n, record.settings, record.password = 5, { x = 2 }, "new password"
+        ds:transaction(function()
+          runs = runs + 1
+          record:save()
+          if runs == 1 then
+            core.raise("DEADLOCK", "made up")
+          end
+        end, { retry = 2 })
+        local stored = kept:findOne()
+        assert.same({ 2, 5, 2, 2 }, { runs, stored.n, stored.settings.x, stored.ver })
+        assert.is_true(stored:verify("password", "new password"))
+        assert.same({ 5, 2 }, { record.n, record.ver })
+        record:save()
+        assert.is_true(kept:findOne():verify("password", "new password"))
+      end)
+
+      it("is what it was before, but for what was assigned since" .. how, function()
+        local record = kept:findOne { track = track }
+        local trx = ds:transaction()
+        record.n = 2
+        record:save { trx = trx }
+        record.n = 3
+        record:save { trx = trx }
+        record:softDelete { trx = trx }
+        record.name = "later"
+        trx:rollback()
+        record:save()
+        local stored = kept:findOne()
+        assert.same({ 3, "later", 2, 2 }, { stored.n, stored.name, stored.ver, record.ver })
+        assert.is_nil(record.deletedAt)
+      end)
+
+      it("is told apart from one in a transaction around it" .. how, function()
+        local record = kept:findOne { track = track }
+        ds:transaction(function(trx)
+          record.n = 2
+          record:save()
+          local inner = trx:savepoint()
+          record.n = 3
+          record:save { trx = inner }
+          inner:rollback()
+          record:save()
+          assert.same({ 3, 3 }, { record.n, record.ver })
+        end)
+        assert.same({ 3, 3 }, { kept:findOne().n, kept:findOne().ver })
+        record.n = 4
+        assert.equal(4, record:save().ver)
+      end)
+
+      it("keeps what a hook refused" .. how, function()
+        local record = kept:findOne { track = track }
+        record.name = "refused"
+        assert.is_false(pcall(record.save, record))
+        assert.is_false(pcall(record.save, record))
+        record.name = "b"
+        assert.equal(2, record:save().ver)
+        assert.equal("b", kept:findOne().name)
+      end)
+    end
+  end)
 
   describe("a record that is written through a class", function()
     it("is written in the transaction and the source of that class", function()
