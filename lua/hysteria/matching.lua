@@ -69,16 +69,41 @@ function matching.values(definition, names, row)
   return list
 end
 
--- Rows in groups that one statement each can write: all of a group have the same shape, and no
--- key stands in it twice; what comes later for the same row comes in a later group. Where Lua
--- cannot tell, every row is a group. Gives lists of places in `rows`; shape_of(place) is a text.
-function matching.groups(definition, names, rows, shape_of)
-  local groups, open, times = {}, {}, {}
-  for place, row in ipairs(rows) do
-    local key = matching.key(definition, names, row)
-    if key == nil then
-      return matching.singles(rows)
+-- Can it be told which other values a database takes for equal? It may mind neither case nor accents,
+-- nor blanks at the end; and in a plain table a text may stand for a number.
+local function is_plain_text(made, value)
+  return type(value) ~= "string" or not (value:find("[^ -~]") or value:find(" $"))
+    and (made ~= nil or tonumber(value) == nil)
+end
+
+local function are_plain(definition, names, row)
+  for _, name in ipairs(names) do
+    if not is_plain_text(definition and definition.by_property[name], matching.value(definition, row, name)) then
+      return false
     end
+  end
+  return true
+end
+
+-- In their order: a group ends where the shape changes, or where a key comes again.
+local function runs(rows, keys, shape_of)
+  local groups, before, seen = {}, nil, nil
+  for place = 1, #rows do
+    local shape = shape_of(place)
+    if shape ~= before or seen[keys[place]] then
+      groups[#groups + 1], before, seen = {}, shape, {}
+    end
+    table.insert(groups[#groups], place)
+    seen[keys[place]] = true
+  end
+  return groups
+end
+
+-- Rows of the same shape together, as many turns as a key comes times.
+local function turns(rows, keys, shape_of)
+  local groups, open, times = {}, {}, {}
+  for place = 1, #rows do
+    local key = type(keys[place]) == "string" and keys[place]:lower() or keys[place]
     local turn = (times[key] or 0) + 1
     times[key] = turn
     local shape = turn .. " " .. shape_of(place)
@@ -93,6 +118,22 @@ function matching.groups(definition, names, rows, shape_of)
     return a.turn < b.turn or a.turn == b.turn and a.number < b.number
   end)
   return groups
+end
+
+-- Rows in groups that one statement each can write: all of a group have the same shape, and no
+-- key stands in it twice; what comes later for the same row comes in a later group, or at least
+-- later in its group. Where Lua cannot tell, every row is a group. Gives lists of places in `rows`;
+-- shape_of(place) is a text.
+function matching.groups(definition, names, rows, shape_of)
+  local keys, plain = {}, true
+  for place, row in ipairs(rows) do
+    keys[place] = matching.key(definition, names, row)
+    if keys[place] == nil then
+      return matching.singles(rows)
+    end
+    plain = plain and are_plain(definition, names, row)
+  end
+  return (plain and turns or runs)(rows, keys, shape_of)
 end
 
 function matching.singles(rows)

@@ -58,10 +58,12 @@ local function where_keys(run, places)
   return names, keys
 end
 
+-- The first WHEN that is true counts, and the database may take two keys for equal that Lua does not:
+-- so the last row comes first.
 local function build(run, places, query)
-  local keys = {}
+  local keys, count = {}, #places
   for index, place in ipairs(places) do
-    keys[index] = run.keys[place]
+    keys[count + 1 - index] = run.keys[place]
   end
   if run.definition and run.definition.version then
     query:_increment(run.definition.version, 1)
@@ -69,9 +71,9 @@ local function build(run, places, query)
   for _, name in ipairs(changed_names(run, run.changes[places[1]])) do
     local values = {}
     for index, place in ipairs(places) do
-      values[index] = run.changes[place][name]
+      values[count + 1 - index] = run.changes[place][name]
     end
-    if #places == 1 then
+    if count == 1 then
       query:_set(name, values[1])
     else
       query:_setByKey(name, run.by, keys, values)

@@ -6,7 +6,7 @@ local databases = require("tests.support.lua.databases")
 local column, model, sql = hysteria.column, hysteria.model, hysteria.sql
 local error_of = databases.error_of
 
-databases.each(function(ds)
+databases.each(function(ds, database)
   local Part = model "ManyPart" {
     hysteria.softDelete(), hysteria.guarded { "role" },
     id = column.increment(), code = column.string { length = 40, unique = true }, n = column.integer(),
@@ -77,6 +77,37 @@ databases.each(function(ds)
   it("takes a key that comes twice one after the other", function()
     assert.equal(3, parts:updateMany { { id = 1, n = 10 }, { id = 1, n = 11 }, { id = 1, name = "X" } })
     assert.equal("a11X b2B c3C", state_of())
+  end)
+
+  it("lets the last row win of those that the database takes for one, and Lua does not", function()
+    local folds = database == "mysql" or database == "mariadb"
+    if database == "sqlite" then
+      folds = true
+      ds:rawQuery("DROP TABLE many_parts")
+      ds:rawQuery("CREATE TABLE many_parts (id INTEGER PRIMARY KEY, code TEXT COLLATE NOCASE UNIQUE, n INTEGER,"
+        .. " name TEXT, role TEXT, deleted_at TEXT)")
+      parts:insert({ code = "a", n = 1 }, { returning = false })
+    end
+    local function update(rows)
+      parts:updateMany(rows, { by = "code" })
+      local found = parts:findOneBy("code", "a")
+      return found.n .. (found.name or "")
+    end
+    for _, other in ipairs { "b", "ü" } do
+      assert.equal("4x", update { { code = other, n = 1 }, { code = "a", n = 2, name = "x" }, { code = "A", n = 3 },
+        { code = "a", n = 4 } })
+      assert.equal(folds and "6y" or "5y", update { { code = other, n = 1 }, { code = "a", n = 5, name = "y" },
+        { code = "A", n = 6 } })
+      assert.equal(folds and "7y" or "6y", update { { code = other, n = 1 }, { code = "a", n = 6 },
+        { code = "A", n = 7 } })
+    end
+    if folds then
+      local plain = ds:query("many_parts")
+      plain:updateMany({ { id = 1, n = 5 }, { id = "1", n = 6 } }, { by = "id" })
+      assert.equal(6, parts:findOneByPrimaryKey(1).n)
+      plain:updateMany({ { id = 2, n = 5 }, { id = "1", n = 7, name = "v" }, { id = 1, n = 8 } }, { by = "id" })
+      assert.equal(8, parts:findOneByPrimaryKey(1).n)
+    end
   end)
 
   it("takes keys of several columns, counts versions and sets updatedAt", function()
