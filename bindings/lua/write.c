@@ -284,9 +284,11 @@ static int query_set(lua_State *L)
     return hyl_query_done(L, q);
 }
 
-/* Is the number on the stack below zero? */
+/* Is the number on the stack below zero, and has a number above that is as far from it? */
 static bool is_negative(lua_State *L, int index)
 {
+    if (lua_isinteger(L, index) && lua_tointeger(L, index) == LUA_MININTEGER)
+        return false;
     lua_pushinteger(L, 0);
     bool negative = lua_compare(L, index, -1, LUA_OPLT);
     lua_pop(L, 1);

@@ -288,7 +288,7 @@ end
 
 function manager.insertMany(class, rows, given)
   local frozen, rest = write_target(class, given, WRITE, "insertMany")
-  return inserting.insert_many(frozen, nil, rows, rest)
+  return remember(inserting.insert_many(frozen, nil, rows, rest), given)
 end
 
 -- upsert(search, data, options?): insert the row of both tables, or write `data` to the row that

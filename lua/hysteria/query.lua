@@ -262,6 +262,11 @@ local function steps_of(what, column, ...)
   return { [column] = options.need(amount, "amount", what) }, given
 end
 
+-- The lowest whole number has none that is as far above zero.
+local function negative(amount)
+  return -(amount == math.mininteger and core.decimal(tostring(amount)) or amount)
+end
+
 local function step(q, sign, what, ...)
   local given_steps, given = steps_of(what, ...)
   local steps = {}
@@ -270,7 +275,7 @@ local function step(q, sign, what, ...)
     if math.type(amount) == nil and not core.isDecimal(amount) then
       core.raise("INVALID_ARGUMENT", ("%s: the amount of `%s` must be a number"):format(what, name))
     end
-    steps[name] = sign < 0 and -amount or amount
+    steps[name] = sign < 0 and negative(amount) or amount
   end
   local _, frozen, extra = about(q)
   return updating.increment(q, frozen, extra, steps, given, what)

@@ -27,6 +27,15 @@ databases.each(function(ds)
       weight = 0.5 }, { owner = "b", cents = 20 } }, { returning = false })
   end)
 
+  it("do not turn round at the lowest whole number", function()
+    one():update { cents = -5 }
+    assert.equal("DATA_INVALID", error_of(function() one():increment("cents", math.mininteger) end).code)
+    assert.equal("DATA_INVALID", error_of(function() one():decrement("cents", math.mininteger) end).code)
+    one():update { cents = 5 }
+    assert.equal(1, one():increment("cents", math.mininteger))
+    assert.equal(math.mininteger + 5, purses:findOneByPrimaryKey(1).cents)
+  end)
+
   it("change several columns by one statement", function()
     local seen = databases.watch(ds)
     assert.equal(1, one():increment { cents = 5, stock = 2, total = sql.decimal("0.01"), weight = 0.25 })

@@ -313,6 +313,8 @@ databases.each(function(ds)
       assert.equal(0, #statements_of(thing.save, thing))
       thing = things:find({ track = true })[1]
       assert.equal(0, #statements_of(thing.save, thing))
+      thing = things:insertMany({ full() }, { track = true })[1]
+      assert.equal(0, #statements_of(thing.save, thing))
       tracked:insert(full())
       thing = tracked:findOne { track = false }
       assert.is_true(#statements_of(thing.save, thing) > 0)
