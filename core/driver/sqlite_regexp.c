@@ -15,6 +15,92 @@
 
 #include "sqlite_driver.h"
 
+/* ---- how large a pattern is ------------------------------------------------------------- */
+
+/*
+ * The C library repeats what is counted, by recursion and with memory that nobody limits: a pattern
+ * of forty characters takes gigabytes, a longer one the stack. So it is weighed first.
+ */
+enum { MOST_WEIGHT = 10000, MOST_GROUPS = 200, MOST_COUNT = 1000000 };
+
+typedef struct weighing {
+    size_t group[MOST_GROUPS + 1]; /* what was read so far in each group that is open */
+    size_t depth, last;            /* `last`: what a repetition would repeat */
+    const char *until;             /* the end of a count in braces */
+    bool repeated, too_large;
+} weighing;
+
+/* From the digits on; *p moves behind them. */
+static size_t read_count(const char **p)
+{
+    size_t n = 0;
+
+    for (; **p >= '0' && **p <= '9'; ++*p)
+        n = n < MOST_COUNT ? n * 10 + (size_t)(**p - '0') : n;
+    return n;
+}
+
+/* How often {n}, {n,} or {n,m} repeats at most; 0: it is none. */
+static size_t read_braces(weighing *w, const char *p)
+{
+    size_t most = read_count(&p);
+
+    if (*p == ',') {
+        const char *digits = ++p;
+        size_t second = read_count(&p);
+        most = p > digits && second > most ? second : most + 1;
+    }
+    w->until = *p == '}' ? p : NULL;
+    return w->until == NULL ? 0 : most > 0 ? most : 1;
+}
+
+static void add_weight(weighing *w, size_t weight, size_t last)
+{
+    w->last = last;
+    w->group[w->depth] += weight;
+    w->too_large |= w->group[w->depth] > MOST_WEIGHT;
+}
+
+static void repeat(weighing *w, size_t times)
+{
+    if (w->repeated && times < 2)
+        times = 2; /* of a repetition: each is a level of its own */
+    w->repeated = true;
+    add_weight(w, w->last * (times - 1), w->last * times);
+}
+
+static void close_group(weighing *w)
+{
+    size_t weight = w->group[w->depth] + 1;
+
+    if (w->depth > 0)
+        w->depth--;
+    add_weight(w, weight, weight);
+}
+
+/* One part of the pattern: a character, an escape, brackets. */
+static void weigh(weighing *w, const char *p)
+{
+    if (w->too_large || (w->until != NULL && p <= w->until))
+        return;
+    size_t times = *p == '*' || *p == '?' ? 1 : *p == '+' ? 2 : *p == '{' ? read_braces(w, p + 1) : 0;
+    if (times > 0) {
+        repeat(w, times);
+        return;
+    }
+    w->repeated = false;
+    if (*p == ')') {
+        close_group(w);
+        return;
+    }
+    add_weight(w, 1, 1);
+    if (*p != '(')
+        return;
+    w->too_large |= w->depth == MOST_GROUPS;
+    if (!w->too_large)
+        w->group[++w->depth] = 0;
+}
+
 /* ---- pattern ---------------------------------------------------------------------------- */
 
 /* What a letter behind a backslash stands for inside brackets; NULL: for itself. */
@@ -73,9 +159,13 @@ static const char *put_escape(hy_buf *out, const char *p)
     return p;
 }
 
-static void translate(hy_buf *out, const char *p)
+/* False: it is too large. */
+static bool translate(hy_buf *out, const char *p)
 {
-    while (*p != '\0') {
+    weighing w = {.last = 1};
+
+    while (*p != '\0' && !w.too_large) {
+        weigh(&w, p);
         if (*p == '[')
             p = put_brackets(out, p);
         else if (*p == '\\')
@@ -83,6 +173,7 @@ static void translate(hy_buf *out, const char *p)
         else
             hy_buf_putc(out, *p++);
     }
+    return !w.too_large;
 }
 
 static void pattern_free(void *regex)
@@ -97,18 +188,23 @@ static regex_t *pattern_new(sqlite3_context *ctx, const char *text, bool fold)
     hy_buf pattern = {0};
     regex_t *regex = hy_alloc(sizeof *regex);
 
-    translate(&pattern, text);
-    int rc = regex == NULL || pattern.failed
-                 ? REG_ESPACE
+    bool fits = translate(&pattern, text);
+    int rc = regex == NULL || pattern.failed ? REG_ESPACE
+             : !fits
+                 ? REG_BADPAT
                  : regcomp(regex, hy_buf_text(&pattern), REG_EXTENDED | REG_NOSUB | (fold ? REG_ICASE : 0));
     hy_buf_clear(&pattern);
     if (rc == 0)
         return regex;
     hy_free(regex);
-    if (rc == REG_ESPACE)
+    if (rc == REG_ESPACE) {
         sqlite3_result_error_nomem(ctx);
-    else
-        sqlite3_result_error(ctx, "not a POSIX regular expression", -1);
+        return NULL;
+    }
+    sqlite3_result_error(ctx, fits ? "not a POSIX regular expression" : "the regular expression is too large",
+                         -1);
+    if (!fits)
+        sqlite3_result_error_code(ctx, SQLITE_TOOBIG);
     return NULL;
 }
 
