@@ -66,8 +66,9 @@ local UNFIT = {
   array = "is an array", binary = "holds bytes", varbinary = "holds bytes", blob = "holds bytes",
 }
 local LOSSY = { number = true, table = true }
+local PLACES = { mysql = true, mariadb = true } -- they order an enum by its list, and compare it as text
 
-local function own_column(definition, name, what)
+local function own_column(definition, name, dialect, what)
   local made = definition.by_property[name] or definition.by_database[name]
   if not made then
     refuse(what, "`%s` is no column of %s, and only its own columns can order the parts", name, definition.name)
@@ -75,6 +76,8 @@ local function own_column(definition, name, what)
     refuse(what, "column `%s` %s", name, UNFIT[made.kind])
   elseif LOSSY[made.as] then
     refuse(what, "column `%s` is read as = %q, by which its place is not known exactly", name, made.as)
+  elseif made.kind == "enum" and PLACES[dialect] then
+    refuse(what, "column `%s` is an enum, which %s orders by its list of values and compares as text", name, dialect)
   end
   return made.property
 end
@@ -96,23 +99,23 @@ local function key_names(definition, given, what)
 end
 
 -- What decides the order, to the last tie: { name, descending, nulls, nulls_first, nullable }.
-local function ordering(q, definition, given, nulls_last, what)
+local function ordering(q, definition, given, handle, dialect, what)
   for _, part in ipairs({ "group", "distinct", "set" }) do
     if q:_has(part) then
       refuse(what, "the rows of a query with groupBy, distinct or a union have no key to go on from: use paginate")
     end
   end
-  local list, seen = q:_order(), {}
+  local list, seen, nulls_last = q:_order(), {}, handle:sortsNullsLast()
   for _, by in ipairs(list) do
     if not by.name then
       refuse(what, "the query is ordered by something that is no column of its own table")
     end
-    by.name = definition and own_column(definition, by.name, what) or by.name
+    by.name = definition and own_column(definition, by.name, dialect, what) or by.name
     seen[by.name] = true
   end
   local descending = #list > 0 and list[#list].descending
   for _, name in ipairs(key_names(definition, given, what)) do
-    name = definition and own_column(definition, name, what) or name
+    name = definition and own_column(definition, name, dialect, what) or name
     if not seen[name] then
       list[#list + 1] = { name = name, descending = descending, is_key = true }
     end
@@ -120,7 +123,7 @@ local function ordering(q, definition, given, nulls_last, what)
   local frozen = definition and q:_model()
   for _, by in ipairs(list) do
     local column = frozen and frozen:column(by.name)
-    by.nullable = not by.is_key and not (column and (column.notNull or column.primary))
+    by.nullable = not (column and (column.notNull or column.primary)) and not (by.is_key and not definition)
     if by.nulls then
       by.nulls_first = by.nulls == "first"
     else
@@ -206,6 +209,20 @@ local function place_of(row, list)
   return values
 end
 
+-- Behind the last row of a part there may be one at the same place, which the next would leave out.
+local function check_unique(rows, count, list, what)
+  if #rows <= count then
+    return
+  end
+  local last, behind = place_of(rows[count], list), place_of(rows[count + 1], list)
+  for index = 1, #list do
+    if last[index] ~= behind[index] then
+      return
+    end
+  end
+  refuse(what, "rows have the same key, so that some would be left out: a join doubles them, or `key` is not unique")
+end
+
 local function joined(some, more)
   if some and more then
     return table.move(more, 1, #more, #some + 1, some)
@@ -240,6 +257,7 @@ local function read_part(part, given, what)
   end
   local rows = core.fetch(handle, prepared, opts)
   local more = #rows > part.count
+  check_unique(rows, part.count, list, what)
   rows[part.count + 1] = nil
   if part.turn then
     for index = 1, #rows // 2 do
@@ -258,6 +276,17 @@ local function read_part(part, given, what)
 end
 
 -- ---- cursors ----------------------------------------------------------------------------------
+
+-- Anybody can read a cursor that no key encrypts.
+local function refuse_secrets(definition, list, what)
+  for _, by in ipairs(list) do
+    local made = definition.by_property[by.name]
+    if made.hidden or made.sensitive then
+      refuse(what, "column `%s` is %s and its value would stand in the cursor: the configuration needs a cursorKey",
+        by.name, made.hidden and "hidden" or "sensitive")
+    end
+  end
+end
 
 -- What a cursor belongs to: the table and its order.
 local function fingerprint(q, definition, list)
@@ -285,13 +314,23 @@ local function packed(value, what)
   refuse(what, "the order has a value that no cursor can hold")
 end
 
+-- nil: no value that was packed.
 local function unpacked(value)
   if value == core.jsonNull then
     return null
   elseif type(value) ~= "table" then
     return value
+  elseif type(value.f) == "string" then
+    return tonumber(value.f)
   end
-  return value.f and tonumber(value.f) or core.decimal(value.d)
+  local fine, number = pcall(core.decimal, type(value.d) == "string" and value.d or nil)
+  return fine and number or nil
+end
+
+-- The table that a cursor's text says, or nil: without a key anybody can make one.
+local function decoded(text)
+  local fine, parts = pcall(core.jsonDecode, text)
+  return fine and type(parts) == "table" and type(parts[3]) == "table" and parts or nil
 end
 
 local function seal(place, back, list, print, key, what)
@@ -322,13 +361,17 @@ local function unseal(cursor, list, print, key, what)
   if not fine or not text then
     invalid(what, "is not as it was given out")
   end
-  local parts = core.jsonDecode(text)
+  local parts = decoded(text) or invalid(what, "is not as it was given out")
   if parts[2] ~= print or #parts[3] ~= #list then
     invalid(what, "belongs to a query with another table or order")
   end
   local place = {}
   for index = 1, #list do
-    place[index] = unpacked(parts[3][index])
+    local value = unpacked(parts[3][index])
+    if value == nil then
+      invalid(what, "is not as it was given out")
+    end
+    place[index] = value
   end
   return place, parts[1] == 1
 end
@@ -348,8 +391,11 @@ function methods.paginateWithCursor(q, limit, cursor, given)
   local class, extra, frozen = about_query(q)
   local definition = class and class._definition
   local handle, _, ds = running.target(definition, frozen and state.source_of[frozen], extra, { trx = given.trx })
-  local list = ordering(q, definition, given, handle:sortsNullsLast(), what)
+  local list = ordering(q, definition, given, handle, ds:getDbType(), what)
   local print, key = fingerprint(q, definition, list), ds:_cursorKey()
+  if definition and not key then
+    refuse_secrets(definition, list, what)
+  end
   local both = running.budget({
     trx = given.trx, timeout = given.timeout, ignoreHooks = given.ignoreHooks, track = given.track }, extra)
   local place, back
@@ -381,8 +427,8 @@ function methods.chunk(q, size, given)
   given = options.check(given, CHUNK, what)
   local class, extra, frozen = about_query(q)
   local definition = class and class._definition
-  local handle = running.target(definition, frozen and state.source_of[frozen], extra, { trx = given.trx })
-  local part = { query = q:clone(), order = ordering(q, definition, given, handle:sortsNullsLast(), what) }
+  local handle, _, ds = running.target(definition, frozen and state.source_of[frozen], extra, { trx = given.trx })
+  local part = { query = q:clone(), order = ordering(q, definition, given, handle, ds:getDbType(), what) }
   local left, offset = q:_window()
   part.offset = offset
   local own = { trx = given.trx, timeout = given.timeout, ignoreHooks = given.ignoreHooks, track = given.track }

@@ -276,9 +276,56 @@ databases.each(function(ds, database, config)
       assert.equal(ROWS, #q:many())
     end)
 
+    it("refuses to leave out rows that a join or a key that is not unique puts at the same place", function()
+      local joined = rows:query():join("page_notes", "page_notes.row_id", "page_rows.id")
+      assert.equal("INVALID_ARGUMENT", error_of(function() chunks(joined, 2) end).code)
+      assert.equal(3, #select(2, chunks(joined, 3)))
+      assert.equal("INVALID_ARGUMENT", error_of(function() joined:paginateWithCursor(2) end).code)
+      assert.equal("INVALID_ARGUMENT", error_of(function() chunks(rows:query(), 2, { key = "n" }) end).code)
+      local few = rows:query():where("id", "<=", 7):where("id", ">", 1) -- one n is NULL, the others are its own
+      assert.equal(6, #select(2, chunks(few, 1, { key = "n" })))
+    end)
+
     it("refuses a size that is none", function()
       assert.equal("INVALID_ARGUMENT", error_of(function() rows:query():chunk(0) end).code)
       assert.equal("NIL_VALUE", error_of(function() rows:query():chunk() end).code)
+    end)
+  end)
+
+  describe("cursors", function()
+    it("do not tell hidden and sensitive columns to everybody", function()
+      local Secret = model "PageSecret" {
+        id = column.increment(), pin = column.string { hidden = true }, code = column.string { sensitive = true },
+      }
+      ds:dropTables({ Secret }, { ifExists = true })
+      ds:createTables { Secret }
+      local secrets = Secret:using(ds)
+      secrets:insertMany { { pin = "b", code = "y" }, { pin = "a", code = "z" } }
+      for _, name in ipairs { "pin", "code" } do
+        local err = error_of(function() secrets:query():orderBy(name):paginateWithCursor(1) end)
+        assert.equal("INVALID_ARGUMENT", err.code)
+        assert.truthy(err.message:find("cursorKey", 1, true))
+      end
+      local found = {}
+      for list in secrets:query():orderBy("pin"):chunk(1) do
+        found[#found + 1] = list[1].id
+      end
+      assert.same({ 2, 1 }, found)
+    end)
+
+    it("that somebody made are refused by their one code", function()
+      local core = require("hysteria.core")
+      local cursor = rows:query():paginateWithCursor(1).paginationMetadata.nextCursor
+      local print = core.jsonDecode(core.untoken(cursor))[2]
+      for _, values in ipairs { '[{"f":"x"}]', "[{}]", "[[1]]", '[{"d":"x"}]', '[{"f":5}]', '"x"', "5", '{"1":1}' } do
+        local made = core.token(('[0,"%s",%s]'):format(print, values))
+        assert.equal("INVALID_PAGINATION_PARAMETERS",
+          error_of(function() rows:query():paginateWithCursor(1, made) end).code, values)
+      end
+      for _, text in ipairs { "1", "null", "[]", "{", '"a"', "[0]" } do
+        assert.equal("INVALID_PAGINATION_PARAMETERS",
+          error_of(function() rows:query():paginateWithCursor(1, core.token(text)) end).code, text)
+      end
     end)
   end)
 
