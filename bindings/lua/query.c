@@ -84,13 +84,58 @@ static void take_filled(lua_State *L)
         lua_pop(L, 1);
 }
 
+static const char subquery_key = 0;
+
+/* core.setSubquery(fn): fn(query) gives the query that stands for one of a model inside of others, and
+ * whether that must be asked anew at each run. */
+static int set_subquery(lua_State *L)
+{
+    luaL_checktype(L, 1, LUA_TFUNCTION);
+    lua_settop(L, 1);
+    lua_rawsetp(L, LUA_REGISTRYINDEX, &subquery_key);
+    return 0;
+}
+
+/* A table of the Lua side for the query at index, pushed. */
+static void push_extra(lua_State *L, int index)
+{
+    if (lua_getiuservalue(L, index, HYL_QUERY_EXTRA) != LUA_TNIL)
+        return;
+    lua_pop(L, 1);
+    lua_newtable(L);
+    lua_pushvalue(L, -1);
+    lua_setiuservalue(L, index, HYL_QUERY_EXTRA);
+}
+
+/* The query on top becomes what it leaves out as well: soft-deleted rows, rows of no default scope. */
+static hy_query *make_whole(lua_State *L)
+{
+    hyl_need_stack(L, 5);
+    lua_rawgetp(L, LUA_REGISTRYINDEX, &subquery_key);
+    if (lua_isnil(L, -1)) {
+        lua_pop(L, 1);
+        return lua_touserdata(L, -1);
+    }
+    lua_insert(L, -2);
+    lua_call(L, 1, 2);
+    bool moves = lua_toboolean(L, -1);
+    lua_pop(L, 1);
+    if (moves && hyl_test(L, 1, HYL_QUERY) != NULL) {
+        push_extra(L, 1);
+        lua_pushboolean(L, 1);
+        lua_setfield(L, -2, "moves");
+        lua_pop(L, 1);
+    }
+    return hyl_test(L, -1, HYL_QUERY);
+}
+
 hy_query *hyl_to_query(lua_State *L, int index)
 {
     index = lua_absindex(L, index);
-    hy_query *q = hyl_test(L, index, HYL_QUERY);
-    if (q != NULL) {
+    if (hyl_test(L, index, HYL_QUERY) != NULL) {
+        hyl_need_stack(L, 1);
         lua_pushvalue(L, index);
-        return q;
+        return make_whole(L);
     }
     if (!lua_isfunction(L, index))
         return NULL;
@@ -100,7 +145,7 @@ hy_query *hyl_to_query(lua_State *L, int index)
     lua_pushvalue(L, -2);
     lua_call(L, 1, 1);
     take_filled(L);
-    return lua_touserdata(L, -1);
+    return make_whole(L);
 }
 
 static int fill_queries(lua_State *L, int resumed, lua_KContext verb)
@@ -248,12 +293,7 @@ static int query_about(lua_State *L)
 static int query_extra(lua_State *L)
 {
     hyl_check_query(L, 1);
-    if (lua_getiuservalue(L, 1, HYL_QUERY_EXTRA) == LUA_TNIL) {
-        lua_pop(L, 1);
-        lua_newtable(L);
-        lua_pushvalue(L, -1);
-        lua_setiuservalue(L, 1, HYL_QUERY_EXTRA);
-    }
+    push_extra(L, 1);
     return 1;
 }
 
@@ -466,4 +506,6 @@ void hyl_query_open(lua_State *L)
     lua_setfield(L, -2, "query");
     lua_pushcfunction(L, core_compile);
     lua_setfield(L, -2, "compile");
+    lua_pushcfunction(L, set_subquery);
+    lua_setfield(L, -2, "setSubquery");
 }

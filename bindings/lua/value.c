@@ -430,8 +430,11 @@ static hy_expr *node_expr(lua_State *L, hy_query *q, int index, hyl_type type, c
 {
     if (depth > MAX_DEPTH)
         hyl_fail(L, HY_ELIMIT_EXCEEDED, "%s: nested too deeply", what);
-    if (type == HYL_QUERY)
-        return hy_expr_query(q, lua_touserdata(L, index));
+    if (type == HYL_QUERY) {
+        hy_expr *e = hy_expr_query(q, hyl_to_query(L, index));
+        lua_pop(L, 1);
+        return e;
+    }
     size_t size;
     const char *word = hyl_node_word(L, index, &size);
     if (type == HYL_COL)

@@ -26,14 +26,17 @@ local prepared_mt = { __name = "hysteria.prepared", __index = methods }
 -- it, an old answer would be a hole.
 local function refuse_moving(definition, extra, ignored)
   local why
-  if hooks.of(definition, "beforeFetch", ignored) then
+  if extra and extra.moves then
+    why = "a query inside with default scopes (withoutDefaultScope there leaves them out)"
+  elseif definition and hooks.of(definition, "beforeFetch", ignored) then
     why = "beforeFetch hooks (ignoreHooks leaves them out)"
-  elseif #definition.default_scopes > 0 and not (extra and extra.unscoped) then
+  elseif definition and #definition.default_scopes > 0 and not (extra and extra.unscoped) then
     why = "default scopes (withoutDefaultScope leaves them out)"
   end
   if why then
-    core.raise("INVALID_ARGUMENT", ("prepare: %s has %s, which are asked at each run"):format(definition.name, why),
-      { model = definition.name })
+    local name = definition and definition.name
+    core.raise("INVALID_ARGUMENT", ("prepare: %s has %s, which are asked at each run"):format(name or "the query", why),
+      { model = name })
   end
 end
 
@@ -44,8 +47,8 @@ function builder.prepare(q, given)
   local definition = class and class._definition
   local ignored = given.ignoreHooks == nil and extra and extra.ignored or hooks.ignored(given.ignoreHooks, "prepare")
   local whole, added = q:clone(), nil
+  refuse_moving(definition, extra, ignored)
   if definition then
-    refuse_moving(definition, extra, ignored)
     whole = reading.filter(whole, definition, extra)
     if extra and extra.loads then
       whole, added = preload.with_keys(whole, q, definition, preload.keys_for(definition, extra.loads))
@@ -87,9 +90,7 @@ end
 local function begin(self, given)
   local definition, q = self._definition, self._query
   local bound = definition and state.source_of[q:_model()]
-  if definition then
-    refuse_moving(definition, self._extra, self._ignored)
-  end
+  refuse_moving(definition, self._extra, self._ignored)
   local handle, opts, ds, trx = running.target(definition, bound, self._extra, given, self._loads and #self._loads)
   return handle, opts, { ds = ds, trx = trx, bound = bound, ignored = self._ignored, deadline = opts and opts.deadline,
   }

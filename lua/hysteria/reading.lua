@@ -8,6 +8,8 @@ local running = require("hysteria.running")
 local state = require("hysteria.state")
 local tracking = require("hysteria.tracking")
 
+local about_query = core.queryMethods._about
+
 local reading = {}
 
 local function only_live(query, definition)
@@ -45,6 +47,21 @@ function reading.filter(query, definition, extra)
   end
   return clone
 end
+
+-- A query on a model inside of another query (a condition, a union, what is selected from) leaves out the
+-- same. Second: whether what it leaves out is asked anew at each read.
+function reading.subquery(query)
+  local class, extra = about_query(query)
+  local definition = class and class._definition
+  local moves = extra and extra.moves or false
+  if not definition or not definition.filtered then
+    return query, moves
+  end
+  local asks = #definition.default_scopes > 0 and not (extra and extra.unscoped)
+  return reading.filter(query, definition, extra), moves or asks
+end
+
+core.setSubquery(reading.subquery)
 
 -- All of that and the beforeFetch hooks: the query that runs. `ctx` may be made later.
 function reading.prepare(query, definition, extra, ignored, make_ctx)

@@ -5,7 +5,6 @@ local core = require("hysteria.core")
 local model = require("hysteria.model")
 local options = require("hysteria.options")
 local reading = require("hysteria.reading")
-local state = require("hysteria.state")
 
 local view = {}
 
@@ -22,8 +21,7 @@ local function asked(definition)
   return query
 end
 
--- What the view asks, made anew: fn(q) gets a builder on the table of the model's name. A query on
--- a model leaves out what that model leaves out: soft-deleted rows, rows outside of its default scopes.
+-- What the view asks, made anew: fn(q) gets a builder on the table of the model's name.
 function view.statement(definition)
   local made = definition.view
   if made.is_asking then
@@ -37,9 +35,7 @@ function view.statement(definition)
   if not ok then
     error(query, 0)
   end
-  local frozen = query:_model()
-  local inner = frozen and state.definition_of[frozen]
-  return inner and reading.filter(query, inner, query:_peek()) or query
+  return query
 end
 
 -- A query on the frozen model of a view that no database knows.
@@ -49,7 +45,7 @@ end
 
 -- What CREATE VIEW takes after AS: values are written into the text, as defaults of columns are.
 function view.text(definition, dialect)
-  return (core.compile(view.statement(definition), dialect, "literal"))
+  return (core.compile(reading.subquery(view.statement(definition)), dialect, "literal"))
 end
 
 return view
