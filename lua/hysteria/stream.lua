@@ -36,8 +36,12 @@ local function from_list(self)
   return table.move(all, first, last, 1, {}), last == #all
 end
 
--- Have the next batch: false if there is none.
+-- Have the next batch: false if there is none. Tasks that took turns here would lose rows to each other.
 local function refill(self)
+  if self.busy then
+    core.raise("INVALID_ARGUMENT", "the stream is being read by another task, or reading it has failed")
+  end
+  self.busy = true
   while not self.ended do
     local run = self.run
     run.deadline = self.timeout and core.deadline(self.timeout)
@@ -47,9 +51,11 @@ local function refill(self)
     end
     self.rows, self.at, self.ended = rows, 0, last
     if #rows > 0 then
+      self.busy = false
       return true
     end
   end
+  self.busy = false
   return false
 end
 

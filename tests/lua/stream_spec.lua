@@ -337,6 +337,37 @@ databases.each(function(ds, _, config)
     assert.same({ a = 40, b = 40 }, done)
   end)
 
+  it("refuses a second task at the same stream: neither loses rows to the other unseen", function()
+    local Slow = model "StreamSlow" {
+      hysteria.tableName("stream_rows"), id = column.integer { primaryKey = true },
+      hysteria.afterFetch(function()
+        async.sleep(1)
+      end),
+    }
+    ds:dropTables({ Slow }, { ifExists = true })
+    ds:createTables { Slow }
+    local list = {}
+    for n = 1, 50 do
+      list[n] = { id = n }
+    end
+    Slow:using(ds):insertMany(list)
+    local err = error_of(function()
+      async.run(function()
+        local stream <close> = Slow:using(ds):query():stream { batch = 7 }
+        local function work()
+          local row = stream()
+          while row do
+            row = stream()
+          end
+        end
+        async.all { work, work, work }
+      end)
+    end)
+    assert.equal("INVALID_ARGUMENT", err.code)
+    assert.truthy(err.message:find("another task", 1, true))
+    assert.equal(50, Slow:using(ds):count())
+  end)
+
   it("memory does not grow with the number of rows", function()
     local Wide = model "StreamWide" {
       id = column.increment(), n = column.integer(), name = column.string { length = 250 },
