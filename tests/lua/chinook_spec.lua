@@ -7,38 +7,7 @@ local databases = require("tests.support.lua.databases")
 
 local sql = hysteria.sql
 
-local function is_null(value)
-  return value == nil or value == sql.null or value == sql.jsonNull
-end
-
--- Decimals by their text, NULL as false: what two values must have in common.
-local function plain(value)
-  if is_null(value) then
-    return false
-  end
-  return type(value) == "userdata" and tostring(value) or value
-end
-
-local function plain_list(list)
-  local out = {}
-  for index, value in ipairs(list) do
-    out[index] = type(value) == "table" and plain_list(value) or plain(value)
-  end
-  return out
-end
-
--- Fields of records, in this order, as a list of lists.
-local function table_of(records, ...)
-  local out = {}
-  for index, record in ipairs(records) do
-    local row = {}
-    for place, name in ipairs({ ... }) do
-      row[place] = plain(record[name])
-    end
-    out[index] = row
-  end
-  return out
-end
+local plain, table_of = chinook.plain, chinook.table_of
 
 local answers, missing = chinook.read("answers.json")
 if not answers then
@@ -48,40 +17,21 @@ end
 local data = chinook.read("chinook.json")
 
 databases.each(function(ds, database)
-  local models
-  local statements, raw = 0, {}
+  local models, seen
 
   setup(function()
-    models = chinook.define()
-    ds:addObserver {
-      onAfterQuery = function(event)
-        statements = statements + 1
-        if event.raw ~= false then
-          raw[#raw + 1] = event.sql
-        end
-      end,
-    }
-    local classes = {}
-    for index, name in ipairs(chinook.order) do
-      models[name] = models[name]:using(ds)
-      classes[index] = models[name]
-    end
-    ds:dropTables(classes, { ifExists = true })
-    ds:createTables(classes)
-    for _, name in ipairs(chinook.order) do
-      models[name]:insertMany(chinook.rows(data[name]), { returning = false })
-    end
-    statements, raw = 0, {}
+    models = chinook.load(ds, data)
+    seen = chinook.watch(ds)
   end)
 
   before_each(function()
-    statements, raw = 0, {}
+    seen.reset()
   end)
 
   -- A question asked: by statements that the observer saw, none of them with a raw fragment.
   after_each(function()
-    assert.is_true(statements > 0)
-    assert.same({}, raw)
+    assert.is_true(seen.count > 0)
+    assert.same({}, seen.raw)
   end)
 
   local function top_artists()
@@ -147,8 +97,8 @@ databases.each(function(ds, database)
     ds:rawQuery("SELECT 1")
     models.Genre:query():where("genreId", "=", sql.rawStatement("1")):count()
 
-    assert.equal(4, #raw)
-    raw = {}
+    assert.equal(4, #seen.raw)
+    seen.raw = {}
   end)
 
   it("keeps decimals decimals", function()
@@ -205,14 +155,14 @@ databases.each(function(ds, database)
       pairs_of[index] = { employee.email, employee.manager and employee.manager.email or false }
     end
 
-    assert.same(plain_list(answers.managers), pairs_of)
-    assert.equal(2, statements)
+    assert.same(plain(answers.managers), pairs_of)
+    assert.equal(2, seen.count)
   end)
 
   it("reports: the same relation from the other end", function()
     local want = {}
     for _, pair in ipairs(answers.managers) do
-      if not is_null(pair[2]) then
+      if plain(pair[2]) then
         want[pair[2]] = want[pair[2]] or {}
         table.insert(want[pair[2]], pair[1])
       end
@@ -252,7 +202,7 @@ databases.each(function(ds, database)
     table.sort(names)
 
     assert.same(answers.grungePlaylist, names)
-    assert.equal(3, statements)
+    assert.equal(3, seen.count)
   end)
 
   it("finds by a key of two columns", function()

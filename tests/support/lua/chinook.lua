@@ -172,4 +172,68 @@ function chinook.rows(entry)
   return rows
 end
 
+-- The models on this source, their tables made anew and filled from the decoded file.
+function chinook.load(ds, data)
+  local models, classes = chinook.define(), {}
+  for index, class_name in ipairs(chinook.order) do
+    models[class_name] = models[class_name]:using(ds)
+    classes[index] = models[class_name]
+  end
+  ds:dropTables(classes, { ifExists = true })
+  ds:createTables(classes)
+  for _, class_name in ipairs(chinook.order) do
+    models[class_name]:insertMany(chinook.rows(data[class_name]), { returning = false })
+  end
+  return models
+end
+
+-- Watches what a source is asked: { count, raw }, raw being the statements with a fragment of raw
+-- SQL; reset() begins anew.
+function chinook.watch(ds)
+  local seen = { count = 0, raw = {} }
+  ds:addObserver {
+    onAfterQuery = function(event)
+      seen.count = seen.count + 1
+      if event.raw ~= false then
+        seen.raw[#seen.raw + 1] = event.sql
+      end
+    end,
+  }
+  function seen.reset()
+    seen.count, seen.raw = 0, {}
+  end
+  return seen
+end
+
+local function is_null(value)
+  return value == nil or value == hysteria.sql.null or value == hysteria.sql.jsonNull
+end
+
+-- Decimals by their text, NULL as false, lists by their items: what two values must have in common.
+function chinook.plain(value)
+  if is_null(value) then
+    return false
+  elseif type(value) == "table" then
+    local out = {}
+    for index, item in ipairs(value) do
+      out[index] = chinook.plain(item)
+    end
+    return out
+  end
+  return type(value) == "userdata" and tostring(value) or value
+end
+
+-- Fields of records, in this order, as a list of lists.
+function chinook.table_of(records, ...)
+  local out = {}
+  for index, record in ipairs(records) do
+    local row = {}
+    for place, field in ipairs({ ... }) do
+      row[place] = chinook.plain(record[field])
+    end
+    out[index] = row
+  end
+  return out
+end
+
 return chinook
