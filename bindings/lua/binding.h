@@ -27,6 +27,7 @@ typedef enum hyl_type {
     HYL_FUNC,  /* an SQL function call */
     HYL_COL,   /* a column reference */
     HYL_CASE,
+    HYL_MATH,  /* two operands that the database calculates with */
     HYL_GIVEN, /* keys that must be present */
     HYL_PARAM, /* a value that is given when a prepared query runs */
     HYL_MODEL,
@@ -121,6 +122,10 @@ bool hyl_to_value(lua_State *L, int index, hy_value *out);
  */
 hy_expr *hyl_to_expr(lua_State *L, hy_query *q, int index, const hy_expr *like, const hy_column *column,
                      const char *what);
+/** What becomes more than one bound value: a column, a call, CASE, a calculation, raw text, a query. */
+bool hyl_is_expression(hyl_type type);
+/** The two arguments of a metamethod as "+", "-" or "*" of them, for the database to calculate. */
+int hyl_math(lua_State *L, const char *word);
 /** A column argument: a string, or one of our expression values. */
 hy_expr *hyl_to_operand(lua_State *L, hy_query *q, int index, bool alias_allowed, const char *what);
 /** Push a value of its own type, NULL as nil or as core.null. */

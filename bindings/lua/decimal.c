@@ -64,8 +64,10 @@ static int core_is_decimal(lua_State *L)
 
 typedef hy_status (*operation)(const hy_decimal *, const hy_decimal *, hy_decimal *, hy_error *);
 
-static int binary(lua_State *L, operation apply)
+static int binary(lua_State *L, operation apply, const char *word)
 {
+    if (hyl_is_expression(hyl_typeof(L, 2)))
+        return hyl_math(L, word);
     hy_decimal a, b, out;
     hy_error err;
     check_decimal(L, 1, &a);
@@ -75,15 +77,15 @@ static int binary(lua_State *L, operation apply)
 
 static int decimal_add(lua_State *L)
 {
-    return binary(L, hy_decimal_add);
+    return binary(L, hy_decimal_add, "+");
 }
 static int decimal_sub(lua_State *L)
 {
-    return binary(L, hy_decimal_subtract);
+    return binary(L, hy_decimal_subtract, "-");
 }
 static int decimal_mul(lua_State *L)
 {
-    return binary(L, hy_decimal_multiply);
+    return binary(L, hy_decimal_multiply, "*");
 }
 
 static int decimal_slash(lua_State *L)

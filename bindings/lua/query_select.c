@@ -146,6 +146,18 @@ static bool take_direction(lua_State *L, window *w)
     return false;
 }
 
+/* A hole or a key would leave a part of the window out, and every row a wrong value. */
+static void check_only_list(lua_State *L, int at, lua_Integer n, const char *what)
+{
+    lua_Integer entries = 0;
+    for (lua_pushnil(L); lua_next(L, at); lua_pop(L, 1))
+        entries++;
+    if (entries != n)
+        hyl_fail(L, HY_EINVALID_ARGUMENT, "selectWindow: %s is a list without holes or keys, such as %s",
+                 what,
+                 strcmp(what, "orderBy") == 0 ? "{ \"price\", \"desc\", \"id\" }" : "{ \"kind\", \"year\" }");
+}
+
 /* orderBy = "a" or {"a", "desc", "b"}; the value on top. */
 static void read_window_order(lua_State *L, hy_query *q, window *w, bool inside)
 {
@@ -157,12 +169,14 @@ static void read_window_order(lua_State *L, hy_query *q, window *w, bool inside)
     }
     hyl_check_plain(L, at, "orderBy");
     hyl_need_stack(L, 6);
-    for (lua_Integer i = 1; lua_rawgeti(L, at, i) != LUA_TNIL; i++) {
+    lua_Integer i = 1;
+    for (; lua_rawgeti(L, at, i) != LUA_TNIL; i++) {
         if (!take_direction(L, w))
             read_window_order(L, q, w, true);
         lua_pop(L, 1);
     }
     lua_pop(L, 1);
+    check_only_list(L, at, i - 1, "orderBy");
 }
 
 static void read_window_partition(lua_State *L, hy_query *q, window *w)
@@ -173,12 +187,14 @@ static void read_window_partition(lua_State *L, hy_query *q, window *w)
         return;
     }
     hyl_check_plain(L, at, "partitionBy");
-    for (lua_Integer i = 1; lua_rawgeti(L, at, i) != LUA_TNIL; i++) {
+    lua_Integer i = 1;
+    for (; lua_rawgeti(L, at, i) != LUA_TNIL; i++) {
         check_room(L, w->n_partition);
         w->partition[w->n_partition++] = hyl_to_operand(L, q, -1, false, "partitionBy");
         lua_pop(L, 1);
     }
     lua_pop(L, 1);
+    check_only_list(L, at, i - 1, "partitionBy");
 }
 
 /* "unbounded" or a whole number: before the current row, it, after it. */

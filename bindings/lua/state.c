@@ -26,6 +26,7 @@ static const char *const type_names[HYL_TYPE_COUNT] = {
     [HYL_FUNC] = "func",
     [HYL_COL] = "col",
     [HYL_CASE] = "case",
+    [HYL_MATH] = "math",
     [HYL_GIVEN] = "given",
     [HYL_PARAM] = "param",
     [HYL_MODEL] = "model",

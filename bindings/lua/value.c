@@ -227,6 +227,54 @@ static int binary_tostring(lua_State *L)
     return 1;
 }
 
+/* ---- calculating ------------------------------------------------------------------------- */
+
+bool hyl_is_expression(hyl_type type)
+{
+    return type == HYL_RAW || type == HYL_FUNC || type == HYL_COL || type == HYL_CASE || type == HYL_MATH ||
+           type == HYL_QUERY;
+}
+
+static void check_operand(lua_State *L, int index, const char *word)
+{
+    hyl_type type = hyl_typeof(L, index);
+    if (lua_isnil(L, index) || type == HYL_NULL)
+        hyl_fail(L, HY_ENIL_VALUE, "calculating with nil or NULL: '%s' would give NULL", word);
+    if (lua_type(L, index) != LUA_TNUMBER && type != HYL_DECIMAL && type != HYL_PARAM &&
+        !hyl_is_expression(type))
+        hyl_fail(L, HY_EINVALID_ARGUMENT, "'%s' takes numbers, decimals and expressions, not a %s", word,
+                 type != HYL_NONE ? hyl_type_name(type) : luaL_typename(L, index));
+}
+
+int hyl_math(lua_State *L, const char *word)
+{
+    lua_settop(L, 2);
+    check_operand(L, 1, word);
+    check_operand(L, 2, word);
+    pack(L, 1);
+    return push_node(L, HYL_MATH, word, strlen(word));
+}
+
+static int math_add(lua_State *L)
+{
+    return hyl_math(L, "+");
+}
+static int math_subtract(lua_State *L)
+{
+    return hyl_math(L, "-");
+}
+static int math_multiply(lua_State *L)
+{
+    return hyl_math(L, "*");
+}
+
+static int math_slash(lua_State *L)
+{
+    return hyl_fail(
+        L, HY_EINVALID_ARGUMENT,
+        "databases do not agree on quotients: select both and divide here, or say sql.rawStatement");
+}
+
 /* ---- reading ----------------------------------------------------------------------------- */
 
 bool hyl_to_value(lua_State *L, int index, hy_value *out)
@@ -363,7 +411,7 @@ static hy_expr *to_expr(lua_State *L, hy_query *q, int index, const hy_expr *lik
     hyl_type type = hyl_typeof(L, index);
     if (type == HYL_DECIMAL)
         return decimal_expr(L, q, index, like, column);
-    if (type == HYL_RAW || type == HYL_FUNC || type == HYL_COL || type == HYL_CASE || type == HYL_QUERY)
+    if (hyl_is_expression(type))
         return node_expr(L, q, index, type, what, depth);
     if (type == HYL_PARAM) {
         if (column != NULL)
@@ -426,6 +474,28 @@ static hy_expr *case_expr(lua_State *L, hy_query *q, int args, int n, const char
     return e;
 }
 
+static bool is_float(lua_State *L, int index)
+{
+    return lua_type(L, index) == LUA_TNUMBER && !lua_isinteger(L, index);
+}
+
+/* A plain operand is read as the kind of the other. */
+static hy_expr *math_expr(lua_State *L, hy_query *q, int args, hy_op op, const char *what, int depth)
+{
+    hy_expr *operands[2];
+    lua_rawgeti(L, args, 1);
+    lua_rawgeti(L, args, 2);
+    int first = hyl_is_expression(hyl_typeof(L, -2)) ? 0 : 1;
+    int left = lua_gettop(L) - 1;
+    operands[first] = to_expr(L, q, left + first, NULL, NULL, what, depth + 1);
+    if (hy_expr_kind(operands[first]) == HY_KIND_DECIMAL && is_float(L, left + 1 - first))
+        hyl_fail(L, HY_EINVALID_ARGUMENT,
+                 "%s: a float is not exact beside a decimal: write sql.decimal(\"...\")", what);
+    operands[1 - first] = to_expr(L, q, left + 1 - first, operands[first], NULL, what, depth + 1);
+    lua_pop(L, 2);
+    return hy_expr_compare(q, op, operands[0], operands[1]);
+}
+
 static hy_expr *node_expr(lua_State *L, hy_query *q, int index, hyl_type type, const char *what, int depth)
 {
     if (depth > MAX_DEPTH)
@@ -447,6 +517,8 @@ static hy_expr *node_expr(lua_State *L, hy_query *q, int index, hyl_type type, c
     hy_expr *e;
     if (type == HYL_CASE) {
         e = case_expr(L, q, args, n, what, depth);
+    } else if (type == HYL_MATH) {
+        e = math_expr(L, q, args, hy_op_from_word(word, size), what, depth);
     } else {
         hy_expr **list = lua_newuserdatauv(L, sizeof *list * (size_t)(n + 1), 0);
         node_list(L, q, args, n, what, depth, list);
@@ -473,7 +545,7 @@ hy_expr *hyl_to_operand(lua_State *L, hy_query *q, int index, bool alias_allowed
         return alias_allowed ? hy_expr_column_or_alias(q, name, size) : hy_expr_column(q, name, size);
     }
     hyl_type type = hyl_typeof(L, index);
-    if (type == HYL_RAW || type == HYL_FUNC || type == HYL_COL || type == HYL_CASE || type == HYL_QUERY)
+    if (hyl_is_expression(type))
         return node_expr(L, q, index, type, what, 0);
     hyl_fail_argument(L, index, what, "a column name");
     return NULL;
@@ -565,6 +637,9 @@ void hyl_value_open(lua_State *L)
 {
     static const luaL_Reg null_meta[] = {{"__tostring", null_tostring}, {NULL, NULL}};
     static const luaL_Reg binary_meta[] = {{"__tostring", binary_tostring}, {NULL, NULL}};
+    static const luaL_Reg math_meta[] = {{"__add", math_add},      {"__sub", math_subtract},
+                                         {"__mul", math_multiply}, {"__div", math_slash},
+                                         {"__idiv", math_slash},   {NULL, NULL}};
     static const struct {
         hyl_type type;
         const char *name;
@@ -572,9 +647,10 @@ void hyl_value_open(lua_State *L)
     } types[] = {
         {HYL_NULL, "hysteria.null", null_meta}, {HYL_BINARY, "hysteria.binary", binary_meta},
         {HYL_RAW, "hysteria.raw", NULL},        {HYL_OP, "hysteria.op", NULL},
-        {HYL_GROUP, "hysteria.group", NULL},    {HYL_FUNC, "hysteria.func", NULL},
-        {HYL_COL, "hysteria.col", NULL},        {HYL_CASE, "hysteria.case", NULL},
-        {HYL_GIVEN, "hysteria.given", NULL},    {HYL_PARAM, "hysteria.param", NULL},
+        {HYL_GROUP, "hysteria.group", NULL},    {HYL_FUNC, "hysteria.func", math_meta},
+        {HYL_COL, "hysteria.col", math_meta},   {HYL_CASE, "hysteria.case", math_meta},
+        {HYL_MATH, "hysteria.math", math_meta}, {HYL_GIVEN, "hysteria.given", NULL},
+        {HYL_PARAM, "hysteria.param", NULL},
     };
     static const luaL_Reg functions[] = {
         {"raw", core_raw},       {"op", core_op},     {"group", core_group}, {"given", core_given},

@@ -310,6 +310,8 @@ void *hy__cell_new(hy_query *q, hy_chain *chain, size_t size);
 void hy__forget_open(hy_query *q, const hy_group *root);
 void hy__clear_group(hy_query *q, hy_group *group);
 
+/** By its column, or by itself where no column is known. */
+bool hy__expr_is_decimal(const hy_expr *x);
 /** A node with room for `n` arguments; its depth is theirs and one. NULL if any is NULL. */
 hy_branch *hy__branch_new(hy_query *q, hy_node node, hy_kind kind, hy_expr *const *args, size_t n);
 /** A value node of that kind which owns a copy of the value's bytes. */

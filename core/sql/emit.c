@@ -294,6 +294,9 @@ static const char *const ansi_ops[HY_OP_COUNT] = {
 #undef SPELLING
 };
 
+/* The end of a CAST( that yields decimals as text which such a database compares as numbers. */
+#define TEXT_DECIMAL_END " AS TEXT) COLLATE hysteria_decimal"
+
 /* The driver's functions for what such a database would calculate with floats. */
 static const char *const exact_ops[HY_OP_COUNT] = {
     [HY_OP_ADD] = "hysteria_add(",
@@ -311,13 +314,6 @@ static bool is_float_kind(const hy_expr *x)
     return x->kind == HY_KIND_FLOAT || x->kind == HY_KIND_DOUBLE;
 }
 
-/* By its column, or by itself where no column is known. */
-static bool is_decimal(const hy_expr *x)
-{
-    return x->kind == HY_KIND_DECIMAL ||
-           (x->node == HY_NODE_VALUE && ((const hy_value_expr *)x)->value.type == HY_DECIMAL);
-}
-
 /* Which of them, NULL for none: floats stay floats, and of an unknown kind nothing is known. */
 static const char *exact_function(const hy_emitter *e, const hy_branch *b)
 {
@@ -327,15 +323,22 @@ static const char *exact_function(const hy_emitter *e, const hy_branch *b)
         return NULL;
     if (b->head.kind == HY_KIND_BIGINT)
         return whole_ops[b->head.op];
-    bool decimal = is_decimal(lhs) || is_decimal(rhs);
+    bool decimal = hy__expr_is_decimal(lhs) || hy__expr_is_decimal(rhs);
     return decimal && !is_float_kind(lhs) && !is_float_kind(rhs) ? exact_ops[b->head.op] : NULL;
 }
 
+/* Decimals come as text: wrapped as emit_after_call() says. */
 static void emit_function(hy_emitter *e, const char *function, const hy_branch *b)
 {
+    bool decimal = function == exact_ops[b->head.op];
+
+    if (decimal)
+        PUT(e, "CAST(");
     hy__puts(e, function);
     hy__emit_list(e, b->args, b->n);
     PUT(e, ")");
+    if (decimal)
+        PUT(e, TEXT_DECIMAL_END);
 }
 
 static void emit_binary(hy_emitter *e, const hy_expr *x)
@@ -701,7 +704,7 @@ static void emit_after_call(hy_emitter *e, const hy_expr *call)
     }
     /* The cast gives it an affinity: what it is compared with becomes text too. */
     if (is_text_decimal(e, call))
-        PUT(e, " AS TEXT) COLLATE hysteria_decimal");
+        PUT(e, TEXT_DECIMAL_END);
 }
 
 static void emit_call(hy_emitter *e, const hy_expr *x)

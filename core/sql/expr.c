@@ -547,7 +547,13 @@ static bool is_float(hy_kind kind)
     return kind == HY_KIND_FLOAT || kind == HY_KIND_DOUBLE;
 }
 
-/* What an arithmetic operator yields. A quotient of whole numbers differs between databases. */
+bool hy__expr_is_decimal(const hy_expr *x)
+{
+    return x->kind == HY_KIND_DECIMAL ||
+           (x->node == HY_NODE_VALUE && ((const hy_value_expr *)x)->value.type == HY_DECIMAL);
+}
+
+/* What an arithmetic operator yields. A quotient of numbers that are not floats differs between databases. */
 static hy_kind arithmetic_kind(hy_op op, const hy_expr *lhs, const hy_expr *rhs)
 {
     hy_kind a = (hy_kind)lhs->kind, b = (hy_kind)rhs->kind;
@@ -556,6 +562,8 @@ static hy_kind arithmetic_kind(hy_op op, const hy_expr *lhs, const hy_expr *rhs)
         return HY_KIND_TEXT;
     if (is_whole(a) && is_whole(b))
         return op == HY_OP_DIVIDE ? HY_KIND_ANY : HY_KIND_BIGINT;
+    if ((hy__expr_is_decimal(lhs) || is_whole(a)) && (hy__expr_is_decimal(rhs) || is_whole(b)))
+        return op == HY_OP_DIVIDE ? HY_KIND_ANY : HY_KIND_DECIMAL;
     bool numbers = (is_whole(a) || is_float(a)) && (is_whole(b) || is_float(b));
     return numbers ? HY_KIND_DOUBLE : HY_KIND_ANY;
 }

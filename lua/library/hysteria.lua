@@ -730,9 +730,14 @@
 ---@field given fun(keys: string[]): any
 ---@field any fun(...: table): any
 ---@field all fun(...: table): any
----@field case fun(whens: table, otherwise: any): any
----@field func fun(name: string, ...: any): any
----@field col fun(name: string): any
+---@field case fun(whens: table, otherwise: any): hysteria.Expression
+---@field func fun(name: string, ...: any): hysteria.Expression
+---@field col fun(name: string): hysteria.Expression
+
+---@class hysteria.Expression what the database computes, where a value or a column may stand
+---@operator add(any): hysteria.Expression
+---@operator sub(any): hysteria.Expression
+---@operator mul(any): hysteria.Expression
 
 ---@class hysteria.Task
 ---@field await fun(self: hysteria.Task): ... the results of its function, or its error

@@ -703,8 +703,9 @@ static const golden cases[] = {
      "UPDATE `users` SET `balance` = `balance` + ?, `age` = `age` - ?, `score` = `balance` * `age` WHERE"
      " (`score` * ?) > ?",
      "decimal:0.10/decimal int:1/integer double:0.5/any int:2/any",
-     .sqlite = "UPDATE `users` SET `balance` = hysteria_add(`balance`, ?), `age` ="
-               " hysteria_whole_subtract(`age`, ?), `score` = hysteria_multiply(`balance`, `age`) WHERE"
+     .sqlite = "UPDATE `users` SET `balance` = CAST(hysteria_add(`balance`, ?) AS TEXT) COLLATE"
+               " hysteria_decimal, `age` = hysteria_whole_subtract(`age`, ?), `score` ="
+               " CAST(hysteria_multiply(`balance`, `age`) AS TEXT) COLLATE hysteria_decimal WHERE"
                " (`score` * ?) > ?"},
     {"UPDATE by key", TAG, update_by_key,
      "UPDATE `user_tags` SET `weight` = CASE WHEN `user_id` = ? AND `tag_id` = ? THEN ? WHEN `user_id` = ? "

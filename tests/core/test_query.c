@@ -1066,6 +1066,10 @@ static void kinds_are_told(void **state)
     assert_int_equal(HY_KIND_DATE, hy_expr_kind(hy_expr_cast(q, age, HY_KIND_DATE)));
     assert_int_equal(HY_KIND_BIGINT, hy_expr_kind(hy_expr_compare(q, HY_OP_ADD, age, age)));
     assert_int_equal(HY_KIND_TEXT, hy_expr_kind(hy_expr_compare(q, HY_OP_CONCAT, age, age)));
+    hy_expr *balance = hy_expr_cast(q, age, HY_KIND_DECIMAL);
+    assert_int_equal(HY_KIND_DECIMAL, hy_expr_kind(hy_expr_compare(q, HY_OP_ADD, balance, balance)));
+    assert_int_equal(HY_KIND_DECIMAL, hy_expr_kind(hy_expr_compare(q, HY_OP_MULTIPLY, age, balance)));
+    assert_int_equal(HY_KIND_ANY, hy_expr_kind(hy_expr_compare(q, HY_OP_DIVIDE, balance, age)));
     hy_query_free(q);
 }
 

@@ -280,6 +280,26 @@ databases.each(function(ds, database)
       assert.equal(2, rows[#rows].depth)
     end)
 
+    it("managers: down from whoever has none, a step deeper each time", function()
+      local rows = ds:query("below")
+        :withRecursive("below", function(q)
+          q:from("employees"):select("employee_id", "email"):whereNull("reports_to")
+            :select(sql.func("coalesce", sql.col("reports_to"), 0), "depth")
+            :unionAll(function(step)
+              step:from("employees", "e"):select("e.employee_id", "e.email")
+                :select(sql.col("below.depth") + 1, "depth"):join("below", "employee_id", "e.reports_to")
+            end)
+        end)
+        :many()
+      local got = {}
+      for _, row in ipairs(rows) do
+        got[row.email] = row.depth
+      end
+
+      assert.equal(answers.counts.Employee, #rows)
+      assert.same(depths(), got)
+    end)
+
     it("managers: down from whoever has none, everybody once", function()
       local rows = ds:query("below")
         :withRecursive("below", function(q)
@@ -334,12 +354,51 @@ databases.each(function(ds, database)
 
     it("grungePlaylist: EXISTS inside EXISTS", function()
       local names = models.Track:query():whereExists(function(q)
-        q:from("playlist_tracks", "pt"):whereColumn("pt.track_id", "tracks.track_id"):whereExists(function(p)
-          p:from("playlists", "p"):whereColumn("p.playlist_id", "pt.playlist_id"):where("p.name", "Grunge")
+        q:from("playlists", "p"):where("p.name", "Grunge"):whereExists(function(entry)
+          entry:from("playlist_tracks", "pt"):whereColumn("pt.playlist_id", "p.playlist_id")
+            :whereColumn("pt.track_id", "tracks.track_id")
         end)
       end):orderBy("name"):pluck("name")
 
       assert.same(answers.grungePlaylist, names)
+    end)
+
+    it("revenueByCountryTop5: summed from prices times quantities", function()
+      local rows = models.InvoiceLine:query():join(models.Invoice, "invoiceId", "invoiceId")
+        :select("invoices.billingCountry")
+        :select(sql.func("sum", sql.col("unitPrice") * sql.col("quantity")), "revenue")
+        :groupBy("invoices.billingCountry"):orderBy("revenue", "desc"):limit(5):many()
+
+      assert.same(answers.revenueByCountryTop5, table_of(rows, "billingCountry", "revenue"))
+    end)
+
+    it("every invoice costs what its lines do, to the cent", function()
+      local sums = models.InvoiceLine:query():select("invoiceId")
+        :select(sql.func("sum", sql.col("unitPrice") * sql.col("quantity")), "lines"):groupBy("invoiceId")
+      local invoices = models.Invoice:query():join({ sums, "s" }, "invoiceId", "invoiceId")
+
+      assert.equal(answers.counts.Invoice, invoices:clone():whereColumn("s.lines", "invoices.total"):count())
+      assert.equal(answers.counts.Invoice,
+        invoices:clone():where("s.lines", ">", sql.col("total") - sql.decimal("0.01")):count())
+      assert.equal(0, invoices:clone():where("s.lines", ">", sql.col("total")):count())
+    end)
+
+    it("a line's price times its quantity is a decimal, compared and ordered as one", function()
+      local line = sql.col("unitPrice") * 10
+      local rows = models.InvoiceLine:query():select(line, "tenfold"):distinct():orderBy("tenfold", "desc"):many()
+      local dear = 0
+      for _, row in ipairs(rows_of.InvoiceLine) do
+        dear = dear + (sql.decimal(row.unitPrice) * 10 > sql.decimal("9.90") and 1 or 0)
+      end
+
+      assert.same({ { "19.90" }, { "9.90" } }, table_of(rows, "tenfold"))
+      assert.is_true(dear > 0)
+      assert.equal("INVALID_ARGUMENT", databases.error_of(function()
+        models.InvoiceLine:query():select(sql.col("unitPrice") * 0.5, "half")
+      end).code)
+      assert.equal(dear, models.InvoiceLine:query():where(line, ">", sql.decimal("9.90")):count())
+      assert.equal("19.90", tostring(models.InvoiceLine:query():select("unitPrice")
+        :select(sql.decimal("21.89") - sql.col("unitPrice"), "left"):orderBy("left"):one().left))
     end)
 
     it("longestTrack: equal to a subquery's greatest", function()

@@ -300,6 +300,9 @@ verb("select", { sql.case({ { { c = 1 }, "one" }, { { c = sql.op.gt(2) }, sql.co
   select = "CASE WHEN `c` = ? THEN ? WHEN `c` > ? THEN `c` ELSE ? END AS `n`",
   binds = { select = { 1, "one", 2, 0 } },
 })
+verb("select", { sql.col("c") * (sql.col("d") + 1) - sql.func("abs", sql.col("e")), "n" }, {
+  select = "(`c` * (`d` + ?)) - ABS(`e`) AS `n`", binds = { select = { 1 } },
+})
 verb("select", { "*" }, { select = "*" })
 verb("selectSubQuery", { sub(), "inner" }, { select = "(" .. SUB .. ") AS `inner`", binds = { select = { 9 } } })
 verb("selectRaw", { "c + ?", 1 }, { select = "c + ?", binds = { select = { 1 } } })
