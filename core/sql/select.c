@@ -3,6 +3,8 @@
  *
  * Text and the description of the result grow in one walk. Knows no other clause.
  */
+#include <string.h>
+
 #include <hysteria/memory.h>
 
 #include "sql/emit.h"
@@ -218,14 +220,39 @@ static void add_column_result(hy_emitter *e, const hy_item *item)
         e, &(hy_result_column){item->alias != NULL ? item->alias : name.label, name.kind, name.column, 0});
 }
 
-/* A sum, a greatest or a least value has as many decimal places as what it is of. */
+/* Decimal places of a value. */
+static int places_of(const hy_value *value)
+{
+    if (value->type != HY_DECIMAL)
+        return 0;
+    const char *point = memchr(value->as.text.data, '.', value->as.text.size);
+    return point != NULL ? (int)(value->as.text.data + value->as.text.size - point - 1) : 0;
+}
+
+static int scale_of(hy_emitter *e, const hy_expr *x);
+
+/* A product has the places of both factors, a sum those of the longer one. */
+static int calculated_scale(hy_emitter *e, const hy_branch *b)
+{
+    int lhs = scale_of(e, b->args[0]), rhs = scale_of(e, b->args[1]);
+
+    if (b->head.op == HY_OP_MULTIPLY)
+        return lhs + rhs;
+    return lhs > rhs ? lhs : rhs;
+}
+
+/* A total, a greatest or a least value has as many decimal places as what it is of. */
 static int scale_of(hy_emitter *e, const hy_expr *x)
 {
     const hy_branch *b = (const hy_branch *)x;
     hy_name name;
 
+    if (x->node == HY_NODE_VALUE)
+        return places_of(&((const hy_value_expr *)x)->value);
     if (x->kind != HY_KIND_DECIMAL)
         return 0;
+    if (x->node == HY_NODE_BINARY)
+        return calculated_scale(e, b);
     if (x->node == HY_NODE_OVER)
         return scale_of(e, b->args[0]);
     if (x->node == HY_NODE_CALL && b->n > 0) {

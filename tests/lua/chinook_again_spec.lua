@@ -401,6 +401,23 @@ databases.each(function(ds, database)
         :select(sql.decimal("21.89") - sql.col("unitPrice"), "left"):orderBy("left"):one().left))
     end)
 
+    it("what is calculated has its decimal places, zeros too", function()
+      local total = sql.col("total")
+      local rows = models.Invoice:query()
+        :select("total", { total * 2, "twice" }, { total * sql.decimal("0.5"), "half" })
+        :select(total - sql.decimal("0.015"), "less"):select(total * total, "square"):orderBy("invoiceId"):many()
+      local want = {}
+      for index, row in ipairs(rows_of.Invoice) do
+        local exact = sql.decimal(row.total)
+        want[index] = {
+          tostring(exact * 2), tostring(exact * sql.decimal("0.5")), tostring(exact - sql.decimal("0.015")),
+          tostring(exact * exact),
+        }
+      end
+
+      assert.same(want, table_of(rows, "twice", "half", "less", "square"))
+    end)
+
     it("longestTrack: equal to a subquery's greatest", function()
       local rows = models.Track:query()
         :where("milliseconds", "=", models.Track:query():selectFunc("max", "milliseconds", "most")):many()

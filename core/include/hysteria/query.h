@@ -458,7 +458,7 @@ typedef struct hy_result_column {
     const char *name;        /* property or alias: what the row's field is called */
     hy_kind kind;            /* HY_KIND_ANY: as the driver says */
     const hy_column *column; /* the model's column behind it, or NULL */
-    int scale;               /* of a total of such a column: decimal places to fill up to; 0: none */
+    int scale;               /* of a total or calculation: decimal places to fill up to; 0: none */
 } hy_result_column;
 
 /** A statement ready to send. Borrowed from the compiler and the query until either changes. */

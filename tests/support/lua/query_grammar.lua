@@ -127,6 +127,13 @@ local EXPRESSIONS = {
     hit(g, "RAW")
     return { op = "raw", kind = "int", column = pick_column(g, scope, INT).name, value = value_of(g, "int") }
   end, kind = "int" },
+  { 2, function(g, scope)
+    hit(g, "BINARY")
+    return {
+      op = "math", kind = "int", word = g.random:pick { "+", "-", "*" }, column = pick_column(g, scope, INT).name,
+      value = value_of(g, "int"), swap = g.random:chance(3),
+    }
+  end, kind = "int" },
   { 1, function(g)
     hit(g, "QUERY", "CALL")
     return { op = "scalar", kind = "int", func = g.random:pick { "max", "min", "count" }, least = value_of(g, "int") }
@@ -170,6 +177,19 @@ end
 
 function BUILD.raw(w, e)
   return sql.rawStatement(quoted(w, e.column) .. " + ?", e.value)
+end
+
+local CALCULATE = {
+  ["+"] = function(a, b) return a + b end,
+  ["-"] = function(a, b) return a - b end,
+  ["*"] = function(a, b) return a * b end,
+}
+
+function BUILD.math(_, e)
+  if e.swap then
+    return CALCULATE[e.word](e.value, sql.col(e.column))
+  end
+  return CALCULATE[e.word](sql.col(e.column), e.value)
 end
 
 function BUILD.scalar(w, e)
