@@ -168,7 +168,9 @@ static void emit_group(hy_emitter *e, const hy_group *group, bool alone);
 static void emit_condition(hy_emitter *e, const hy_condition *c, bool alone)
 {
     bool parens = c->group != NULL || c->negated || (!alone && is_loose(c->expr));
+    bool outer = e->negating;
 
+    e->negating = outer || c->negated;
     if (c->negated)
         PUT(e, "NOT ");
     if (parens)
@@ -179,6 +181,7 @@ static void emit_condition(hy_emitter *e, const hy_condition *c, bool alone)
         hy__emit_expr(e, c->expr);
     if (parens)
         PUT(e, ")");
+    e->negating = outer;
 }
 
 /* Conditions by their own connectors. `alone`: nothing stands beside the group. */

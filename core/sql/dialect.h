@@ -41,7 +41,7 @@ enum {
     HY_TRAIT_DERIVED_OWN = 1 << 18,  /* a write's subqueries read its own table only through a derived one */
     HY_TRAIT_ARRAYS_ALONE = 1 << 19, /* rows as arrays: without RETURNING and upsert only */
     HY_TRAIT_NULLS_LAST = 1 << 20,   /* NULL is more than any value to ORDER BY */
-    /* (a, b) NOT IN (...) above an outer join drops the rows whose b that join left NULL */
+    /* a negated (a, b) IN (...) above an outer join drops the rows whose b that join left NULL */
     HY_TRAIT_ROW_NOT_IN_DROPS = 1 << 21
 };
 

@@ -387,9 +387,13 @@ static void emit_between(hy_emitter *e, const hy_expr *x)
 
 static void emit_not(hy_emitter *e, const hy_expr *x)
 {
+    bool outer = e->negating;
+
+    e->negating = true;
     PUT(e, "NOT (");
     hy__emit_expr(e, ((const hy_branch *)x)->args[0]);
     PUT(e, ")");
+    e->negating = outer;
 }
 
 /* AND binds tighter: only an OR, and what nobody can look into, needs parentheses here. */
@@ -473,12 +477,12 @@ static void bind_list(hy_emitter *e, const hy_branch *b)
         e->status = hy_fail_oom(e->err);
 }
 
-/* NOT (a = ? AND b = ? OR ...) says the same as (a, b) NOT IN ((?, ?), ...). */
-static void emit_rows_differ(hy_emitter *e, const hy_branch *b)
+/* (a = ? AND b = ? OR ...) says the same as (a, b) IN ((?, ?), ...). */
+static void emit_rows_spelled(hy_emitter *e, const hy_branch *b)
 {
     const hy_branch *row = (const hy_branch *)b->args[0];
 
-    PUT(e, "NOT (");
+    hy__puts(e, negated(&b->head) ? "NOT (" : "(");
     for (size_t i = 1; i < b->n; i++) {
         if (i > 1)
             PUT(e, " OR ");
@@ -506,8 +510,9 @@ static void emit_in(hy_emitter *e, const hy_expr *x)
     const hy_branch *b = (const hy_branch *)x;
     const hy_list_text *list = list_text(e, b);
 
-    if (negated(x) && hy__emit_has(e, HY_TRAIT_ROW_NOT_IN_DROPS) && are_rows(b->args, b->n)) {
-        emit_rows_differ(e, b);
+    bool denied = negated(x) || e->negating;
+    if (denied && hy__emit_has(e, HY_TRAIT_ROW_NOT_IN_DROPS) && are_rows(b->args, b->n)) {
+        emit_rows_spelled(e, b);
         return;
     }
     hy__emit_operand(e, b->args[0]);

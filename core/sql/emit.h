@@ -81,6 +81,7 @@ struct hy_emitter {
     bool own_columns; /* what was noted so far is all columns of the statement's model */
     bool select_one;  /* the next SELECT needs no columns */
     bool name_fields; /* columns are named after their properties */
+    bool negating;    /* what is emitted stands inside of a NOT */
     bool has_raw, has_params;
     size_t n_rows; /* whose binds share placeholders; 0: none do */
 };

@@ -171,6 +171,23 @@ static void rows_differ(hy_query *q)
     and_(q, hy_expr_in(q, hy_expr_row(q, key, 2), list_, 2, true));
     and_(q, cmp(q, "weight", HY_OP_EQ, hy_int(5)));
 }
+static void rows_in_not(hy_query *q)
+{
+    hy_expr *key[] = {col(q, "userId"), col(q, "tagId")};
+    hy_expr *a[] = {like(q, "userId", hy_int(1)), like(q, "tagId", hy_int(2))};
+    hy_expr *list_[] = {hy_expr_row(q, a, 2)};
+    hy_expr *in_ = hy_expr_in(q, hy_expr_row(q, key, 2), list_, 1, false);
+
+    pick(q, "weight");
+    size_t depth = hy_query_group_open(q, HY_SLOT_WHERE, HY_AND, true);
+    size_t inner = hy_query_group_open(q, HY_SLOT_WHERE, HY_AND, false);
+    and_(q, in_);
+    or_(q, cmp(q, "weight", HY_OP_EQ, hy_int(5)));
+    hy_query_group_close(q, inner);
+    hy_query_group_close(q, depth);
+    and_(q, hy_expr_not(q, in_));
+    and_(q, in_);
+}
 static void not_(hy_query *q)
 {
     pick(q, "id");
@@ -491,6 +508,18 @@ static const golden cases[] = {
               " AND `tag_id` = ?) AND `weight` = ?",
      .sqlite = "SELECT `weight` FROM `user_tags` WHERE (`user_id`, `tag_id`) NOT IN (VALUES (?, ?), (?, ?))"
                " AND `weight` = ?"},
+    {"rows inside of NOT", TAG, rows_in_not,
+     "SELECT `weight` FROM `user_tags` WHERE NOT (((`user_id`, `tag_id`) IN ((?, ?)) OR `weight` = ?)) AND"
+     " NOT ((`user_id`, `tag_id`) IN ((?, ?))) AND (`user_id`, `tag_id`) IN ((?, ?))",
+     "int:1/bigInteger int:2/bigInteger int:5/integer int:1/bigInteger int:2/bigInteger int:1/bigInteger"
+     " int:2/bigInteger",
+     .mysql =
+         "SELECT `weight` FROM `user_tags` WHERE NOT (((`user_id` = ? AND `tag_id` = ?) OR `weight` = ?))"
+         " AND NOT ((`user_id` = ? AND `tag_id` = ?)) AND (`user_id`, `tag_id`) IN ((?, ?))",
+     .sqlite =
+         "SELECT `weight` FROM `user_tags` WHERE NOT (((`user_id`, `tag_id`) IN (VALUES (?, ?)) OR `weight`"
+         " = ?)) AND NOT ((`user_id`, `tag_id`) IN (VALUES (?, ?))) AND (`user_id`, `tag_id`) IN (VALUES"
+         " (?, ?))"},
     {"NOT", USER, not_, S "NOT (`age` = ?) OR NOT (`age` = ?) AND NOT (age = 3 OR age = 4)",
      "int:1/integer int:2/integer"},
     {"groups", USER, groups, S "`age` = ? OR (`age` = ? AND NOT (`age` = ? OR `age` = ?)) AND `age` = ?",
