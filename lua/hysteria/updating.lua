@@ -216,6 +216,8 @@ local function steps_in_order(definition, steps, what)
       core.raise("INVALID_ARGUMENT", ("%s: `%s` counts the changes of a row by itself"):format(what, name))
     elseif made and made.secret then
       core.raise("NOT_SEARCHABLE", ("%s: `%s` is stored hashed or encrypted"):format(what, name))
+    elseif not definition and type(name) == "string" and name:find(".", 1, true) then
+      core.raise("INVALID_ARGUMENT", ("%s: `%s`: a column of the table, without the table's name"):format(what, name))
     end
     list[#list + 1] = { name = made and made.property or name, amount = amount }
   end

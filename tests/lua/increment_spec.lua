@@ -91,6 +91,11 @@ databases.each(function(ds)
       function() one():increment { cents = 1, in_cents = 2 } end, function() one():increment { [1] = 2 } end } do
       assert.equal("INVALID_ARGUMENT", error_of(fn).code)
     end
+    for _, name in ipairs { "increment_purses.stock", "a.b", ".", "stock." } do
+      local plain = ds:query("increment_purses"):where("id", 1)
+      assert.equal("INVALID_ARGUMENT", error_of(plain.increment, plain, name).code)
+      assert.equal("INVALID_ARGUMENT", error_of(plain.decrement, plain, { [name] = 1 }).code)
+    end
     assert.same(before:toTable(), purses:findOneByPrimaryKey(1):toTable())
   end)
 
