@@ -119,6 +119,7 @@ databases.each(function(_, database, config)
 
     -- A small world: a source with two tables and one object of each kind.
     local function world()
+      collectgarbage() -- a transaction that was dropped may still hold a table
       local Person, Post = define()
       local ds = open()
       ds:dropTables({ Person, Post }, { ifExists = true })
