@@ -332,8 +332,9 @@ const char *hy__table_base(const char *table, const char *alias);
 const char *hy__tree_base(const hy_tree *t);
 /** Do these two column nodes name the same column? */
 bool hy__same_column(const hy_expr *a, const hy_expr *b);
-/** What a column of a subquery holds, as far as it is known. `tree` may be NULL. */
-hy_kind hy__tree_kind(const hy_tree *tree, const char *name, size_t size);
+/** What a column of a subquery holds, as far as it is known, and whether it is one not to be shown. `tree`
+ * may be NULL. */
+hy_kind hy__tree_kind(const hy_tree *tree, const char *name, size_t size, bool *sensitive);
 /** The column's name as results call it. */
 const char *hy__column_label(const hy_column_expr *c);
 

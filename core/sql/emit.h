@@ -141,6 +141,7 @@ typedef struct hy_name {
     const hy_column *column;
     hy_kind kind;
     char converted[HY_CONVERTED_SIZE];
+    bool sensitive; /* its values are not to be shown */
 } hy_name;
 
 /** "users.age" seen from the emitter's scope. False: the emitter has failed. */

@@ -185,6 +185,14 @@ static bool check_name(hy_query *q, const char *name, size_t size)
     return true;
 }
 
+static void hint_of_tree(hy_expr *e, const hy_tree *tree, const char *name, size_t size)
+{
+    bool sensitive;
+
+    e->kind = (uint8_t)hy__tree_kind(tree, name, size, &sensitive);
+    e->flags |= sensitive ? HY_FLAG_SENSITIVE : 0;
+}
+
 hy_expr *hy__expr_own_column(hy_query *q, const char *name, size_t size)
 {
     if (!hy__query_usable(q) || !check_name(q, name, size))
@@ -199,7 +207,7 @@ hy_expr *hy__expr_own_column(hy_query *q, const char *name, size_t size)
     const char *text = hy_arena_strndup(&q->arena, name, size);
     hy_expr *e = text != NULL ? column_node(q, NULL, text) : NULL;
     if (e != NULL)
-        e->kind = (uint8_t)hy__tree_kind(q->tree.from, name, size);
+        hint_of_tree(e, q->tree.from, name, size);
     return e;
 }
 
@@ -210,6 +218,14 @@ static size_t last_dot(const char *name, size_t size)
         if (name[i - 1] == '.')
             return i - 1;
     return size;
+}
+
+static const hy_tree *cte_of(const hy_query *q, const char *table)
+{
+    HY_EACH (hy_cte, cte, &q->tree.with)
+        if (strcmp(cte->name, table) == 0)
+            return cte->tree;
+    return NULL;
 }
 
 /* What a qualified column holds as far as the tables named so far tell: only a hint. */
@@ -229,11 +245,11 @@ static void hint_qualified(const hy_query *q, hy_expr *e, const char *text, size
         if (model != NULL || tree != NULL || strlen(base) != qualifier || memcmp(base, text, qualifier) != 0)
             continue;
         model = join->model;
-        tree = join->tree;
+        tree = join->tree != NULL || join->table == NULL ? join->tree : cte_of(q, join->table);
     }
     const hy_column *column = model != NULL ? hy_model_find_column(model, name, strlen(name)) : NULL;
     if (model == NULL)
-        e->kind = (uint8_t)hy__tree_kind(tree, name, strlen(name));
+        hint_of_tree(e, tree, name, strlen(name));
     else if (column != NULL)
         e->kind = (uint8_t)column->kind;
     e->flags |= secrecy(column);
@@ -265,13 +281,16 @@ static hy_expr *star(hy_query *q)
     return e;
 }
 
-/* The kind of what is selected under an alias so far. */
-static hy_kind alias_kind(const hy_query *q, const char *name, size_t size)
+/* What is selected under an alias so far. */
+static void hint_of_alias(hy_expr *e, const hy_query *q, const char *name, size_t size)
 {
-    HY_EACH (hy_item, item, &q->tree.select)
-        if (item->alias != NULL && strlen(item->alias) == size && memcmp(item->alias, name, size) == 0)
-            return (hy_kind)item->expr->kind;
-    return HY_KIND_ANY;
+    HY_EACH (hy_item, item, &q->tree.select) {
+        if (item->alias == NULL || strlen(item->alias) != size || memcmp(item->alias, name, size) != 0)
+            continue;
+        e->kind = item->expr->kind;
+        e->flags |= item->expr->flags & HY_FLAG_SENSITIVE;
+        return;
+    }
 }
 
 static hy_expr *maybe_alias(hy_query *q, const char *name, size_t size)
@@ -281,7 +300,7 @@ static hy_expr *maybe_alias(hy_query *q, const char *name, size_t size)
     if (e == NULL)
         return NULL;
     e->flags |= HY_FLAG_ALIAS;
-    e->kind = (uint8_t)alias_kind(q, name, size);
+    hint_of_alias(e, q, name, size);
     return e;
 }
 

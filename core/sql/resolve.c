@@ -80,6 +80,7 @@ static void name_is_column(hy_name *out, const hy_column *column)
     out->label = column->property;
     out->column = column;
     out->kind = column->kind;
+    out->sensitive = (column->flags & (HY_COLUMN_SENSITIVE | HY_COLUMN_HIDDEN)) != 0;
 }
 
 /* Is `name` what this selected item is called, in the database or as a property? */
@@ -101,6 +102,7 @@ static bool find_in_tree(const hy_tree *tree, const char *name, size_t size, hy_
         out->kind = (hy_kind)item->expr->kind;
         if (item->alias == NULL && ((const hy_column_expr *)item->expr)->column != NULL)
             name_is_column(out, ((const hy_column_expr *)item->expr)->column);
+        out->sensitive = (item->expr->flags & HY_FLAG_SENSITIVE) != 0;
         return true;
     }
     const hy_item *first = (const hy_item *)tree->select.first;
@@ -114,11 +116,13 @@ static bool find_in_tree(const hy_tree *tree, const char *name, size_t size, hy_
     return column != NULL;
 }
 
-hy_kind hy__tree_kind(const hy_tree *tree, const char *name, size_t size)
+hy_kind hy__tree_kind(const hy_tree *tree, const char *name, size_t size, bool *sensitive)
 {
     hy_name found = {.kind = HY_KIND_ANY};
+    bool known = tree != NULL && find_in_tree(tree, name, size, &found);
 
-    return tree != NULL && find_in_tree(tree, name, size, &found) ? found.kind : HY_KIND_ANY;
+    *sensitive = known && found.sensitive;
+    return known ? found.kind : HY_KIND_ANY;
 }
 
 static void convert(hy_name *out, const hy_tree *tree)

@@ -47,6 +47,14 @@ databases.each(function(_, _, config)
     Person:using(ds):where("pin", "4711"):many()
     Person:using(ds):where("note", "like", "%a secret%"):update { name = ("x"):rep(250) }
     ds:rawQuery("select id from log_people where pin = ?", { "4711" })
+    local people = Person:using(ds)
+    people:query():select("name", { "pin", "code" }):groupBy("name", "pin"):having("pin", "4711"):many()
+    people:query():select("id"):with("w", Person:query():select("id", "pin")):join("w", "w.id", "log_people.id")
+      :where("w.pin", "4711"):many()
+    ds:from("log_people"):from(Person:query():select("id", "pin"), "z"):where("z.pin", "4711"):many()
+    if ds:getDbType() == "sqlite" or ds:getDbType() == "mysql" or ds:getDbType() == "mariadb" then
+      people:query():select("name", { "pin", "code" }):groupBy("name", "pin"):having("code", "4711"):many()
+    end
     assert.equal("info", lines.has("Ada").level)
     assert.matches("^%d+%.%d ms  INSERT", lines.has("Ada").line)
     assert.is_number(lines.has("Ada").event.duration)
