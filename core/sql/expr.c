@@ -835,13 +835,22 @@ hy_expr *hy_expr_call(hy_query *q, const char *name, size_t size, hy_expr *const
     return &b->head;
 }
 
-/* The kind of the first branch whose kind is known. */
+static bool is_whole_value(const hy_expr *x)
+{
+    return x->node == HY_NODE_VALUE && ((const hy_value_expr *)x)->value.type == HY_INT;
+}
+
+/* The kind of the first branch whose kind is known; whole numbers alone are whole. */
 static hy_kind case_kind(hy_expr *const *thens, size_t n, const hy_expr *otherwise)
 {
-    for (size_t i = 0; i < n; i++)
+    bool whole = otherwise == NULL || is_whole_value(otherwise);
+
+    for (size_t i = 0; i < n; i++) {
         if (thens[i]->kind != HY_KIND_ANY)
             return (hy_kind)thens[i]->kind;
-    return hy_expr_kind(otherwise);
+        whole = whole && is_whole_value(thens[i]);
+    }
+    return whole ? HY_KIND_BIGINT : hy_expr_kind(otherwise);
 }
 
 hy_expr *hy_expr_case(hy_query *q, hy_expr *const *whens, hy_expr *const *thens, size_t n, hy_expr *otherwise)

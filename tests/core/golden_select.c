@@ -272,13 +272,18 @@ static void arithmetic(hy_query *q)
     and_(q, hy_expr_compare(q, HY_OP_GT, hy_expr_compare(q, HY_OP_ADD, col(q, "age"), col(q, "id")),
                             val(q, hy_int(9))));
 }
+static void calculated_total(hy_query *q)
+{
+    hy_expr *product = hy_expr_compare(q, HY_OP_MULTIPLY, col(q, "balance"), col(q, "age"));
+
+    hy_query_select(q, call(q, "sum", product), "total");
+}
 /* Exact, of a kind that is known, and in the order of numbers. */
 static void calculated_decimals(hy_query *q)
 {
     hy_expr *product = hy_expr_compare(q, HY_OP_MULTIPLY, col(q, "balance"), col(q, "age"));
 
     hy_query_select(q, product, "x");
-    hy_query_select(q, call(q, "sum", product), "total");
     and_(q, hy_expr_compare(q, HY_OP_GT, product, val(q, hy_int(9))));
     hy_query_order_by(q, product, HY_ASC, HY_NULLS_DEFAULT);
 }
@@ -466,12 +471,15 @@ static const golden cases[] = {
      .sqlite = "SELECT ((`age` + ?) * ?) - `id` AS `x`, `score` / ? AS `y` FROM `users` WHERE"
                " (hysteria_whole_add(`age`, `id`)) > ?"},
     {"arithmetic with decimals", USER, calculated_decimals,
-     "SELECT `balance` * `age` AS `x`, SUM(`balance` * `age`) AS `total` FROM `users` WHERE"
-     " (`balance` * `age`) > ? ORDER BY `balance` * `age` ASC",
-     "int:9/any", "x:decimal total:decimal",
-     .sqlite = "SELECT " CALCULATED " AS `x`, CAST(hysteria_sum(" CALCULATED
-               ") AS TEXT) COLLATE hysteria_decimal AS `total` FROM `users` WHERE (" CALCULATED
-               ") > ? ORDER BY " CALCULATED " ASC"},
+     "SELECT `balance` * `age` AS `x` FROM `users` WHERE (`balance` * `age`) > ? ORDER BY `balance` * `age` "
+     "ASC",
+     "int:9/any", "x:decimal",
+     .sqlite =
+         "SELECT " CALCULATED " AS `x` FROM `users` WHERE (" CALCULATED ") > ? ORDER BY " CALCULATED " ASC"},
+    {"a total of what is calculated", USER, calculated_total,
+     "SELECT SUM(`balance` * `age`) AS `total` FROM `users`", "", "total:decimal",
+     .sqlite = "SELECT CAST(hysteria_sum(" CALCULATED
+               ") AS TEXT) COLLATE hysteria_decimal AS `total` FROM `users`"},
     {"parameter", USER, parameter, "SELECT `id` FROM `users` WHERE `age` = ? AND `active` = ?",
      "<years>null:/integer bool:true/boolean"},
     {"values inline", USER, inlined, NULL, .inline_values = true,

@@ -372,6 +372,20 @@ databases.each(function(ds, database)
       assert.same(answers.revenueByCountryTop5, table_of(rows, "billingCountry", "revenue"))
     end)
 
+    it("revenueByCountryTop5: a column each, CASE times the total", function()
+      local query, got = models.Invoice:query(), {}
+      for place, pair in ipairs(answers.revenueByCountryTop5) do
+        local mine = sql.case({ { { billingCountry = pair[1] }, 1 } }, 0)
+        query:select(sql.func("sum", sql.col("total") * mine), "c" .. place)
+      end
+      local row = query:one()
+      for place, pair in ipairs(answers.revenueByCountryTop5) do
+        got[place] = { pair[1], tostring(row["c" .. place]) }
+      end
+
+      assert.same(answers.revenueByCountryTop5, got)
+    end)
+
     it("every invoice costs what its lines do, to the cent", function()
       local sums = models.InvoiceLine:query():select("invoiceId")
         :select(sql.func("sum", sql.col("unitPrice") * sql.col("quantity")), "lines"):groupBy("invoiceId")
