@@ -2,27 +2,33 @@
 -- a query (build) or a call (call) that puts it there. A new verb that takes text is a new row.
 --
 -- value   bound: the statement's text is the same for every string
--- name    one identifier, spelled as it is
+-- name    one identifier, spelled as it is; `alone` if "table.column" and "*" are refused
 -- dotted  an identifier per part: "table.column"; `star` if "*" may stand last
 -- table   "schema.table as alias"
 -- word    one of a closed list (`words`), or a plain word (`plain`)
 -- path    a JSON path: other keys, bound or quoted, but no other words
 -- member  a name that a model knows, or refused
+--
+-- Every verb of a query has a slot, or a reason in injection_spec.lua why it needs none. `share`: of
+-- a verb that is another one with another connector, a string in so many is enough.
 local hysteria = require("hysteria")
 
 local sql = hysteria.sql
 local slots = {}
 
-local function row(kind, name, build, more)
-  local slot = more or {}
-  slot.kind, slot.name, slot.build = kind, name, build
+local function add(slot, more)
+  for key, value in next, more or {} do
+    slot[key] = value
+  end
   slots[#slots + 1] = slot
 end
 
+local function row(kind, name, build, more)
+  add({ kind = kind, name = name, build = build }, more)
+end
+
 local function call(kind, name, fn, more)
-  local slot = more or {}
-  slot.kind, slot.name, slot.call = kind, name, fn
-  slots[#slots + 1] = slot
+  add({ kind = kind, name = name, call = fn }, more)
 end
 
 local function q(w)
@@ -241,6 +247,136 @@ call("member", "updateMany, the column", function(w, text)
 end)
 call("member", "load", function(w, text) return w.Person:query():load(text):many() end)
 
+-- ---- the same with another word ----------------------------------------------------------------
+
+-- One for one, and OR and AND of each: how the text stands in it, of what kind it is.
+local function subquery(w, text)
+  return w.ds:query("inj as e"):where("e.name", text)
+end
+
+local function is_value(query, verb, text)
+  return query[verb](query, "name", text)
+end
+
+local function is_document(query, verb, text)
+  return query[verb](query, "tree", { text })
+end
+
+local PATTERN_ERRORS = { codes = { DATA_INVALID = true, SYNTAX = true, DATABASE_ERROR = true } }
+local FAMILIES = {
+  { "", is_value }, { "Not", is_value }, { "Like", is_value, PATTERN_ERRORS }, { "NotLike", is_value, PATTERN_ERRORS },
+  { "ILike", is_value, PATTERN_ERRORS }, { "NotILike", is_value, PATTERN_ERRORS },
+  { "Regexp", is_value, PATTERN_ERRORS }, { "NotRegexp", is_value, PATTERN_ERRORS },
+  { "In", function(query, verb, text) return query[verb](query, "name", { text, "b" }) end },
+  { "NotIn", function(query, verb, text) return query[verb](query, "name", { "a", text }) end },
+  { "Between", function(query, verb, text) return query[verb](query, "name", "a", text) end },
+  { "NotBetween", function(query, verb, text) return query[verb](query, "name", text, "b") end },
+  { "Null", function(query, verb, text) return query[verb](query, text) end, kind = "dotted" },
+  { "NotNull", function(query, verb, text) return query[verb](query, text) end, kind = "dotted" },
+  { "Raw", function(query, verb, text) return query[verb](query, "name = ?", { text }) end },
+  { "Column", function(query, verb, text) return query[verb](query, "id", "<", text) end, kind = "dotted" },
+  { "Exists", function(query, verb, text, w) return query[verb](query, subquery(w, text)) end },
+  { "NotExists", function(query, verb, text, w) return query[verb](query, subquery(w, text)) end },
+  { "Json", is_document, JSON }, { "NotJson", is_document, JSON }, { "JsonEquals", is_document, JSON },
+  { "JsonNotEquals", is_document, JSON }, { "JsonContains", is_document, JSON },
+  { "JsonNotContains", is_document, JSON },
+  { "JsonRaw", function(query, verb, text) return query[verb](query, "name = ?", { text }) end },
+}
+local OF_HAVING = { [""] = true, Not = true, In = true, NotIn = true, Between = true, NotBetween = true, Null = true,
+  NotNull = true, Raw = true }
+
+local function each_connector(base, fn)
+  for _, connector in ipairs { "", "or", "and" } do
+    fn(connector == "" and base or connector .. base:sub(1, 1):upper() .. base:sub(2))
+  end
+end
+
+for _, family in ipairs(FAMILIES) do
+  local kind, more = family.kind or "value", { share = 10 }
+  for key, value in next, family[3] or {} do
+    more[key] = value
+  end
+  each_connector("where" .. family[1], function(verb)
+    row(kind, verb .. " of a family", function(w, text)
+      return family[2]((more.inside and w.Person:query() or q(w)):where("id", 1), verb, text, w)
+    end, more)
+  end)
+  each_connector("having" .. family[1], function(verb)
+    if OF_HAVING[family[1]] then
+      row(kind, verb .. " of a family", function(w, text)
+        return family[2](q(w):select("name"):groupBy("name"):having("name", "<>", "x"), verb, text, w)
+      end, more)
+    end
+  end)
+end
+
+local ON = {
+  { "on", "dotted", function(on, verb, text) on[verb](on, "j.id", text) end },
+  { "onValue", "value", function(on, verb, text) on[verb](on, "j.name", text) end },
+  { "onRaw", "value", function(on, verb, text) on[verb](on, "j.name = ?", { text }) end },
+}
+for _, entry in ipairs(ON) do
+  each_connector(entry[1], function(verb)
+    row(entry[2], verb .. " of a family", function(w, text)
+      return q(w):select("inj.id"):join("inj as j", function(on)
+        entry[3](on:on("j.id", "inj.id"), verb, text)
+      end)
+    end, { share = 10 })
+  end)
+end
+
+for _, verb in ipairs { "innerJoin", "leftJoin", "rightJoin", "fullJoin" } do
+  row("table", verb, function(w, text)
+    local query = q(w):select("inj.id")
+    return query[verb](query, text, "id", "id")
+  end, { share = 10 })
+end
+for _, verb in ipairs { "leftJoinRaw", "rightJoinRaw", "fullJoinRaw" } do
+  row("value", verb, function(w, text)
+    local query = q(w):select("inj.id")
+    return query[verb](query, "inj AS j ON j.id = inj.id AND j.name = ?", text)
+  end, { share = 10, codes = { SYNTAX = true, UNDEFINED_COLUMN = true } }) -- MySQL has no FULL JOIN
+end
+for _, verb in ipairs { "crossJoinRaw", "naturalJoinRaw" } do
+  row("value", verb, function(w, text)
+    local query = q(w):select("inj.id")
+    return query[verb](query, "(SELECT 7 AS other FROM inj WHERE name = ?) AS j", text)
+  end, { share = 10 })
+end
+for _, verb in ipairs { "unionAll", "intersect", "except" } do
+  row("value", verb .. ", a query", function(w, text)
+    local query = q(w):select("id")
+    return query[verb](query, q(w):select("id"):where("name", text))
+  end, { share = 10 })
+end
+for _, verb in ipairs { "union", "unionAll", "intersect", "except" } do
+  row("value", verb .. ", raw", function(w, text)
+    local query = q(w):select("id")
+    return query[verb](query, "SELECT id FROM inj WHERE name = ?", { text })
+  end, { share = 10 })
+end
+row("value", "groupByRaw", function(w, text) return q(w):select("id"):groupByRaw("id, coalesce(name, ?)", text) end)
+row("table", "table, the verb", function(w, text) return q(w):table(text):select("id") end)
+
+for _, verb in ipairs { "getCount", "count", "getMin", "getAvg", "getSum" } do
+  call("dotted", verb, function(w, text)
+    local query = q(w)
+    return query[verb](query, text)
+  end, { share = 10 })
+end
+for _, verb in ipairs { "increment", "decrement" } do
+  call("name", verb .. ", the column", function(w, text)
+    local query = q(w):where("id", -1)
+    return query[verb](query, text, 1)
+  end, { alone = true })
+end
+call("value", "upsertMany on a table", function(w, text)
+  return q(w):upsertMany({ "id" }, { "name" }, { { id = 2, name = text } })
+end)
+call("name", "upsertMany on a table, the column", function(w, text)
+  return q(w):upsertMany({ text }, { text }, { { [text] = 1 } })
+end)
+
 -- ---- words ------------------------------------------------------------------------------------
 
 local COMPARE = {
@@ -287,6 +423,8 @@ call("word", "increment, the amount", function(w, text) return q(w):where("id", 
 call("word", "paginateWithCursor, the cursor", function(w, text)
   return w.Person:query():orderBy("id"):paginateWithCursor(2, text)
 end, { words = {} })
+call("word", "performance, the unit", function(w, text) return q(w):performance(text):many() end,
+  { words = { "millis", "seconds" } })
 call("word", "timeout", function(w, text) return q(w):timeout(text):many() end, { words = {} })
 
 return slots
