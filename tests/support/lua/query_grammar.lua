@@ -2,78 +2,17 @@
 -- and made smaller while a fault stays. A new verb is a new row in one of the lists below; `nodes`
 -- are the kinds of expressions (core/sql/ast.h) that it puts into a statement.
 local hysteria = require("hysteria")
+local documents = require("tests.support.lua.query_documents")
+local parts = require("tests.support.lua.query_parts")
+local shrink = require("tests.support.lua.query_shrink")
 local world = require("tests.support.lua.query_world")
 
 local sql = hysteria.sql
 local grammar = {}
 
--- ---- scope: the columns that may be named ----------------------------------------------------------
-
-local function columns_of(table_name, prefix, list)
-  for _, entry in ipairs(world.columns[table_name]) do
-    list[#list + 1] = { name = prefix .. entry[1], kind = entry[2] }
-  end
-  return list
-end
-
-local function of_kind(scope, wanted)
-  local list = {}
-  for _, entry in ipairs(scope) do
-    -- a name that a plain table spells its own way is of no use inside a query on one
-    if wanted[entry.kind] == true or (wanted[entry.kind] and not entry.name:find("aId")) then
-      list[#list + 1] = entry
-    end
-  end
-  return list
-end
-
-local function hit(g, ...)
-  for _, node in ipairs { ... } do
-    g.nodes[node] = (g.nodes[node] or 0) + 1
-  end
-end
-
--- Raised where no column will do: the caller takes another row.
-local NO_COLUMN = {}
-
-local function pick_column(g, scope, wanted)
-  local list = wanted and of_kind(scope, wanted) or scope
-  if #list == 0 then
-    error(NO_COLUMN, 0)
-  end
-  hit(g, "COLUMN")
-  return g.random:pick(list)
-end
-
--- fn() again and again until it found its columns.
-local function until_possible(fn)
-  while true do
-    local ok, made = pcall(fn)
-    if ok then
-      return made
-    elseif not rawequal(made, NO_COLUMN) then
-      error(made, 0)
-    end
-  end
-end
-
--- ---- values ----------------------------------------------------------------------------------------
-
-local VALUES = {
-  int = function(r) return r:int(-4, 13) end,
-  big = function(r) return r:pick(world.big) end,
-  decimal = function(r) return sql.decimal(r:pick(world.decimals)) end,
-  float = function(r) return r:pick(world.floats) end,
-  text = function(r) return r:pick(world.texts) end,
-  boolean = function(r) return r:chance(2) end,
-  date = function(r) return r:pick(world.days) end,
-  datetime = function(r) return r:pick(world.moments) end,
-}
-
-local function value_of(g, kind)
-  hit(g, "VALUE")
-  return VALUES[kind](g.random)
-end
+local columns_of, pick_column, pick_document = parts.columns_of, parts.pick_column, parts.pick_document
+local hit, hit_value, value_of, until_possible = parts.hit, parts.hit_value, parts.value_of, parts.until_possible
+local given, given_list = parts.given, parts.given_list
 
 -- ---- expressions that stand for a value --------------------------------------------------------------
 
@@ -154,11 +93,11 @@ local RAW_NAMES = { i = "i", j = "j", id = "id", aId = "a_id" }
 
 local function quoted(w, name)
   local quote = (w.name == "mysql" or w.name == "mariadb") and "`" or "\""
-  local parts = {}
+  local names = {}
   for part in name:gmatch("[^.]+") do
-    parts[#parts + 1] = quote .. (RAW_NAMES[part] or part) .. quote
+    names[#names + 1] = quote .. (RAW_NAMES[part] or part) .. quote
   end
-  return table.concat(parts, ".")
+  return table.concat(names, ".")
 end
 
 local BUILD = {}
@@ -167,16 +106,16 @@ function grammar.value(w, e)
   return BUILD[e.op](w, e)
 end
 
-function BUILD.func(_, e)
-  return sql.func(e.name, sql.col(e.column), table.unpack(e.more))
+function BUILD.func(w, e)
+  return sql.func(e.name, sql.col(e.column), table.unpack(given_list(w, e.more)))
 end
 
-function BUILD.case(_, e)
-  return sql.case({ { grammar.condition_table(e.when), e.value } }, e.other)
+function BUILD.case(w, e)
+  return sql.case({ { grammar.condition_table(w, e.when), given(w, e.value) } }, given(w, e.other))
 end
 
 function BUILD.raw(w, e)
-  return sql.rawStatement(quoted(w, e.column) .. " + ?", e.value)
+  return sql.rawStatement(quoted(w, e.column) .. " + ?", given(w, e.value))
 end
 
 local CALCULATE = {
@@ -193,7 +132,7 @@ function BUILD.math(_, e)
 end
 
 function BUILD.scalar(w, e)
-  return w.B:query():selectFunc(e.func, "diff_b.i", "m"):where("i", ">", e.least)
+  return w.B:query():selectFunc(e.func, "diff_b.i", "m"):where("i", ">", given(w, e.least))
 end
 
 -- ---- conditions as tables (where-tables, CASE) --------------------------------------------------------
@@ -222,10 +161,11 @@ conditions_table = function(g, scope)
   return { any = g.random:chance(2), list = list }
 end
 
-function grammar.condition_table(desc)
+function grammar.condition_table(w, desc)
   local list = {}
   for index, entry in ipairs(desc.list) do
-    list[index] = { [entry.column] = entry.null and sql.null or sql.op[OP_NAMES[entry.operator]](entry.value) }
+    local operator = not entry.null and sql.op[OP_NAMES[entry.operator]]
+    list[index] = { [entry.column] = operator and operator(given(w, entry.value)) or sql.null }
   end
   return desc.any and sql.any(list) or sql.all(list)
 end
@@ -248,12 +188,12 @@ local CONDITIONS = {
     local column = pick_column(g, scope)
     hit(g, "BINARY")
     return { column = column.name, operator = g.random:pick(COMPARISONS), value = value_of(g, column.kind) }
-  end, function(q, verb, c) q[verb("")](q, c.column, c.operator, c.value) end },
+  end, function(q, verb, c, w) q[verb("")](q, c.column, c.operator, given(w, c.value)) end },
   { 3, function(g, scope)
     local column = pick_column(g, scope)
     hit(g, "BINARY", "NOT")
     return { column = column.name, operator = g.random:pick(COMPARISONS), value = value_of(g, column.kind) }
-  end, function(q, verb, c) q[verb("Not")](q, c.column, c.operator, c.value) end },
+  end, function(q, verb, c, w) q[verb("Not")](q, c.column, c.operator, given(w, c.value)) end },
   { 3, function(g, scope)
     hit(g, "IS_NULL")
     return { column = pick_column(g, scope).name, form = g.random:pick { "Null", "NotNull" } }
@@ -269,12 +209,12 @@ local CONDITIONS = {
       column = column.name, operator = g.random:pick { "is distinct from", "is not distinct from" },
       value = value_of(g, column.kind),
     }
-  end, function(q, verb, c) q[verb("")](q, c.column, c.operator, c.value) end },
+  end, function(q, verb, c, w) q[verb("")](q, c.column, c.operator, given(w, c.value)) end },
   { 3, function(g, scope)
     local column = pick_column(g, scope, SORTABLE)
     hit(g, "BETWEEN")
     return { column = column.name, low = value_of(g, column.kind), high = value_of(g, column.kind), form = "Between" }
-  end, function(q, verb, c) q[verb(c.form)](q, c.column, c.low, c.high) end },
+  end, function(q, verb, c, w) q[verb(c.form)](q, c.column, given(w, c.low), given(w, c.high)) end },
   { 3, function(g, scope)
     local column = pick_column(g, scope)
     hit(g, "IN")
@@ -283,12 +223,12 @@ local CONDITIONS = {
       list[#list + 1] = sql.null
     end
     return { column = column.name, list = list }
-  end, function(q, verb, c) q[verb("In")](q, c.column, c.list) end },
+  end, function(q, verb, c, w) q[verb("In")](q, c.column, given_list(w, c.list)) end },
   { 1, function(g, scope)
     local column = pick_column(g, scope, { int = true, text = true })
     hit(g, "IN")
     return { column = column.name, list = list_of(g, column.kind, 105) } -- travels as one value
-  end, function(q, verb, c) q[verb("In")](q, c.column, c.list) end },
+  end, function(q, verb, c, w) q[verb("In")](q, c.column, given_list(w, c.list)) end },
   { 1, function(g, scope)
     hit(g, "CONSTANT")
     return { column = pick_column(g, scope).name }
@@ -301,12 +241,13 @@ local CONDITIONS = {
   end, function(q, verb, c) q[verb("Column")](q, c.column, c.operator, c.other) end, where = true },
   { 2, function(g, scope)
     local text = g.random:pick { "a%", "%b", "_", "%", "a_b", "%a%", "A%", "a\\%", "a\\_b", "100\\%", "%\\\\%", "" }
-    hit(g, "BINARY", "VALUE")
+    hit(g, "BINARY")
+    hit_value(g)
     return {
       column = pick_column(g, scope, TEXT).name, pattern = text,
       form = g.random:pick { "Like", "NotLike", "ILike", "NotILike" },
     }
-  end, function(q, verb, c) q[verb(c.form)](q, c.column, c.pattern) end, where = true },
+  end, function(q, verb, c, w) q[verb(c.form)](q, c.column, given(w, c.pattern)) end, where = true },
   { 2, function(g, scope)
     hit(g, "IN", "ROW")
     local one, other = pick_column(g, scope), pick_column(g, scope)
@@ -315,22 +256,29 @@ local CONDITIONS = {
       list[index] = { value_of(g, one.kind), value_of(g, other.kind) }
     end
     return { columns = { one.name, other.name }, list = list, form = g.random:pick { "In", "NotIn" } }
-  end, function(q, verb, c) q[verb(c.form)](q, c.columns, c.list) end, where = true },
+  end, function(q, verb, c, w)
+    local list = {}
+    for index, tuple in ipairs(c.list) do
+      list[index] = given_list(w, tuple)
+    end
+    q[verb(c.form)](q, c.columns, list)
+  end, where = true },
   { 1, function(g, scope)
-    hit(g, "BINARY", "VALUE")
+    hit(g, "BINARY")
+    hit_value(g)
     return {
       column = pick_column(g, scope, TEXT).name, form = g.random:pick { "Regexp", "NotRegexp" },
       pattern = g.random:pick { "^a", "b$", "[0-9]+", "a|Z", "^[a-z]$", "A", "^$", "z{2}" },
     }
-  end, function(q, verb, c) q[verb(c.form)](q, c.column, c.pattern) end, where = true },
+  end, function(q, verb, c, w) q[verb(c.form)](q, c.column, given(w, c.pattern)) end, where = true },
   { 2, function(g, scope)
     return { when = conditions_table(g, scope) }
-  end, function(q, verb, c) q[verb("")](q, grammar.condition_table(c.when)) end },
+  end, function(q, verb, c, w) q[verb("")](q, grammar.condition_table(w, c.when)) end },
   { 3, function(g, scope)
     local e = expression(g, scope)
     hit(g, "BINARY")
     return { e = e, operator = g.random:pick(COMPARISONS), value = value_of(g, e.kind) }
-  end, function(q, verb, c, w) q[verb("")](q, grammar.value(w, c.e), c.operator, c.value) end, where = true },
+  end, function(q, verb, c, w) q[verb("")](q, grammar.value(w, c.e), c.operator, given(w, c.value)) end, where = true },
   { 2, function(g, scope)
     local column = pick_column(g, scope, INT)
     hit(g, "BINARY")
@@ -344,7 +292,7 @@ local CONDITIONS = {
       least = value_of(g, "int"), limit = g.random:chance(4) and g.random:int(5) or nil,
     }
   end, function(q, verb, c, w)
-    local sub = w.B:query():select(c.of):where("id", ">", c.least)
+    local sub = w.B:query():select(c.of):where("id", ">", given(w, c.least))
     if c.limit then
       sub:orderBy("id"):limit(c.limit)
     end
@@ -357,13 +305,34 @@ local CONDITIONS = {
       of = g.random:pick { "i", "a_id" }, least = value_of(g, "int"),
     }
   end, function(q, verb, c, w)
-    q[verb(c.form)](q, w.ds:query("diff_b as e"):whereColumn("e." .. c.of, c.column):where("e.id", ">", c.least))
+    local sub = w.ds:query("diff_b as e"):whereColumn("e." .. c.of, c.column)
+    q[verb(c.form)](q, sub:where("e.id", ">", given(w, c.least)))
   end, where = true, qualified = true },
   { 1, function(g, scope)
-    hit(g, "RAW", "VALUE")
+    hit(g, "RAW")
     return { column = pick_column(g, scope, INT).name, value = value_of(g, "int") }
-  end, function(q, verb, c, w) q[verb("Raw")](q, quoted(w, c.column) .. " * 2 > ?", { c.value }) end,
+  end, function(q, verb, c, w) q[verb("Raw")](q, quoted(w, c.column) .. " * 2 > ?", { given(w, c.value) }) end,
     where = true },
+  { 4, function(g, scope)
+    local column = pick_document(g, scope)
+    local c = documents.condition(g.random)
+    if c.value == sql.null then
+      hit(g, "IS_NULL")
+    else
+      hit(g, "JSON_MATCH", "VALUE")
+    end
+    if c.path then
+      hit(g, "JSON")
+    end
+    c.column = column
+    return c
+  end, function(q, verb, c)
+    if c.path then
+      q[verb(c.form)](q, c.column, c.path, c.value)
+    else
+      q[verb(c.form)](q, c.column, c.value)
+    end
+  end, where = true },
   { 3, function(g, scope, depth)
     hit(g, "ALL")
     return { group = conditions(g, scope, 3, depth + 1), negated = g.random:chance(4) }
@@ -449,6 +418,16 @@ local function select_some(g, scope, most)
   return list
 end
 
+-- What lies in documents; asked where no two rows are taken for one.
+local function add_documents(g, scope, list)
+  for index = 1, g.random:chance(3) and g.random:int(3) or 0 do
+    local item = documents.select(g.random)
+    hit(g, "JSON")
+    item.column, item.alias = pick_document(g, scope), "j" .. index
+    list[#list + 1] = item
+  end
+end
+
 local AGGREGATES = {
   { "count", SORTABLE }, { "sum", NUMBER }, { "avg", NUMBER }, { "max", SORTABLE }, { "min", SORTABLE },
 }
@@ -488,8 +467,10 @@ end
 
 local function names_of(list)
   local names = {}
-  for index, item in ipairs(list) do
-    names[index] = item.alias
+  for _, item in ipairs(list) do
+    if not documents.is_kind(item.kind) then
+      names[#names + 1] = item.alias
+    end
   end
   return names
 end
@@ -516,18 +497,19 @@ local SHAPES = {
       add_order(g, d, names_of(d.select))
     else
       add_window(g, scope, d.select)
+      add_documents(g, scope, d.select)
       d.select[#d.select + 1] = { column = "id", alias = "key", kind = "int" }
       add_order(g, d, names_of(d.select), "key")
     end
   end },
   { "all", 1, function(g, d)
     base_query(g, d)
-    d.names = { "id", "i", "j", "big", "d", "x", "t", "u", "flag", "day", "moment" }
+    d.names = { "id", "i", "j", "big", "d", "x", "t", "u", "flag", "day", "moment", "doc" }
     d.star = g.random:chance(2)
     if d.star then
       hit(g, "STAR")
     end
-    add_order(g, d, d.names, "id")
+    add_order(g, d, { table.unpack(d.names, 1, #d.names - 1) }, "id")
   end },
   { "joined", 3, function(g, d)
     d.join = { verb = g.random:pick(JOINS) }
@@ -543,6 +525,9 @@ local SHAPES = {
     end
     d.select = select_some(g, scope, 4)
     d.distinct = g.random:chance(6)
+    if not d.distinct then
+      add_documents(g, scope, d.select)
+    end
   end },
   { "grouped", 3, function(g, d)
     local scope = base_query(g, d, false)
@@ -610,7 +595,7 @@ local SHAPES = {
   { "plain count", 1, function(g, d)
     base_query(g, d, false)
     hit(g, "CALL", "STAR")
-    d.terminal = g.random:pick { "count", "exists" }
+    d.terminal = g.prepared and "count" or g.random:pick { "count", "exists" }
     d.limit = g.random:chance(4) and g.random:int(0, 9) or nil
   end },
 }
@@ -623,7 +608,8 @@ function grammar.query(r, nodes)
     shapes[index] = { index, row[2] }
   end
   local shape = SHAPES[r:weighted(shapes)]
-  local d = { shape = shape[1], from = "diff_a" }
+  g.prepared = shape[1] ~= "one value" and r:chance(6)
+  local d = { shape = shape[1], from = "diff_a", prepared = g.prepared }
   shape[3](g, d)
   return d
 end
@@ -661,7 +647,7 @@ local WRITES = {
     d.amount) end },
   { "delete", function() end, function(q) return q:delete() end },
   { "insertMany", function(g, d)
-    hit(g, "DEFAULT")
+    hit(g, "GAPS")
     d.rows = rows_of(g, 100, 5)
   end, function(_, d, w) return w.B:insertMany(d.rows, { returning = false }) end },
   { "upsertMany", function(g, d)
@@ -689,11 +675,11 @@ function grammar.effect(d, w)
     answer = { tostring(WRITES[d.write][3](q, d, w, trx)) }
     for _, entry in ipairs { { "A", "diff_a" }, { "B", "diff_b" } } do
       for _, row in ipairs(w[entry[1]]:query():orderBy("id"):many()) do
-        local parts = {}
+        local cells = {}
         for index, column in ipairs(world.columns[entry[2]]) do
-          parts[index] = world.shown(row[column[1]])
+          cells[index] = world.shown(row[column[1]], column[2] == "json" and "document" or nil)
         end
-        answer[#answer + 1] = table.concat(parts, " | ")
+        answer[#answer + 1] = table.concat(cells, " | ")
       end
     end
     error(done, 0)
@@ -707,7 +693,9 @@ end
 -- ---- building and running ----------------------------------------------------------------------------
 
 local function add_select(q, item, w)
-  if item.func then
+  if item.json then
+    q[item.json](q, item.column, item.path, item.alias)
+  elseif item.func then
     q:selectFunc(item.func, item.column, item.alias)
   elseif item.window then
     local over = { partitionBy = item.partition, orderBy = item.order, frame = item.frame }
@@ -729,7 +717,8 @@ local function add_join(q, join, w)
   elseif join.value then
     q[join.verb](q, w.B, function(on)
       on:on("diff_b." .. join.columns[1], "=", "diff_a." .. join.columns[2])
-      on[join.value.either and "orOnValue" or "onValue"](on, "diff_b.i", join.value.operator, join.value.value)
+      on[join.value.either and "orOnValue" or "onValue"](on, "diff_b.i", join.value.operator, given(w,
+        join.value.value))
     end)
   else
     q[join.verb](q, w.B, join.columns[1], join.columns[2])
@@ -776,7 +765,7 @@ function grammar.build(d, w)
   return q
 end
 
-function grammar.run(d, w)
+local function run_once(d, w)
   local q = grammar.build(d, w)
   if d.terminal == "pluck" then
     return q:pluck(d.of)
@@ -788,22 +777,46 @@ function grammar.run(d, w)
   return q:many()
 end
 
+local function run_prepared(d, w)
+  local params = { n = 0, values = {} }
+  w.params = params
+  local ok, q = pcall(grammar.build, d, w)
+  w.params = nil
+  if not ok then
+    error(q, 0)
+  end
+  local prepared = q:prepare()
+  return d.terminal == "count" and { prepared:count(params.values) } or prepared:many(params.values)
+end
+
+function grammar.run(d, w)
+  local rows = run_once(d, w)
+  if d.prepared then
+    local first, again = grammar.answer(d, rows), grammar.answer(d, run_prepared(d, w))
+    if again ~= first then
+      error(("prepared: %s\nnot prepared: %s"):format(again, first), 0)
+    end
+  end
+  return rows
+end
+
 -- The rows as lines; in order only where the query asked for a total one.
 function grammar.answer(d, rows)
   local items = d.select or {}
   if d.names then
     items = {}
     for index, name in ipairs(d.names) do
-      items[index] = { alias = name }
+      items[index] = { alias = name, kind = name == "doc" and "document" or nil }
     end
   end
   local lines = {}
   for index, row in ipairs(rows) do
-    local parts = {}
+    local cells = {}
     for at, item in ipairs(type(row) == "table" and items or {}) do
-      parts[at] = world.shown(row[item.alias], item.kind == "average")
+      cells[at] = world.shown(row[item.alias], item.kind)
     end
-    lines[index] = type(row) == "table" and table.concat(parts, " | ") or world.shown(row, d.terminal == "getAvg")
+    lines[index] = type(row) == "table" and table.concat(cells, " | ")
+      or world.shown(row, d.terminal == "getAvg" and "average" or nil)
   end
   if not d.total then
     table.sort(lines)
@@ -811,86 +824,6 @@ function grammar.answer(d, rows)
   return #lines .. " rows\n" .. table.concat(lines, "\n")
 end
 
--- ---- printing and shrinking --------------------------------------------------------------------------
-
-function grammar.show(value)
-  if type(value) ~= "table" then
-    return type(value) == "string" and ("%q"):format(value) or tostring(value)
-  end
-  local parts, keys = {}, {}
-  for key in next, value do
-    keys[#keys + 1] = key
-  end
-  table.sort(keys, function(a, b)
-    return tostring(a) < tostring(b)
-  end)
-  for _, key in ipairs(keys) do
-    parts[#parts + 1] = (type(key) == "number" and "" or key .. " = ") .. grammar.show(value[key])
-  end
-  return "{ " .. table.concat(parts, ", ") .. " }"
-end
-
-local function copy(value)
-  if type(value) ~= "table" or getmetatable(value) then
-    return value
-  end
-  local made = {}
-  for key, entry in next, value do
-    made[key] = copy(entry)
-  end
-  return made
-end
-
--- fn(smaller) for the query with one part left out: a clause, or an entry of a list.
-local function each_smaller(d, fn)
-  local function walk(node)
-    local keys = {}
-    for key in next, node do
-      keys[#keys + 1] = key
-    end
-    for _, key in ipairs(keys) do
-      local value = node[key]
-      if math.type(key) == "integer" then
-        if #node > 1 and type(value) == "table" then
-          table.remove(node, key)
-          if fn(copy(d)) then
-            return true
-          end
-          table.insert(node, key, value)
-        end
-      elseif key ~= "kind" and key ~= "alias" then
-        node[key] = nil
-        if fn(copy(d)) then
-          return true
-        end
-        node[key] = value
-      end
-      if type(value) == "table" and not getmetatable(value) and walk(value) then
-        return true
-      end
-    end
-  end
-  return walk(d)
-end
-
--- The smallest query found for which still_wrong(query) holds.
-function grammar.shrink(d, still_wrong)
-  local tries = 0
-  local smaller = copy(d)
-  repeat
-    local found
-    each_smaller(copy(smaller), function(candidate)
-      tries = tries + 1
-      local ok, wrong = pcall(still_wrong, candidate)
-      if ok and wrong then
-        found = candidate
-        return true
-      end
-      return tries > 400
-    end)
-    smaller = found or smaller
-  until not found or tries > 400
-  return smaller
-end
+grammar.show, grammar.shrink = shrink.show, shrink.shrink
 
 return grammar

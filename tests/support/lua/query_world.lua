@@ -2,6 +2,7 @@
 -- decimals, floats, text, booleans, dates, NULL in all of them. Text compares by code points: the
 -- collations are declared, because each database's default is another one.
 local hysteria = require("hysteria")
+local documents = require("tests.support.lua.query_documents")
 local random = require("tests.support.lua.random")
 
 local sql, model, column = hysteria.sql, hysteria.model, hysteria.column
@@ -31,10 +32,11 @@ query_world.columns = {
     { "id", "int" }, { "i", "int" }, { "j", "int" }, { "big", "big" }, { "d", "decimal" }, { "x", "float" }, { "t",
       "text" },
     { "u", "text" }, { "flag", "boolean" }, { "day", "date" }, { "moment", "datetime" },
+    { "doc", "json" },
   },
   diff_b = {
     { "id", "int" }, { "aId", "int" }, { "i", "int" }, { "d", "decimal" }, { "t", "text" }, { "flag", "boolean" },
-    { "day", "date" },
+    { "day", "date" }, { "doc", "json" },
   },
 }
 
@@ -52,6 +54,7 @@ function query_world.models()
     flag = column.boolean(),
     day = column.date(),
     moment = column.datetime(),
+    doc = column.json(),
   }
   local B = model "DiffB" {
     hysteria.tableName("diff_b"),
@@ -62,6 +65,7 @@ function query_world.models()
     t = column.string { length = 40 },
     flag = column.boolean(),
     day = column.date(),
+    doc = column.json(),
   }
   return A, B
 end
@@ -81,13 +85,14 @@ local function rows(seed)
       id = id, i = maybe(r, r:int(-3, 12)), j = maybe(r, r:int(0, 4)), big = maybe(r, r:pick(BIG)),
       d = maybe(r, sql.decimal(r:pick(DECIMALS))), x = maybe(r, r:pick(FLOATS)), t = maybe(r, r:pick(TEXTS)),
       u = maybe(r, r:pick(TEXTS)), flag = maybe(r, r:chance(2)), day = maybe(r, r:pick(DAYS)),
-      moment = maybe(r, r:pick(MOMENTS)),
+      moment = maybe(r, r:pick(MOMENTS)), doc = maybe(r, documents.pick(r)),
     }
   end
   for id = 1, 30 do
     b[id] = {
       id = id, aId = maybe(r, r:int(45)), i = maybe(r, r:int(-3, 12)), d = maybe(r, sql.decimal(r:pick(DECIMALS))),
       t = maybe(r, r:pick(TEXTS)), flag = maybe(r, r:chance(2)), day = maybe(r, r:pick(DAYS)),
+      doc = maybe(r, documents.pick(r)),
     }
   end
   return a, b
@@ -131,13 +136,15 @@ function query_world.drop(w)
 end
 
 -- A value as text that is the same for equal values: 1, 1.0 and the decimal 1.00 are equal. Of an
--- average the databases keep different numbers of places, MySQL four: `rounded` to one.
-function query_world.shown(value, rounded)
+-- average (kind "average") the databases keep different numbers of places, MySQL four: rounded to one.
+function query_world.shown(value, kind)
   if value == nil or value == sql.null then
     return "NULL"
+  elseif documents.is_kind(kind) then
+    return documents.shown(value, kind, query_world.shown)
   elseif type(value) == "boolean" or type(value) == "string" then
     return ("%q"):format(value)
-  elseif rounded then
+  elseif kind == "average" then
     return ("%.1f"):format(tonumber(tostring(value)))
   elseif math.type(value) == "float" then
     return math.tointeger(value) and tostring(math.tointeger(value)) or ("%.9g"):format(value)
