@@ -564,7 +564,8 @@ local SHAPES = {
         member.select[at] = { column = pick_column(g, scope, { [kind] = true }).name, alias = "c" .. at, kind = kind }
       end
       member.where = g.random:chance(3) and conditions(g, scope, 2, 2) or nil
-      local verbs = index > 1 and d.members[1].verb == "except" and { "union", "unionAll", "except" }
+      local first = index > 1 and d.members[1].verb
+      local verbs = first and first ~= "intersect" and { "union", "unionAll", "except" }
         or { "union", "unionAll", "intersect", "except" }
       d.members[index] = { verb = g.random:pick(verbs), query = member }
     end
