@@ -563,7 +563,7 @@ void hy__clause_set_open(hy_emitter *e)
 
     HY_EACH (hy_member, member, &e->scope->tree->members) {
         if (closes_left(e, previous, member))
-            PUT(e, "(");
+            hy__puts(e, hy__emit_has(e, HY_TRAIT_INTERSECT_DERIVED) ? "SELECT * FROM (" : "(");
         previous = member;
     }
 }
@@ -597,8 +597,11 @@ void hy__clause_members(hy_emitter *e)
     const hy_member *previous = NULL;
 
     HY_EACH (hy_member, member, &e->scope->tree->members) {
-        if (closes_left(e, previous, member))
+        if (closes_left(e, previous, member)) {
             PUT(e, ")");
+            if (hy__emit_has(e, HY_TRAIT_INTERSECT_DERIVED))
+                hy__emit_as(e, "hysteria_left");
+        }
         if (member->op == HY_INTERSECT || member->op == HY_EXCEPT)
             hy__emit_need(e, HY_FEATURE_NUMBER_INTERSECT_EXCEPT);
         hy__puts(e, set_words[member->op]);

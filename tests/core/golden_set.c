@@ -188,6 +188,9 @@ static const golden cases[] = {
     {"set operations go from left to right", USER, left_to_right,
      "((" U " UNION " P ") INTERSECT " P " EXCEPT " P ") INTERSECT " P,
      "int:1/integer int:2/integer int:3/integer int:4/integer",
+     .mysql = "SELECT * FROM (SELECT * FROM (" U " UNION " P ") AS `hysteria_left` INTERSECT " P " EXCEPT " P
+              ") AS `hysteria_left` INTERSECT " P,
+     .mariadb = "((" U " UNION " P ") INTERSECT " P " EXCEPT " P ") INTERSECT " P,
      .sqlite = U " UNION " P " INTERSECT " P " EXCEPT " P " INTERSECT " P, .newest = true},
     {"a member with its own limit", USER, limited_member,
      U " UNION ALL (" P " ORDER BY `id` DESC LIMIT ?) LIMIT 18446744073709551615 OFFSET ?",

@@ -564,10 +564,7 @@ local SHAPES = {
         member.select[at] = { column = pick_column(g, scope, { [kind] = true }).name, alias = "c" .. at, kind = kind }
       end
       member.where = g.random:chance(3) and conditions(g, scope, 2, 2) or nil
-      local first = index > 1 and d.members[1].verb
-      local verbs = first and first ~= "intersect" and { "union", "unionAll", "except" }
-        or { "union", "unionAll", "intersect", "except" }
-      d.members[index] = { verb = g.random:pick(verbs), query = member }
+      d.members[index] = { verb = g.random:pick { "union", "unionAll", "intersect", "except" }, query = member }
     end
     add_order(g, d, names_of(d.select))
   end },
