@@ -747,6 +747,20 @@ hy_status hy_cursor_start(hy_cursor *cursor, hy_source *source, const hy_query *
     return status;
 }
 
+/* The statement's text is there, or `status` says why not. */
+static hy_status start_text(hy_cursor *cursor, hy_source *source, const hy_run_options *with,
+                            hy_status status, hy_error *err)
+{
+    if (status == HY_OK)
+        status = hy__stream_check(cursor, err);
+    if (status == HY_OK)
+        status = hy__cursor_keep_binds(cursor, true, err);
+    if (status == HY_OK)
+        return start(cursor, source, with, err);
+    cursor->sql = (hy_sql){0};
+    return status;
+}
+
 hy_status hy_cursor_start_compiled(hy_cursor *cursor, hy_source *source, const hy_sql *sql,
                                    const hy_run_options *options, hy_error *err)
 {
@@ -756,14 +770,7 @@ hy_status hy_cursor_start_compiled(hy_cursor *cursor, hy_source *source, const h
     cursor->limit = 0; /* it is in the text */
     cursor->sql = *sql;
     hy_status status = check_lock(sql->kind == HY_STATEMENT_SELECT && sql->writes, with, err);
-    if (status == HY_OK)
-        status = hy__stream_check(cursor, err);
-    if (status == HY_OK)
-        status = hy__cursor_keep_binds(cursor, true, err);
-    if (status == HY_OK)
-        return start(cursor, source, with, err);
-    cursor->sql = (hy_sql){0};
-    return status;
+    return start_text(cursor, source, with, status, err);
 }
 
 hy_status hy_cursor_start_raw(hy_cursor *cursor, hy_source *source, const char *text, size_t size,
@@ -777,14 +784,7 @@ hy_status hy_cursor_start_raw(hy_cursor *cursor, hy_source *source, const char *
     if (status == HY_OK)
         status = hy_compile_raw(cursor->compiler, text, size, binds, names, n_binds, source->dialect,
                                 &cursor->sql, err);
-    if (status == HY_OK)
-        status = hy__stream_check(cursor, err);
-    if (status == HY_OK)
-        status = hy__cursor_keep_binds(cursor, true, err);
-    if (status == HY_OK)
-        return start(cursor, source, with, err);
-    cursor->sql = (hy_sql){0};
-    return status;
+    return start_text(cursor, source, with, status, err);
 }
 
 hy_status hy__cursor_start_text(hy_cursor *cursor, hy_lease *lease, const char *text, bool cacheable,
