@@ -29,6 +29,10 @@ typedef struct dirt {
     const char *clean; /* the answer of a fresh session; NULL: whatever that is */
 } dirt;
 
+/* Of this session: one that has ended drops its own a moment later, like locks. */
+#define MY_TEMP \
+    "SELECT count(*) FROM pg_class WHERE relname = '$T_temp' AND relnamespace = pg_my_temp_schema()"
+
 /* $T is a table, $R a role, $K a number: of this process alone. */
 static const dirt postgres_dirt[] = {
     {"a setting", PG, {"SET work_mem = '123kB'"}, "SHOW work_mem", "4MB"},
@@ -75,25 +79,13 @@ static const dirt postgres_dirt[] = {
      {"SET default_transaction_read_only = on"},
      "SHOW transaction_read_only",
      "off"},
-    {"a temporary table",
-     PG,
-     {"CREATE TEMP TABLE $T_temp (n int)"},
-     "SELECT count(*) FROM pg_class WHERE relname = '$T_temp'",
-     "0"},
-    {"a temporary table by SELECT INTO",
-     PG,
-     {"SELECT 1 AS n INTO TEMPORARY $T_temp"},
-     "SELECT count(*) FROM pg_class WHERE relname = '$T_temp'",
-     "0"},
-    {"a temporary table by its schema",
-     PG,
-     {"CREATE TABLE pg_temp.$T_temp (n int)"},
-     "SELECT count(*) FROM pg_class WHERE relname = '$T_temp'",
-     "0"},
+    {"a temporary table", PG, {"CREATE TEMP TABLE $T_temp (n int)"}, MY_TEMP, "0"},
+    {"a temporary table by SELECT INTO", PG, {"SELECT 1 AS n INTO TEMPORARY $T_temp"}, MY_TEMP, "0"},
+    {"a temporary table by its schema", PG, {"CREATE TABLE pg_temp.$T_temp (n int)"}, MY_TEMP, "0"},
     {"a temporary function",
      PG,
      {"CREATE FUNCTION pg_temp.$T_temp() RETURNS int LANGUAGE sql AS 'SELECT 1'"},
-     "SELECT count(*) FROM pg_proc WHERE proname = '$T_temp'",
+     "SELECT count(*) FROM pg_proc WHERE proname = '$T_temp' AND pronamespace = pg_my_temp_schema()",
      "0"},
     {"a temporary table that hides a real one",
      PG,
@@ -103,12 +95,12 @@ static const dirt postgres_dirt[] = {
     {"an advisory lock",
      PG,
      {"SELECT pg_advisory_lock($K)"},
-     "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND objid = $K",
+     "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND objid = $K AND pid = pg_backend_pid()",
      "0"},
     {"an advisory lock below WITH",
      PG,
      {"WITH a AS (SELECT pg_try_advisory_lock_shared($K) AS got) SELECT got FROM a"},
-     "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND objid = $K",
+     "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND objid = $K AND pid = pg_backend_pid()",
      "0"},
     {"LISTEN", PG, {"LISTEN $T"}, "SELECT count(*) FROM pg_listening_channels()", "0"},
     {"a prepared statement",
@@ -136,7 +128,8 @@ static const dirt postgres_dirt[] = {
     {"locks of a transaction",
      PG,
      {"BEGIN", "LOCK TABLE $T IN ACCESS EXCLUSIVE MODE"},
-     "SELECT count(*) FROM pg_locks WHERE relation = '$T'::regclass AND mode = 'AccessExclusiveLock'",
+     "SELECT count(*) FROM pg_locks WHERE relation = '$T'::regclass AND mode = 'AccessExclusiveLock' AND pid "
+     "= pg_backend_pid()",
      "0"},
     {"what a sequence gave", PG, {"SELECT nextval('$T_seq')"}, "SELECT lastval()", "error 55000"},
 };
