@@ -36,6 +36,7 @@ void hy__cursor_clear(hy_cursor *cursor)
     hy__lease_clear(&cursor->own);
     hy__stop_clear(&cursor->stop);
     hy_cursor_free(cursor->stream.control);
+    hy__shape_release(cursor->shape);
     hy_compiler_free(cursor->compiler);
     for (size_t i = 0; i < sizeof blocks / sizeof blocks[0]; i++)
         hy_free(blocks[i]->data);
@@ -350,7 +351,8 @@ static hy_status compile(hy_cursor *cursor, const hy_source *source, const hy_qu
                                         .limit = cursor->limit,
                                         .stream = cursor->stream.number,
                                         .explain = cursor->explain};
-    hy_status status = hy_compile(cursor->compiler, query, source->dialect, &options, &cursor->sql, err);
+    hy_status status = hy__compile_by_shape(source->shapes, cursor->compiler, query, source->dialect,
+                                            &options, &cursor->sql, &cursor->shape, err);
 
     if (status == HY_OK && cursor->sql.params != NULL)
         status = hy_fail(err, HY_EINVALID_ARGUMENT, "the query has parameters: prepare it, and run that");
@@ -622,6 +624,8 @@ static void begin_run(hy_cursor *cursor, hy_source *source, const hy_run_options
     cursor->transaction = NULL;
     cursor->query = NULL;
     cursor->sql = (hy_sql){0};
+    hy__shape_release(cursor->shape);
+    cursor->shape = NULL;
     cursor->cacheable = true;
     cursor->waiting = cursor->first = cursor->executed = cursor->prepared_again = false;
     cursor->commits = cursor->midway = cursor->given_up = false;

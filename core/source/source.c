@@ -21,7 +21,8 @@ enum {
     DEFAULT_IDLE_MS = 600000,
     DEFAULT_LIFETIME_MS = 1800000,
     DEFAULT_CONNECT_MS = 10000,
-    DEFAULT_CACHE = 64
+    DEFAULT_CACHE = 64,
+    SHAPES = 256 /* statements whose text is kept, for all connections */
 };
 
 int64_t hy__deadline_in(int64_t ms)
@@ -158,7 +159,8 @@ static hy_status set_up(hy_source *s, const hy_source_config *config, hy_error *
     if (status != HY_OK)
         return status;
     s->worker = hy__worker_new();
-    if (s->worker == NULL)
+    s->shapes = hy__shapes_new(SHAPES);
+    if (s->worker == NULL || s->shapes == NULL)
         return hy_fail_oom(err);
     size_t cache = s->config.statement_cache > 0 ? (size_t)s->config.statement_cache : 0;
     status = hy__pool_init(&s->pool, s->driver, &s->config.pool, s->driver->is_private(&s->config.connect),
@@ -170,6 +172,7 @@ static hy_status set_up(hy_source *s, const hy_source_config *config, hy_error *
 static void free_source(hy_source *s)
 {
     hy__worker_close(s->worker);
+    hy__shapes_free(s->shapes);
     wipe_password(s);
     hy_arena_clear(&s->memory);
     hy_free(s);

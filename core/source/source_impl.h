@@ -11,6 +11,7 @@
 #include <base/worker.h>
 #include <driver/stop.h>
 #include <hysteria/source.h>
+#include <sql/shape.h>
 
 #include "pool.h"
 #include "waiter.h"
@@ -24,6 +25,7 @@ struct hy_source {
     hy_source_config config; /* strings in `memory`, defaults filled in */
     hy_arena memory;
     hy_worker *worker;
+    hy_shapes *shapes; /* statements that were compiled */
     hy__pool pool;
     hy__gate writer; /* HY_DRIVER_SINGLE_WRITER: who may write */
     atomic_bool open;
@@ -136,6 +138,7 @@ struct hy_cursor {
     hy_link run;           /* in lease->runs */
     const hy_query *query; /* to be compiled once the features are known; else NULL */
     hy_compiler *compiler;
+    hy_shape *shape; /* that the text was found by; NULL: the compiler has written it */
     hy_sql sql;
     bool cacheable;      /* the statement may be kept */
     bool waiting;        /* the driver answered HY_AGAIN to `next` */

@@ -136,7 +136,7 @@ void hy__clause_insert(hy_emitter *e)
 static void emit_cell(hy_emitter *e, const hy_row *row, size_t i)
 {
     if (row->plain && hy__row_binds(row)[i].value.type != HY_TYPE_COUNT) {
-        hy__emit_bind(e, &hy__row_binds(row)[i]);
+        hy__emit_bind_of(e, &hy__row_binds(row)[i], &hy__row_binds(row)[i]);
     } else if (!row->plain && hy__row_cells(row)[i] != NULL) {
         hy__emit_expr(e, hy__row_cells(row)[i]);
     } else {

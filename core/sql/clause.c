@@ -457,23 +457,25 @@ void hy__clause_order(hy_emitter *e)
     e->scope->qualify = qualify;
 }
 
-static void emit_count(hy_emitter *e, int64_t count)
+static void emit_count(hy_emitter *e, const int64_t *count)
 {
-    hy_bind bind = {.value = hy_int(count), .kind = HY_KIND_BIGINT};
-    hy__emit_bind(e, &bind);
+    hy_bind bind = {.value = hy_int(*count), .kind = HY_KIND_BIGINT};
+    hy__emit_bind_of(e, &bind, count);
+}
+
+const int64_t *hy__limit_of(const hy_tree *tree, const int64_t *option)
+{
+    if (option != NULL && (!tree->has_limit || tree->limit > *option))
+        return option;
+    return tree->has_limit ? &tree->limit : NULL;
 }
 
 void hy__clause_limit(hy_emitter *e)
 {
     const hy_tree *tree = e->scope->tree;
-    bool has_limit = tree->has_limit;
-    int64_t limit = tree->limit;
+    const int64_t *limit = hy__limit_of(tree, e->scope->outer == NULL ? e->limit_option : NULL);
 
-    if (e->scope->outer == NULL && e->limit_option > 0 && (!has_limit || limit > e->limit_option)) {
-        has_limit = true;
-        limit = e->limit_option;
-    }
-    if (has_limit) {
+    if (limit != NULL) {
         PUT(e, " LIMIT ");
         emit_count(e, limit);
     } else if (tree->has_offset && e->dialect->limit_all != NULL) {
@@ -482,7 +484,7 @@ void hy__clause_limit(hy_emitter *e)
     }
     if (tree->has_offset) {
         PUT(e, " OFFSET ");
-        emit_count(e, tree->offset);
+        emit_count(e, &tree->offset);
     }
 }
 

@@ -36,6 +36,8 @@ void hy_compiler_free(hy_compiler *c)
     hy_arena_clear(&c->scratch);
     hy_free(c->binds);
     hy_free(c->params);
+    hy_free(c->origins);
+    hy_free(c->shaping);
     hy_free(c->columns);
     hy_free(c->own.results);
     hy_free(c);
@@ -156,7 +158,7 @@ hy_status hy_compile(hy_compiler *compiler, const hy_query *q, const hy_dialect 
         return hy_fail(err, HY_EINVALID_ARGUMENT, "a group of conditions is still open");
     if (options != NULL) {
         e.features = options->features;
-        e.limit_option = tree->kind == HY_STATEMENT_SELECT ? options->limit : 0;
+        e.limit_option = hy__limit_option(tree, options);
         e.inline_values = options->inline_values;
     }
     if (e.features == 0)

@@ -69,6 +69,10 @@ static bool grow_binds(hy_compiler *c)
     if (params == NULL)
         return false;
     c->params = params;
+    const void **origins = hy_realloc(c->origins, room * sizeof *origins);
+    if (origins == NULL)
+        return false;
+    c->origins = origins;
     c->binds_room = room;
     return true;
 }
@@ -88,7 +92,9 @@ void hy__put_placeholder(hy_emitter *e, size_t number)
     hy__put(e, p, (size_t)(text + sizeof text - p));
 }
 
-static void add_bind(hy_emitter *e, const hy_bind *bind, const hy_param *param)
+const char hy__constant[] = "";
+
+static void add_bind(hy_emitter *e, const hy_bind *bind, const hy_param *param, const void *origin)
 {
     hy_compiler *c = e->compiler;
 
@@ -97,22 +103,28 @@ static void add_bind(hy_emitter *e, const hy_bind *bind, const hy_param *param)
         return;
     }
     c->binds[c->n_binds] = *bind;
-    c->params[c->n_binds++] = param;
+    c->params[c->n_binds] = param;
+    c->origins[c->n_binds++] = origin;
     hy__put_placeholder(e, c->n_binds);
 }
 
-void hy__emit_bind(hy_emitter *e, const hy_bind *bind)
+void hy__emit_bind_of(hy_emitter *e, const hy_bind *bind, const void *origin)
 {
     if (e->inline_values)
         hy__put_literal(e->text, e->dialect, &bind->value);
     else
-        add_bind(e, bind, NULL);
+        add_bind(e, bind, NULL, origin);
+}
+
+void hy__emit_bind(hy_emitter *e, const hy_bind *bind)
+{
+    hy__emit_bind_of(e, bind, NULL);
 }
 
 static void emit_value(hy_emitter *e, const hy_expr *x)
 {
     hy_bind bind = hy__bind_of(x);
-    hy__emit_bind(e, &bind);
+    hy__emit_bind_of(e, &bind, x);
 }
 
 static bool are_values(hy_expr *const *list, size_t n)
@@ -147,6 +159,9 @@ bool hy__emit_row_binds(hy_emitter *e, const hy_row *row, size_t n)
     for (size_t i = 0; !row->plain && i < n; i++)
         binds[i] = hy__bind_of(hy__row_cells(row)[i]);
     memset(c->params + c->n_binds, 0, n * sizeof *c->params);
+    for (size_t i = 0; i < n; i++)
+        c->origins[c->n_binds + i] =
+            row->plain ? (const void *)&hy__row_binds(row)[i] : hy__row_cells(row)[i];
     c->n_binds += n;
     return true;
 }
@@ -173,7 +188,7 @@ static void emit_param(hy_emitter *e, const hy_expr *x)
         return;
     }
     e->has_params = true;
-    add_bind(e, &none, param);
+    add_bind(e, &none, param, NULL);
 }
 
 static void emit_default(hy_emitter *e, const hy_expr *x)
@@ -472,7 +487,7 @@ static void bind_list(hy_emitter *e, const hy_branch *b)
                     .kind = HY_KIND_TEXT,
                     .sensitive = (b->args[1]->flags & HY_FLAG_SENSITIVE) != 0};
     if (copy != NULL)
-        add_bind(e, &bind, NULL);
+        add_bind(e, &bind, NULL, NULL);
     else if (e->status == HY_OK)
         e->status = hy_fail_oom(e->err);
 }

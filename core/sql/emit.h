@@ -31,11 +31,14 @@ struct hy_compiler {
     hy_buf list; /* a long IN list while it is being written */
     hy_bind *binds;
     const hy_param **params; /* as long as binds: a parameter, or NULL */
+    const void *
+        *origins; /* as long: where in the query the value is, hy__constant, or NULL: made of several */
     size_t n_binds, binds_room;
     hy_result_column *columns;
     size_t n_columns, columns_room;
     hy_arena scratch; /* texts that belong to no query */
     hy_own_columns own;
+    struct hy_shaping *shaping; /* NULL until one is needed */
 };
 
 /* What a name without a qualifier may be, where the walk is. */
@@ -70,7 +73,7 @@ struct hy_emitter {
     const hy_dialect *dialect;
     hy_features features;
     hy_scope *scope;
-    int64_t limit_option;
+    const int64_t *limit_option; /* NULL: none */
     hy_status status;
     hy_error *err;
     bool inline_values;
@@ -127,7 +130,12 @@ void hy__emit_identifier(hy_emitter *e, const char *name, size_t size);
 void hy__emit_dotted(hy_emitter *e, const char *name, size_t size);
 /** The base name and a dot, where unqualified columns need them. */
 void hy__emit_base(hy_emitter *e);
+/** A value made for this statement. */
 void hy__emit_bind(hy_emitter *e, const hy_bind *bind);
+/** The value of a node, a cell or a field of the query: `origin` is where that lies. */
+void hy__emit_bind_of(hy_emitter *e, const hy_bind *bind, const void *origin);
+/** The origin of a value that any query of the same shape has too. */
+extern const char hy__constant[];
 
 /* ---- names ------------------------------------------------------------------------------ */
 
@@ -236,6 +244,17 @@ void hy__clause_delete_all(hy_emitter *e);
  * was written.
  */
 bool hy__emit_row_arrays(hy_emitter *e);
+
+/** How many rows at most were asked for beside the query, or NULL. */
+static inline const int64_t *hy__limit_option(const hy_tree *tree, const hy_compile_options *options)
+{
+    bool limits = options != NULL && options->limit > 0 && tree->kind == HY_STATEMENT_SELECT;
+    return limits ? &options->limit : NULL;
+}
+/** How many rows at most, or NULL. `option`: of the outermost statement, from outside; may be NULL. */
+const int64_t *hy__limit_of(const hy_tree *tree, const int64_t *option);
+/** Decimal places of a value; 0 unless it is a decimal. */
+int hy__places_of(const hy_value *value);
 
 /* What a dialect chooses from where a table cannot say it. */
 void hy__upsert_on_conflict(hy_emitter *e);

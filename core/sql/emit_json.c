@@ -11,10 +11,11 @@
 
 static const hy_json_place whole = {.path = "$", .size = 1};
 
+/* A path or a part of one. */
 static void bind_text(hy_emitter *e, const char *text, size_t size)
 {
     hy_bind bind = {.value = hy_bytes(HY_TEXT, text, size), .kind = HY_KIND_TEXT};
-    hy__emit_bind(e, &bind);
+    hy__emit_bind_of(e, &bind, hy__constant);
 }
 
 static void put_number(hy_emitter *e, int64_t number)

@@ -221,7 +221,7 @@ static void add_column_result(hy_emitter *e, const hy_item *item)
 }
 
 /* Decimal places of a value. */
-static int places_of(const hy_value *value)
+int hy__places_of(const hy_value *value)
 {
     if (value->type != HY_DECIMAL)
         return 0;
@@ -248,7 +248,7 @@ static int scale_of(hy_emitter *e, const hy_expr *x)
     hy_name name;
 
     if (x->node == HY_NODE_VALUE)
-        return places_of(&((const hy_value_expr *)x)->value);
+        return hy__places_of(&((const hy_value_expr *)x)->value);
     if (x->kind != HY_KIND_DECIMAL)
         return 0;
     if (x->node == HY_NODE_BINARY)
