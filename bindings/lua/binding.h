@@ -213,6 +213,8 @@ hy_expr *hyl_column_named(hy_query *q, const char *name);
 /** The place in the document `lhs` that the path at index says: text, or a list of names and numbers. */
 hy_expr *hyl_to_json_place(lua_State *L, hy_query *q, hy_expr *lhs, int index, hy_json_part part,
                            const char *what);
+/** A call of what people name: "sum", or "count distinct". */
+hy_expr *hyl_expr_call(hy_query *q, const char *name, size_t size, hy_expr *const *args, size_t n);
 /** The fragment at `index`: text followed by its parameters up to `last` or by one list of them, or a raw
  * value. */
 hy_expr *hyl_raw_argument(lua_State *L, hy_query *q, int index, int last, const char *what);

@@ -353,22 +353,54 @@ static int query_count_over(lua_State *L)
     return 1;
 }
 
-static bool needs_derived(const hy_query *q)
+/* DISTINCT apart. */
+static bool gives_other_rows(const hy_query *q)
 {
-    return hy_query_has_group(q) || hy_query_is_distinct(q) || hy_query_has_set_operation(q) ||
-           hy_query_has_limit(q);
+    return hy_query_has_group(q) || hy_query_has_set_operation(q) || hy_query_has_limit(q);
 }
 
-/* q:_aggregate(func, column, distinct?) */
+/* What is counted, totalled ..., and over what: the table's rows or those that the query gives. */
+typedef struct aggregate {
+    const char *func, *column;
+    size_t func_size, column_size;
+    bool distinct; /* each value once */
+    bool is_alias; /* of what the query selects */
+    bool derived;
+} aggregate;
+
+static aggregate read_aggregate(lua_State *L, const hy_query *q)
+{
+    aggregate a = {.func = NULL};
+    a.func = hyl_check_text(L, 2, "function", &a.func_size);
+    a.column = hyl_check_text(L, 3, "column", &a.column_size);
+    a.distinct = hy_query_has_distinct(q) && strcmp(a.func, "count") == 0 && strcmp(a.column, "*") != 0;
+    a.is_alias = hy_query_has_alias(q, a.column, a.column_size);
+    a.derived = a.is_alias || gives_other_rows(q) || (hy_query_is_distinct(q) && !a.distinct);
+    return a;
+}
+
+static int push_aggregate(lua_State *L, hy_query *q, const aggregate *a, hy_expr *of)
+{
+    hy_query_select(q, hy_expr_call(q, a->func, a->func_size, &of, 1, a->distinct), "value");
+    hyl_query_check(L, q);
+    return 1;
+}
+
+/* The clone on top of the stack, which selects the aggregate of its own rows instead. */
+static int aggregate_of_table(lua_State *L, const aggregate *a)
+{
+    hy_query *q = lua_touserdata(L, -1);
+    hy_query_clear_part(q, HY_PART_SELECT);
+    hy_query_clear_part(q, HY_PART_DISTINCT);
+    return push_aggregate(L, q, a, hy_expr_column(q, a->column, a->column_size));
+}
+
+/* q:_aggregate(func, column). Of a query with DISTINCT a column's different values are counted. */
 static int query_aggregate(lua_State *L)
 {
     hy_query *q = hyl_check_query(L, 1);
-    size_t func_size, size;
-    const char *func = hyl_check_text(L, 2, "function", &func_size);
-    const char *column = hyl_check_text(L, 3, "column", &size);
-    bool distinct = lua_toboolean(L, 4);
-    bool is_count = strcmp(func, "count") == 0 && strcmp(column, "*") == 0;
-    if (is_count && needs_derived(q)) {
+    const aggregate a = read_aggregate(L, q);
+    if (a.derived && strcmp(a.func, "count") == 0 && strcmp(a.column, "*") == 0) {
         lua_settop(L, 1);
         return query_count_over(L);
     }
@@ -377,13 +409,8 @@ static int query_aggregate(lua_State *L)
     lua_call(L, 1, 1);
     hy_query *inner = lua_touserdata(L, -1);
     hy_query_clear_part(inner, HY_PART_ORDER);
-    if (!needs_derived(q)) {
-        hy_query_clear_part(inner, HY_PART_SELECT);
-        hy_expr *arg = hy_expr_column(inner, column, size);
-        hy_query_select(inner, hy_expr_call(inner, func, func_size, &arg, 1, distinct), "value");
-        hyl_query_check(L, inner);
-        return 1;
-    }
+    if (!a.derived)
+        return aggregate_of_table(L, &a);
     if (hy_query_has_limit(q)) {
         lua_pop(L, 1); /* the order decides which rows count */
         lua_pushvalue(L, 1);
@@ -391,13 +418,9 @@ static int query_aggregate(lua_State *L)
     }
     hy_query *outer = hyl_new_query(L, 0);
     hy_query_from_query(outer, inner, "counted");
-    const hy_column *known =
-        hy_query_model(q) != NULL ? hy_model_find_column(hy_query_model(q), column, size) : NULL;
-    const char *name = known != NULL ? known->name : column;
-    hy_expr *arg = hyl_column_named(outer, name);
-    hy_query_select(outer, hy_expr_call(outer, func, func_size, &arg, 1, distinct), "value");
-    hyl_query_check(L, outer);
-    return 1;
+    const hy_model *model = a.is_alias ? NULL : hy_query_model(q);
+    const hy_column *known = model != NULL ? hy_model_find_column(model, a.column, a.column_size) : NULL;
+    return push_aggregate(L, outer, &a, hyl_column_named(outer, known != NULL ? known->name : a.column));
 }
 
 /* ---- module ------------------------------------------------------------------------------ */

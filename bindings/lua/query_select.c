@@ -107,7 +107,7 @@ static int query_select_func(lua_State *L)
     const char *func = hyl_check_text(L, 2, "function", &size);
     hy_expr *arg = hyl_to_operand(L, q, 3, false, "column");
     const char *alias = lua_isnoneornil(L, 4) ? NULL : hyl_to_name(L, 4, "alias");
-    hy_query_select(q, hy_expr_call(q, func, size, &arg, 1, false), alias);
+    hy_query_select(q, hyl_expr_call(q, func, size, &arg, 1), alias);
     return hyl_query_done(L, q);
 }
 
@@ -273,7 +273,7 @@ static int query_select_window(lua_State *L)
         size_t size;
         const char *func = lua_tolstring(L, 2, &size);
         hy_expr *arg = n == 5 ? hyl_to_operand(L, q, 3, false, "column") : NULL;
-        call = hy_expr_call(q, func, size, &arg, n == 5, false);
+        call = hyl_expr_call(q, func, size, &arg, n == 5);
     } else {
         call = hyl_to_operand(L, q, 2, false, "selectWindow");
     }

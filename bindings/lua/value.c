@@ -17,7 +17,6 @@
 enum { MAX_DEPTH = 100 };
 
 typedef struct node {
-    bool distinct;
     size_t size;
     char word[]; /* NUL-terminated */
 } node;
@@ -140,16 +139,11 @@ static int core_given(lua_State *L)
     return push_node(L, HYL_GIVEN, "", 0);
 }
 
-/* core.func(name, args, opts) */
+/* core.func(name, args) */
 static int core_func(lua_State *L)
 {
     size_t size;
     const char *name = hyl_need_text(L, 1, "func", "name", &size);
-    bool distinct = false;
-    if (lua_istable(L, 3)) {
-        lua_getfield(L, 3, "distinct");
-        distinct = lua_toboolean(L, -1);
-    }
     lua_settop(L, 2);
     int n = lua_istable(L, 2) ? (int)lua_rawlen(L, 2) : 0;
     lua_createtable(L, n, 1);
@@ -159,9 +153,7 @@ static int core_func(lua_State *L)
     }
     lua_pushinteger(L, n);
     lua_setfield(L, -2, "n");
-    push_node(L, HYL_FUNC, name, size);
-    ((node *)lua_touserdata(L, -1))->distinct = distinct;
-    return 1;
+    return push_node(L, HYL_FUNC, name, size);
 }
 
 static int core_col(lua_State *L)
@@ -523,11 +515,19 @@ static hy_expr *node_expr(lua_State *L, hy_query *q, int index, hyl_type type, c
         hy_expr **list = lua_newuserdatauv(L, sizeof *list * (size_t)(n + 1), 0);
         node_list(L, q, args, n, what, depth, list);
         e = type == HYL_RAW ? hy_expr_raw(q, word, size, list, (size_t)n)
-                            : hy_expr_call(q, word, size, list, (size_t)n,
-                                           ((const node *)lua_touserdata(L, index))->distinct);
+                            : hyl_expr_call(q, word, size, list, (size_t)n);
     }
     lua_settop(L, args - 1);
     return e;
+}
+
+hy_expr *hyl_expr_call(hy_query *q, const char *name, size_t size, hy_expr *const *args, size_t n)
+{
+    static const char suffix[] = " distinct";
+    const size_t length = sizeof suffix - 1;
+    bool distinct = size > length && hy_text_equal_nocase(name + size - length, length, suffix, length);
+
+    return hy_expr_call(q, name, distinct ? size - length : size, args, n, distinct);
 }
 
 hy_expr *hyl_to_expr(lua_State *L, hy_query *q, int index, const hy_expr *like, const hy_column *column,

@@ -310,6 +310,10 @@ void *hy__cell_new(hy_query *q, hy_chain *chain, size_t size);
 void hy__forget_open(hy_query *q, const hy_group *root);
 void hy__clear_group(hy_query *q, hy_group *group);
 
+/** A node of that size whose head is set; NULL: the query has failed. */
+void *hy__node_new(hy_query *q, hy_node node, hy_kind kind, size_t size);
+/** Sensitive or hidden; `column` may be NULL. */
+bool hy__column_is_secret(const hy_column *column);
 /** By its column, or by itself where no column is known. */
 bool hy__expr_is_decimal(const hy_expr *x);
 /** A node with room for `n` arguments; its depth is theirs and one. NULL if any is NULL. */

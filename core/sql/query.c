@@ -228,6 +228,19 @@ bool hy_query_is_distinct(const hy_query *q)
     return q->tree.distinct || q->tree.distinct_on.n > 0;
 }
 
+bool hy_query_has_distinct(const hy_query *q)
+{
+    return q->tree.distinct && q->tree.distinct_on.n == 0;
+}
+
+bool hy_query_has_alias(const hy_query *q, const char *name, size_t size)
+{
+    HY_EACH (hy_item, item, &q->tree.select)
+        if (item->alias != NULL && strlen(item->alias) == size && memcmp(item->alias, name, size) == 0)
+            return true;
+    return false;
+}
+
 bool hy_query_has_limit(const hy_query *q)
 {
     return q->tree.has_limit || q->tree.has_offset;

@@ -311,6 +311,8 @@ verb("selectRaw", { "cast(c as Integer), max(a) as mostOf, 'x as Y', b AS B2 , c
 })
 verb("selectFunc", { "SUM", "c", "total" }, { select = "SUM(`c`) AS `total`" })
 verb("selectFunc", { "count", "*", "n" }, { select = "COUNT(*) AS `n`" })
+verb("selectFunc", { "Count Distinct", "c", "n" }, { select = "COUNT(DISTINCT `c`) AS `n`" })
+verb("select", { sql.func("sum distinct", sql.col("c")), "n" }, { select = "SUM(DISTINCT `c`) AS `n`" })
 verb("annotate", { "upper", "c", "Loud" }, { select = "UPPER(`c`) AS `Loud`" })
 verb("selectWindow", { "sum", "c", { partitionBy = "k", orderBy = { "d", "desc" }, frame = { "rows", -1, 0 } }, "s" }, {
   select = "SUM(`c`) OVER (PARTITION BY `k` ORDER BY `d` DESC ROWS BETWEEN 1 PRECEDING AND CURRENT ROW) AS `s`",

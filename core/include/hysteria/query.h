@@ -190,7 +190,10 @@ HY_API const char *hy_query_table(const hy_query *q);
 HY_API void hy_query_window(const hy_query *q, int64_t *limit, int64_t *offset);
 HY_API bool hy_query_has_group(const hy_query *q); /* GROUP BY or HAVING */
 HY_API bool hy_query_has_set_operation(const hy_query *q);
-HY_API bool hy_query_is_distinct(const hy_query *q);
+HY_API bool hy_query_is_distinct(const hy_query *q);  /* DISTINCT or DISTINCT ON */
+HY_API bool hy_query_has_distinct(const hy_query *q); /* DISTINCT of whole rows */
+/** Is something selected under this alias? */
+HY_API bool hy_query_has_alias(const hy_query *q, const char *name, size_t size);
 HY_API bool hy_query_has_limit(const hy_query *q); /* limit or offset */
 HY_API bool hy_query_has_select(const hy_query *q);
 HY_API bool hy_query_has_join(const hy_query *q);

@@ -1,0 +1,96 @@
+-- What is counted, totalled and averaged: of a table, of DISTINCT, groups, unions and limits.
+local hysteria = require("hysteria")
+local databases = require("tests.support.lua.databases")
+
+local column, model, sql = hysteria.column, hysteria.model, hysteria.sql
+local error_of = databases.error_of
+
+databases.each(function(ds)
+  local Sale = model "AggregateSale" {
+    id = column.increment(), buyerId = column.integer(), kind = column.string(),
+    amount = column.decimal { precision = 20, scale = 2 }, weight = column.double(),
+  }
+  local Line = model "AggregateLine" { id = column.increment(), saleId = column.integer() }
+  local sales = Sale:using(ds)
+
+  setup(function()
+    ds:dropTables({ Sale, Line }, { ifExists = true })
+    ds:createTables { Sale, Line }
+    sales:insertMany {
+      { buyerId = 1, kind = "a", amount = "10.00", weight = 1.5 }, { buyerId = 1, kind = "b", amount = "10.00" },
+      { buyerId = 2, kind = "a", amount = "10.00", weight = 1.5 }, { buyerId = 2, kind = "b", amount = "0.30", weight = 4 },
+      { buyerId = 3, kind = "b", amount = "0.30" }, { kind = "b" },
+    }
+    Line:using(ds):insertMany { { saleId = 1 }, { saleId = 1 }, { saleId = 2 }, { saleId = 4 } }
+  end)
+
+  local function money(text)
+    return sql.decimal(text)
+  end
+
+  it("count a column's different values with distinct()", function()
+    assert.equal(6, sales:count())
+    assert.equal(5, sales:query():count("buyerId"))
+    assert.equal(3, sales:query():distinct():count("buyerId"))
+    assert.equal(2, sales:query():distinct():count("amount"))
+    assert.equal(2, sales:query():distinct():count("weight"))
+    assert.equal(2, sales:query():select("kind", "buyerId"):distinct():count("kind"))
+    assert.equal(5, sales:query():select("kind", "buyerId"):where("id", "!=", 5):distinct():count())
+    assert.equal(2, ds:from("aggregate_sales"):distinct():where("kind", "b"):where("amount", "<", 1):count("buyer_id"))
+    assert.equal(0, sales:where("id", 99):distinct():count("buyerId"))
+  end)
+
+  it("do so in groups, unions and the first rows", function()
+    local groups = sales:query():select("buyerId"):selectFunc("count", "*", "n"):groupBy("buyerId")
+    assert.equal(4, groups:count())
+    assert.equal(2, groups:clone():distinct():count("n")) -- 2 2 1 1
+    assert.equal(4, groups:count("n"))
+    local both = sales:query():select("buyerId"):distinct():unionAll(sales:query():select("buyerId"))
+    assert.equal(3, both:count("buyerId"))
+    assert.equal(10, both:count())
+    assert.equal(2, sales:query():select("buyerId"):distinct():orderBy("buyerId", "desc"):whereNotNull("buyerId")
+      :limit(2):count("buyerId"))
+    local list = sales:query():select("kind"):selectFunc("count distinct", "buyerId", "buyers")
+      :select(sql.func("sum distinct", sql.col("amount")), "amounts"):groupBy("kind"):orderBy("kind"):many()
+    assert.same({ 2, 3 }, { list[1].buyers, list[2].buyers })
+    assert.equal(money("10.00"), list[1].amounts)
+    assert.equal(money("10.30"), list[2].amounts)
+  end)
+
+  it("total and average the rows that a distinct query gives", function()
+    assert.equal(money("30.60"), sales:query():getSum("amount"))
+    assert.equal(money("30.60"), sales:query():distinct():getSum("amount")) -- no two rows are the same
+    assert.equal(money("10.30"), sales:query():select("amount"):distinct():getSum("amount"))
+    assert.equal(money("20.30"), sales:query():select("amount", "kind"):where("id", "<", 6):distinct():getSum("amount"))
+    assert.equal(2.75, sales:query():select("weight"):distinct():getAvg("weight"))
+    assert.equal(7.0, sales:query():getSum("weight"))
+    assert.equal(4.0, sales:query():select("weight"):distinct():getMax("weight"))
+    assert.equal(1.5, sales:query():select("weight"):distinct():getMin("weight"))
+    assert.is_nil(sales:where("id", 99):select("weight"):distinct():getSum("weight"))
+  end)
+
+  it("total each row of a join once with distinct()", function()
+    local sold = sales:query():join(Line, "saleId", "id")
+    assert.equal(money("30.30"), sold:getSum("amount"))
+    assert.equal(money("20.30"), sold:clone():distinct():getSum("amount"))
+    assert.equal(3, sold:clone():distinct():count("id"))
+    assert.equal(4, sold:count("id"))
+  end)
+
+  it("are of what is selected under an alias", function()
+    local upper = sales:query():select(sql.func("upper", sql.col("kind")), "loud")
+    assert.equal("B", upper:getMax("loud"))
+    assert.equal(2, upper:clone():distinct():count("loud"))
+    assert.equal(6, upper:count("loud"))
+    assert.equal(10, sales:query():select(sql.col("buyerId") + 1, "next"):where("buyerId", ">", 1):getSum("next"))
+  end)
+
+  it("refuse what has no answer", function()
+    assert.equal("UNDEFINED_COLUMN", error_of(function()
+      sales:query():select("kind"):distinct():getSum("buyerId")
+    end).code)
+    assert.equal("INVALID_ARGUMENT", error_of(function()
+      sales:query():selectWindow("count distinct", "buyerId", {}, "n"):many()
+    end).code)
+  end)
+end)
