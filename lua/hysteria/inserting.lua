@@ -139,7 +139,7 @@ function inserting.insert(frozen, extra, data, given)
   end
   local row = frozen:rowCopy(data)
   writing.check_guarded(definition, row, given)
-  return writing.with_hooks(definition, "insert", ignored, place, function(inner)
+  return writing.with_hooks(definition, "insert", ignored, place, false, function(inner)
     return insert_copy(frozen, definition, inner, row, given, ignored)
   end)
 end
@@ -524,7 +524,7 @@ function inserting.insert_many(frozen, extra, rows, given)
     return records
   end
   local copies = copy_rows(frozen, definition, rows, count, given)
-  return writing.with_hooks(definition, "insert", ignored, place, function(inner)
+  return writing.with_hooks(definition, "insert", ignored, place, false, function(inner)
     return insert_copies(frozen, definition, inner, copies, given, ignored)
   end)
 end

@@ -16,6 +16,9 @@ local keyed = {}
 
 local NONE = {}
 
+-- A row that its model's default scopes leave out is not there, unless the call says withoutDefaultScope.
+keyed.options = options.names(writing.options, "withoutDefaultScope")
+
 function keyed.need_key(definition)
   if #definition.keys == 0 then
     core.raise("MODEL_HAS_NO_PRIMARY_KEY", definition.name .. " has no primary key", { model = definition.name })
@@ -100,7 +103,15 @@ function keyed.key_of(definition, row)
 end
 
 local function not_found(definition)
-  core.raise("ROW_NOT_FOUND", definition.name .. ": the row does not exist any more", { model = definition.name })
+  local scoped = #definition.default_scopes > 0 and ", or the default scope leaves it out" or ""
+  core.raise("ROW_NOT_FOUND", ("%s: the row does not exist any more%s"):format(definition.name, scoped), {
+    model = definition.name,
+  })
+end
+
+-- A query for the row with that key.
+function keyed.query(frozen, definition, key, given)
+  return reading.of_key(core.query(frozen):_keyIs(key), definition, given.withoutDefaultScope)
 end
 
 function keyed.stale(definition)
@@ -121,14 +132,15 @@ local function version_of(definition, record)
 end
 
 -- A query for the row of that key, and of that version if one is expected.
-local function row_query(frozen, definition, key, expected)
-  local query = core.query(frozen):_keyIs(key)
+local function row_query(frozen, definition, key, expected, given)
+  local query = keyed.query(frozen, definition, key, given)
   return expected and query:where(definition.version, expected) or query
 end
 
--- The row after the change as a record; no row is an error. `wanted` as in returning_list.
-local function change_by_key(frozen, definition, place, key, expected, wanted, change)
-  local query = row_query(frozen, definition, key, expected)
+-- What a query found changes; the row as a record, wherever that has put it. No row is an error. `wanted`
+-- as in returning_list.
+local function change_by_key(query, definition, place, key, expected, wanted, change)
+  local frozen = query:_model()
   change(query)
   local stored
   if place.handle:can("RETURNING_UPDATE") then
@@ -152,7 +164,7 @@ function keyed.read_column(class, record, name, given)
     trx = class._trx or nil
   end
   local handle, opts = running.target(definition, class._source or nil, nil, { trx = trx, timeout = given.timeout })
-  local row = core.fetchOne(handle, core.query(class):select(name):_keyIs(key), opts)
+  local row = core.fetchOne(handle, keyed.query(class, definition, key, given):select(name), opts)
   if row == nil then
     not_found(definition)
   end
@@ -206,7 +218,7 @@ function keyed.update_key(frozen, key, row, given, record)
   local ignored = hooks.ignored(given.ignoreHooks, "update")
   local place = writing.place_of(definition, bound, nil, given)
   local expected = writing.take_version(definition, row) or version_of(definition, record)
-  return writing.with_hooks(definition, "update", ignored, place, function(inner)
+  return writing.with_hooks(definition, "update", ignored, place, false, function(inner)
     local ctx = running.context("update", definition, inner.ds, inner.trx, { ids = key, record = record })
     validation.run(definition, row, "update", ignored, ctx)
     hooks.run(definition, "beforeSave", ignored, row, ctx)
@@ -214,7 +226,8 @@ function keyed.update_key(frozen, key, row, given, record)
     writing.fill(definition.updaters, row)
     writing.prepare(definition, row)
     local names = record and names_of(definition, row, record)
-    local stored = change_by_key(frozen, definition, inner, key, expected, names or true, function(query)
+    local target = row_query(frozen, definition, key, expected, given)
+    local stored = change_by_key(target, definition, inner, key, expected, names or true, function(query)
       writing.set_columns(query, definition, row)
     end)
     reading.arrive({ stored }, definition)
@@ -229,11 +242,11 @@ function keyed.update_key(frozen, key, row, given, record)
 end
 
 -- The subject of the hooks of a write by key: the record, read first if only the key is known.
-local function subject_of(frozen, definition, place, key, record, operation, ignored)
+local function subject_of(frozen, definition, place, key, record, operation, given, ignored)
   if record or not definition.hooked[operation] or ignored == true then
     return record, true
   end
-  record = core.fetchOne(place.handle, core.query(frozen):_keyIs(key), place.opts)
+  record = core.fetchOne(place.handle, keyed.query(frozen, definition, key, given), place.opts)
   return record, record ~= nil
 end
 
@@ -243,14 +256,14 @@ function keyed.delete_key(frozen, key, given, record)
   local ignored = hooks.ignored(given.ignoreHooks, "delete")
   local place = writing.place_of(definition, bound, nil, given)
   local expected = version_of(definition, record)
-  return writing.with_hooks(definition, "delete", ignored, place, function(inner)
-    local subject, exists = subject_of(frozen, definition, inner, key, record, "delete", ignored)
+  return writing.with_hooks(definition, "delete", ignored, place, false, function(inner)
+    local subject, exists = subject_of(frozen, definition, inner, key, record, "delete", given, ignored)
     if not exists then
       return 0
     end
     local ctx = running.context("delete", definition, inner.ds, inner.trx, { ids = key })
     hooks.run(definition, "beforeDelete", ignored, subject, ctx)
-    local query = row_query(frozen, definition, key, expected)
+    local query = row_query(frozen, definition, key, expected, given)
     query:_delete()
     local count = core.execute(inner.handle, query, inner.opts)
     if count == 0 and expected then
@@ -270,14 +283,15 @@ function keyed.soft_key(frozen, key, deleted, given, record)
   local place = writing.place_of(definition, bound, nil, given)
   local expected = version_of(definition, record)
   local plan = updating.soft_plan(definition, deleted)
-  return writing.with_hooks(definition, operation, ignored, place, function(inner)
-    local subject, exists = subject_of(frozen, definition, inner, key, record, operation, ignored)
+  return writing.with_hooks(definition, operation, ignored, place, false, function(inner)
+    local subject, exists = subject_of(frozen, definition, inner, key, record, operation, given, ignored)
     if not exists then
       not_found(definition)
     end
     local ctx = running.context(operation, definition, inner.ds, inner.trx, { ids = key })
     hooks.run(definition, plan.before, ignored, subject, ctx)
-    local stored = change_by_key(frozen, definition, inner, key, expected, true, plan.change)
+    local target = row_query(frozen, definition, key, expected, given)
+    local stored = change_by_key(target, definition, inner, key, expected, true, plan.change)
     reading.arrive({ stored }, definition)
     if subject then
       local names = names_of(definition, { [definition.soft_delete] = true }, subject)

@@ -24,13 +24,14 @@ local classes = state.classes
 local new_query, fetch_by_key = core.query, core.fetchByKey
 
 local QUERY = options.names(
-  "connection", "trx", "timeout", "track", "ignoreHooks", "withDeleted", "onlyDeleted", "alias"
+  "connection", "trx", "timeout", "track", "ignoreHooks", "withDeleted", "onlyDeleted", "withoutDefaultScope", "alias"
 )
 local FIND = options.names(QUERY, "select", "where", "relations", "orderBy", "groupBy", "limit", "offset")
 local FIND_OR_FAIL = options.names(FIND, "customError")
 local WRITE = options.names(writing.options, "connection", "track")
+local KEYED = options.names(keyed.options, "connection", "track")
 local UPSERT = options.names(upserting.options, "connection", "track")
-local WHERE_WRITE = options.names(WRITE, "where", "withDeleted", "onlyDeleted")
+local WHERE_WRITE = options.names(KEYED, "where", "withDeleted", "onlyDeleted")
 
 -- ---- sources ----------------------------------------------------------------------------------
 
@@ -70,6 +71,9 @@ local function settings(q, class, given)
   end
   if given.onlyDeleted then
     q:onlyDeleted()
+  end
+  if given.withoutDefaultScope then
+    q:withoutDefaultScope()
   end
   return q
 end
@@ -228,6 +232,7 @@ function manager.exists(class, given)
 end
 
 local RAW = options.names("connection", "trx", "timeout", "track")
+local REFRESH = options.names(RAW, "withoutDefaultScope")
 
 -- Records from SQL text: columns by name, values by the model's columns.
 function manager.fromQuery(class, text, params, given)
@@ -309,7 +314,7 @@ local function where_query(class, given, what)
   given = options.check(given, WHERE_WRITE, what)
   class = of_connection(model.need(class, what), given)
   local q = settings(core.query(model.freeze(class)), class, { trx = given.trx,
-    withDeleted = given.withDeleted, onlyDeleted = given.onlyDeleted })
+    withDeleted = given.withDeleted, onlyDeleted = given.onlyDeleted, withoutDefaultScope = given.withoutDefaultScope })
   if given.where ~= nil then
     q:where(given.where)
   end
@@ -367,19 +372,21 @@ local function key_of(class, subject, what)
   return keyed.values_of(class._definition, subject, what), nil
 end
 
--- The row as it is now, hooks and soft delete not asked; nil when it is gone.
+-- The row as it is now, hooks and soft delete not asked; nil when it is gone or out of the default scope.
 function manager.refresh(class, subject, given)
-  given = options.check(given, RAW, "refresh")
+  given = options.check(given, REFRESH, "refresh")
   class = of_connection(model.need(class, "refresh"), given)
   local key = key_of(class, subject, "refresh")
   local trx = given.trx
   if trx == nil then
     trx = class._trx or nil
   end
-  local handle, opts = running.target(class._definition, class._source, nil, { trx = trx, timeout = given.timeout })
-  local record = core.fetchOne(handle, model.query(class):_keyIs(key), opts)
+  local definition = class._definition
+  local handle, opts = running.target(definition, class._source, nil, { trx = trx, timeout = given.timeout })
+  local query_of = reading.of_key(model.query(class):_keyIs(key), definition, given.withoutDefaultScope)
+  local record = core.fetchOne(handle, query_of, opts)
   if record then
-    reading.arrive({ record }, class._definition, given.track)
+    reading.arrive({ record }, definition, given.track)
   end
   return record
 end
@@ -400,7 +407,7 @@ end
 
 -- updateRecord(record | key, changes?, options?): with a record and no changes, its fields.
 function manager.updateRecord(class, subject, changes, given)
-  local frozen, rest = write_target(class, given, WRITE, "updateRecord")
+  local frozen, rest = write_target(class, given, KEYED, "updateRecord")
   local definition = class._definition
   local key, record = key_of(class, subject, "updateRecord")
   if changes == nil and record then
@@ -412,19 +419,19 @@ function manager.updateRecord(class, subject, changes, given)
 end
 
 function manager.deleteRecord(class, subject, given)
-  local frozen, rest = write_target(class, given, WRITE, "deleteRecord")
+  local frozen, rest = write_target(class, given, KEYED, "deleteRecord")
   local key, record = key_of(class, subject, "deleteRecord")
   return keyed.delete_key(frozen, key, rest or {}, record)
 end
 
 function manager.softDelete(class, subject, given)
-  local frozen, rest = write_target(class, given, WRITE, "softDelete")
+  local frozen, rest = write_target(class, given, KEYED, "softDelete")
   local key, record = key_of(class, subject, "softDelete")
   return keyed.soft_key(frozen, key, true, rest or {}, record)
 end
 
 function manager.restore(class, subject, given)
-  local frozen, rest = write_target(class, given, WRITE, "restore")
+  local frozen, rest = write_target(class, given, KEYED, "restore")
   local key, record = key_of(class, subject, "restore")
   return keyed.soft_key(frozen, key, false, rest or {}, record)
 end
@@ -467,6 +474,14 @@ function manager.validate(class, data)
   return { valid = errors == nil, errors = errors }
 end
 
+local function without(given, name)
+  local rest = {}
+  for key, value in next, given do
+    rest[key] = key ~= name and value or nil
+  end
+  return rest
+end
+
 -- Insert the row with its key, or nil where somebody else has inserted one meanwhile.
 local function insert_with_key(frozen, place, row, given, there)
   local ok, result = pcall(transaction.atomic, place, function(trx)
@@ -487,8 +502,11 @@ end
 -- A plain row whose key may or may not exist yet, deleted rows included: looked up and written in
 -- one transaction.
 local function save_row(class, data, frozen, rest)
-  local definition = class._definition
+  local definition, unscoped = class._definition, rest and rest.withoutDefaultScope
   local row = frozen:rowCopy(data)
+  if unscoped ~= nil then
+    rest = without(rest, "withoutDefaultScope") -- an insert knows nothing of scopes
+  end
   if not has_key(definition, row) then
     return inserting.insert(frozen, nil, row, rest)
   end
@@ -498,14 +516,15 @@ local function save_row(class, data, frozen, rest)
   return transaction.atomic(place, function(trx)
     local inner = { handle = place.handle, ds = place.ds, trx = trx, opts = running.inside(place.opts, trx) }
     local function there(lock)
-      local found = core.query(frozen):select(table.unpack(definition.keys)):_keyIs(key)
+      local found = keyed.query(frozen, definition, key, { withoutDefaultScope = unscoped })
+      found:select(table.unpack(definition.keys))
       if lock and place.handle:can("LOCK") then
         found:lockForUpdate()
       end
       return core.fetchOne(place.handle, found, inner.opts) ~= nil
     end
     local function given()
-      local options_left = { trx = trx }
+      local options_left = { trx = trx, withoutDefaultScope = unscoped }
       for name, value in next, budget() do
         options_left[name] = options_left[name] or value
       end
@@ -515,14 +534,14 @@ local function save_row(class, data, frozen, rest)
       if definition.version and row[definition.version] ~= nil then
         keyed.stale(definition)
       end
-      local record = insert_with_key(frozen, inner, row, given(), there)
+      local record = insert_with_key(frozen, inner, row, without(given(), "withoutDefaultScope"), there)
       if record ~= nil then
         return record
       end
     end
     local changes = writing.changes(frozen, definition, row, given())
     if next(changes) == nil then
-      return manager.refresh(class, row, { trx = trx, timeout = given().timeout })
+      return manager.refresh(class, row, { trx = trx, timeout = given().timeout, withoutDefaultScope = unscoped })
     end
     return keyed.update_key(frozen, key, changes, given())
   end)
@@ -531,7 +550,7 @@ end
 -- save(record) writes its fields; save(row) inserts it, or updates the row with its key.
 function manager.save(class, data, given)
   options.need_type(data, "table", "data", "save")
-  local frozen, rest = write_target(class, given, WRITE, "save")
+  local frozen, rest = write_target(class, given, KEYED, "save")
   keyed.need_key(class._definition)
   local shape = getmetatable(data)
   if shape and shape.class then

@@ -28,9 +28,37 @@ local function only_deleted(query, definition)
   end
 end
 
-local function call(query, fn)
-  fn(query)
+local function call_all(query, fns)
+  for index = 1, #fns do
+    query:_guard(fns[index])
+  end
 end
+
+local asking = setmetatable({}, { __mode = "k" }) -- coroutine -> models whose default scopes it asks just now
+
+-- A scope that asks its own model asks that model's scope again, and so on.
+local function add_default_scopes(query, definition)
+  local thread = coroutine.running()
+  local open = asking[thread] or {}
+  if open[definition] then
+    core.raise("INVALID_MODEL", ("model %s: its default scope asks for rows of %s, which asks that scope again; "
+      .. "say withoutDefaultScope() on the query inside of it"):format(definition.name, definition.name), {
+        model = definition.name,
+      })
+  end
+  asking[thread], open[definition] = open, true
+  local ok, err = pcall(call_all, query, definition.default_scopes)
+  open[definition] = nil
+  if not ok then
+    error(err, 0)
+  end
+end
+
+local function is_scoped(definition, unscoped)
+  return #definition.default_scopes > 0 and not unscoped
+end
+
+reading.is_scoped = is_scoped
 
 -- Soft delete and default scopes, on a clone. Writes go through this too.
 function reading.filter(query, definition, extra)
@@ -39,13 +67,25 @@ function reading.filter(query, definition, extra)
   if definition.soft_delete and mode ~= "with" then
     clone:_guard(mode == "only" and only_deleted or only_live, definition)
   end
-  if not (extra and extra.unscoped) then
-    local scopes = definition.default_scopes
-    for index = 1, #scopes do
-      clone:_guard(call, scopes[index])
-    end
+  if is_scoped(definition, extra and extra.unscoped) then
+    add_default_scopes(clone, definition)
   end
   return clone
+end
+
+-- A fresh query whose condition is a key, for a row that the default scopes leave: outside of them a row is
+-- not there. Deleted rows are there, and what a scope says of order, limit and columns is for lists.
+function reading.of_key(query, definition, unscoped)
+  if not is_scoped(definition, unscoped) then
+    return query
+  end
+  local whole = query:clone()
+  add_default_scopes(query, definition)
+  query:clearSelect():clearOrderBy():clearLimit():clearOffset()
+  if query:_has("join") or query:_has("group") or query:_has("distinct") or query:_has("set") then
+    return whole:_keyInQuery(query:select(table.unpack(definition.keys)))
+  end
+  return query
 end
 
 -- A query on a model inside of another query (a condition, a union, what is selected from) leaves out the
@@ -57,7 +97,7 @@ function reading.subquery(query)
   if not definition or not definition.filtered then
     return query, moves
   end
-  local asks = #definition.default_scopes > 0 and not (extra and extra.unscoped)
+  local asks = is_scoped(definition, extra and extra.unscoped)
   return reading.filter(query, definition, extra), moves or asks
 end
 

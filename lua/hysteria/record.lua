@@ -16,7 +16,7 @@ local writing = require("hysteria.writing")
 
 local record = model.records
 
-local OPTIONS = options.names(writing.options, "connection")
+local OPTIONS = options.names(keyed.options, "connection")
 
 local function shape_of(self, what)
   local shape = type(self) == "table" and getmetatable(self)
@@ -127,7 +127,8 @@ function record:restore(given)
   return keyed.soft_key(frozen, key, false, rest, self)
 end
 
-local REFRESH = options.names("connection", "trx", "timeout")
+local LOAD = options.names("connection", "trx", "timeout")
+local REFRESH = options.names(LOAD, "withoutDefaultScope")
 
 -- Read the selected columns again. Gives the record, or nil when its row is gone.
 function record:refresh(given)
@@ -185,7 +186,7 @@ end
 -- record:load("posts", fn?): fill a relation now.
 function record:load(path, fn, given)
   local shape = shape_of(self, "load")
-  given = options.check(given, REFRESH, "load")
+  given = options.check(given, LOAD, "load")
   local class = shape.class
   local definition = class._definition
   local q = class:query()

@@ -202,7 +202,7 @@ function updating.update(query, frozen, extra, changes, given)
   writing.check_guarded(definition, row, given)
   local ignored = hooks.ignored(given.ignoreHooks, "update")
   local target = filtered(query, definition, extra)
-  return writing.with_hooks(definition, "update", ignored, place, function(inner)
+  return writing.with_hooks(definition, "update", ignored, place, false, function(inner)
     return update_copy(target, definition, inner, row, given, ignored)
   end)
 end
@@ -279,7 +279,7 @@ function updating.increment(query, frozen, extra, steps, given, what)
   end
   local ignored = hooks.ignored(given.ignoreHooks, what)
   local target = filtered(query, definition, extra)
-  return writing.with_hooks(definition, "update", ignored, place, function(inner)
+  return writing.with_hooks(definition, "update", ignored, place, false, function(inner)
     return increment_copy(target, definition, inner, list, given, ignored)
   end)
 end
@@ -310,7 +310,7 @@ function updating.delete(query, frozen, extra, given)
   end
   local ignored = hooks.ignored(given.ignoreHooks, "delete")
   local target = filtered(query, definition, extra)
-  return writing.with_hooks(definition, "delete", ignored, place, function(inner)
+  return writing.with_hooks(definition, "delete", ignored, place, false, function(inner)
     return bulk(target, definition, inner, given, ignored, {
       operation = "delete", before = "beforeDelete", after = "afterDelete", statement = "delete", change = delete_rows,
     })
@@ -371,7 +371,7 @@ function updating.soft(query, frozen, extra, deleted, given)
   local ignored = hooks.ignored(given.ignoreHooks, plan_name)
   local mode = { deleted = deleted and "live" or "only", unscoped = extra and extra.unscoped }
   local target = filtered(query, definition, mode)
-  return writing.with_hooks(definition, plan_name, ignored, place, function(inner)
+  return writing.with_hooks(definition, plan_name, ignored, place, false, function(inner)
     return bulk(target, definition, inner, given, ignored, updating.soft_plan(definition, deleted))
   end)
 end
@@ -400,11 +400,15 @@ function updating.soft_table(query, extra, deleted, given)
   end)
 end
 
-updating.truncate_options = options.names("trx", "timeout")
+updating.truncate_options = options.names("trx", "timeout", "withoutDefaultScope")
 
 function updating.truncate(query, frozen, extra, given)
   given = options.check(given, updating.truncate_options, "truncate")
   local definition = frozen and state.definition_of[frozen]
+  if definition and reading.is_scoped(definition, given.withoutDefaultScope or extra and extra.unscoped) then
+    core.raise("INVALID_ARGUMENT", ("truncate empties the table and %s has a default scope: say withoutDefaultScope() "
+      .. "if every row is meant, delete() if not"):format(definition.name), { model = definition.name })
+  end
   local place = writing.place_of(definition, frozen and state.source_of[frozen], extra, given)
   local target = frozen and core.query(frozen) or query:clone()
   target:_truncate()

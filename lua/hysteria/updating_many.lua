@@ -309,7 +309,7 @@ function updating_many.update(query, frozen, extra, rows, given)
     return update_all(run)
   end
   run.ignored = hooks.ignored(given.ignoreHooks, "updateMany")
-  return writing.with_hooks(definition, "update", run.ignored, place, function(inner)
+  return writing.with_hooks(definition, "update", run.ignored, place, false, function(inner)
     return update_copies(run, inner)
   end)
 end

@@ -17,7 +17,7 @@ local writing = require("hysteria.writing")
 local upserting = {}
 
 local OWN = options.names("updateOnConflict", "updateColumns")
-upserting.options = options.names(writing.options, OWN)
+upserting.options = options.names(writing.options, OWN, "withoutDefaultScope")
 upserting.table_options = options.names(writing.table_options, OWN)
 
 local BINDS_PER_STATEMENT = 30000 -- below the limit of every database
@@ -319,32 +319,52 @@ end
 
 -- ---- one by one, for hooks that must know ---------------------------------------------------------
 
--- The key of the row that is there: by the primary key if there is one.
-local function find(run, row, lock)
-  local query = new_query(run):select(table.unpack(run.found_by))
-    :_keyIn(run.columns, { matching.values(run.definition, run.columns, row) })
+-- The key of the row that is there: by the primary key if there is one. `any`: outside of the default
+-- scopes as well.
+local function find(run, row, lock, any)
+  local query = new_query(run):_keyIn(run.columns, { matching.values(run.definition, run.columns, row) })
+  query = reading.of_key(query, run.definition, any or run.unscoped):select(table.unpack(run.found_by))
   if lock and run.place.handle:can("LOCK") then
     query:lockForUpdate()
   end
   return core.fetchOne(run.place.handle, query, run.place.opts)
 end
 
+local function out_of_scope(run, cause)
+  core.raise("UNIQUE_VIOLATION", ("%s: the row with the same values in (%s) is outside of the default scope of %s and "
+    .. "was not changed; withoutDefaultScope reaches it"):format(run.what, table.concat(run.columns, ", "),
+    run.definition.name), { model = run.definition.name, table = cause.table, cause = cause })
+end
+
 -- The new record, or nil where a row came to be there in the meantime.
 local function insert_unless_there(run, row)
   local place = run.place
   local ok, record = pcall(transaction.atomic, place, function(trx)
-    return inserting.store_one(run.frozen, run.definition, place.handle, running.inside(place.opts, trx), row, true)
+    local opts = running.inside(place.opts, trx)
+    return inserting.store_one(run.frozen, run.definition, place.handle, opts, row, run.asked)
   end)
   if ok then
     return record
-  elseif core.isError(record) and record.code == "UNIQUE_VIOLATION" and find(run, row, true) then
-    return nil
+  elseif core.isError(record) and record.code == "UNIQUE_VIOLATION" then
+    if find(run, row, true) then
+      return nil
+    elseif run.scoped and find(run, row, true, true) then
+      out_of_scope(run, record)
+    end
   end
   error(record, 0)
 end
 
+-- That row was found, and is locked where that can be.
 local function at_key(run, key)
   return core.query(run.frozen):_keyIn(run.found_by, { matching.values(run.definition, run.found_by, key) })
+end
+
+local function read_there(run, key)
+  local query = writing.select_list(at_key(run, key), run.asked)
+  local record = core.fetchOne(run.place.handle, query, run.place.opts) or not_found(run)
+  reading.arrive({ record }, run.definition, run.track)
+  return record
 end
 
 -- Update the row that is there. Gives its record.
@@ -363,14 +383,11 @@ local function update_there(run, index, key)
     local query = at_key(run, key)
     writing.set_columns(query, definition, changes)
     core.execute(place.handle, query, place.opts)
-    local record = core.fetchOne(place.handle, at_key(run, key), place.opts) or not_found(run)
-    reading.arrive({ record }, definition, run.track)
+    local record = read_there(run, key)
     hooks.run(definition, "afterUpdate", ignored, record, ctx)
     return record, true
   end
-  local record = core.fetchOne(place.handle, at_key(run, key), place.opts) or not_found(run)
-  reading.arrive({ record }, definition, run.track)
-  return record, false
+  return read_there(run, key), false
 end
 
 -- Second: was anything written?
@@ -478,8 +495,9 @@ local function write_rows(run, inner, given)
   local ctx = running.context("upsert", definition, inner.ds, inner.trx, { bulk = run.bulk })
   complete(run, ctx)
   local wanted = writing.returning_list(given)
-  if must_know(definition, run.ignored) then
+  if (must_know(definition, run.ignored) or run.scoped) and not inner.dry then
     need_index(run)
+    run.asked = wanted or true
     write_one_by_one(run, ctx)
     return wanted == false and #run.rows or run.into
   end
@@ -515,8 +533,10 @@ local function upsert_rows(frozen, extra, columns, rows, given, what, bulk)
   local run = new_run(what, columns, copies, only, given)
   run.frozen, run.definition, run.bulk = frozen, definition, bulk
   run.ignored = hooks.ignored(given.ignoreHooks, what)
+  run.unscoped = given.withoutDefaultScope or extra and extra.unscoped
+  run.scoped = reading.is_scoped(definition, run.unscoped)
   run.per_statement = math.max(1, math.min(ROWS_PER_STATEMENT, BINDS_PER_STATEMENT // #definition.columns))
-  return writing.with_hooks(definition, "upsert", run.ignored, place, function(inner)
+  return writing.with_hooks(definition, "upsert", run.ignored, place, run.scoped, function(inner)
     return write_rows(run, inner, given)
   end)
 end

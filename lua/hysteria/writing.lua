@@ -180,9 +180,10 @@ function writing.place_of(definition, bound, extra, given)
   return { handle = handle, opts = opts, ds = ds, trx = trx, dry = extra and extra.dry }
 end
 
--- fn(place, ...) where the hooks of an operation can be undone together with the write.
-function writing.with_hooks(definition, operation, ignored, place, fn, ...)
-  if definition.hooked[operation] and ignored ~= true then
+-- fn(place, ...) where the hooks of an operation can be undone together with the write. `also`: is there
+-- more that may fail after a statement has changed something?
+function writing.with_hooks(definition, operation, ignored, place, also, fn, ...)
+  if (also or definition.hooked[operation] and ignored ~= true) and not place.dry then
     return transaction.atomic(place, function(trx, ...)
       return fn({
         handle = place.handle, ds = place.ds, trx = trx, opts = running.inside(place.opts, trx),

@@ -52,6 +52,10 @@
 ---@field connection hysteria.Source?
 ---@field track boolean?
 ---@field where table?
+---@field withoutDefaultScope boolean? of what names its rows by a key: rows that the default scopes leave out, too
+
+---@class hysteria.KeyOptions: hysteria.CallOptions
+---@field withoutDefaultScope boolean?
 
 ---@class hysteria.UpsertOptions: hysteria.WriteOptions
 ---@field updateOnConflict boolean? false: a row that is there stays as it is
@@ -71,6 +75,7 @@
 ---@field offset integer?
 ---@field withDeleted boolean?
 ---@field onlyDeleted boolean?
+---@field withoutDefaultScope boolean?
 ---@field alias string?
 
 ---@class hysteria.Config
@@ -486,7 +491,7 @@
 ---@field restore fun(self, options: hysteria.WriteOptions?): any
 ---@field increment fun(self, column: string|table<string, any>, ...: any): any amount, options; or options
 ---@field decrement fun(self, column: string|table<string, any>, ...: any): any
----@field truncate fun(self, options: hysteria.CallOptions?): nil
+---@field truncate fun(self, options: hysteria.KeyOptions?): nil
 ---@field toQuery fun(self, dialect: string?): string
 ---@field toSql fun(self, dialect: string?): string
 ---@field unWrap fun(self, dialect: string?): { sql: string, bindings: any[] }
@@ -588,11 +593,11 @@
 ---@field delete fun(self, options: hysteria.WriteOptions?): integer
 ---@field softDelete fun(self, options: hysteria.WriteOptions?): hysteria.Record
 ---@field restore fun(self, options: hysteria.WriteOptions?): hysteria.Record
----@field refresh fun(self, options: hysteria.CallOptions?): hysteria.Record?
+---@field refresh fun(self, options: hysteria.KeyOptions?): hysteria.Record?
 ---@field load fun(self, relation: string, fn: fun(q: hysteria.Query)?, options: hysteria.CallOptions?): hysteria.Record
 ---@field mergeProps fun(self, data: hysteria.Row, options: { unguarded: boolean? }?): hysteria.Record
----@field verify fun(self, column: string, text: string, options: hysteria.CallOptions?): boolean
----@field needsRehash fun(self, column: string, options: hysteria.CallOptions?): boolean
+---@field verify fun(self, column: string, text: string, options: hysteria.KeyOptions?): boolean
+---@field needsRehash fun(self, column: string, options: hysteria.KeyOptions?): boolean
 ---@field has fun(self, column: string): boolean
 ---@field toTable fun(self): table
 ---@field toJson fun(self): string
@@ -629,7 +634,7 @@
 ---@field softDelete fun(self, record: any, options: hysteria.WriteOptions?): hysteria.Record
 ---@field restore fun(self, record: any, options: hysteria.WriteOptions?): hysteria.Record
 ---@field refresh fun(self, record: any, options: table?): hysteria.Record?
----@field truncate fun(self, options: hysteria.CallOptions?): nil
+---@field truncate fun(self, options: hysteria.KeyOptions?): nil
 ---@field getColumns fun(self): hysteria.ColumnInfo[]
 ---@field getColumnsByName fun(self): table<string, hysteria.ColumnInfo>
 ---@field getColumnsByDatabaseName fun(self): table<string, hysteria.ColumnInfo>

@@ -73,7 +73,7 @@ databases.each(function(ds, database)
 
   before_each(function()
     where_to_pause = nil
-    rows:truncate()
+    rows:truncate { withoutDefaultScope = true }
     rows:insertMany({ { n = 1 }, { n = 2 } }, { returning = false })
   end)
 
