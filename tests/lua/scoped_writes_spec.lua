@@ -13,8 +13,9 @@ end
 
 local Paper = model "ScopedPaper" {
   hysteria.softDelete(), hysteria.defaultScope(own), hysteria.unique { "code" },
-  id = column.integer { primaryKey = true }, tenant = column.integer(), code = column.string { length = 20 },
-  title = column.string(), secret = column.hashed { hidden = true, strength = "interactive" },
+  id = column.integer { primaryKey = true }, tenant = column.integer(),
+  code = column.string { length = 20 }, title = column.string(),
+  secret = column.hashed { hidden = true, strength = "interactive" },
 }
 local heard = {}
 local function hear(name)
@@ -60,7 +61,7 @@ databases.each(function(ds)
 
   local function stored()
     local list = {}
-    for _, row in ipairs(ds:query("scoped_papers"):select("id", "tenant", "title", "deleted_at"):orderBy("id"):many()) do
+    for _, row in ipairs(ds:query("scoped_papers"):orderBy("id"):many()) do
       list[#list + 1] = ("%d %d %s%s"):format(row.id, row.tenant, row.title, row.deleted_at and " deleted" or "")
     end
     return list

@@ -27,6 +27,32 @@ local Derived = model "InsideDerived" {
   end),
 }
 
+-- Scopes that ask for their own rows, by themselves or round a corner.
+local Selfish, Corner
+local say_so, asks_how = false, "inside"
+local function others(class)
+  local q = class:query():select("id")
+  return say_so and q:withoutDefaultScope() or q
+end
+Selfish = model "InsideSelfish" {
+  hysteria.tableName("inside_members"), id = column.increment(), tenant = column.integer(),
+  hysteria.defaultScope(function(q)
+    if asks_how == "inside" then
+      q:whereIn("id", others(Selfish):where("tenant", 2))
+    elseif asks_how == "verb" then
+      q:where("id", "<=", others(Selfish):getMax("id"))
+    else
+      q:whereIn("id", others(Corner))
+    end
+  end),
+}
+Corner = model "InsideCorner" {
+  hysteria.tableName("inside_notes"), id = column.increment(), memberId = column.integer(),
+  hysteria.defaultScope(function(q)
+    q:whereIn("memberId", others(Selfish))
+  end),
+}
+
 databases.each(function(ds)
   local members, notes = Member:using(ds), Note:using(ds)
 
@@ -83,6 +109,29 @@ databases.each(function(ds)
     assert.same({ 1, 3 }, seen(Derived:using(ds):query(), "id"))
     tenant = 2
     assert.same({ 2, 4, 6 }, seen(Derived:using(ds):query(), "id"))
+  end)
+
+  it("do not ask for themselves", function()
+    local selfish = Selfish:using(ds)
+    local default = hysteria.sql.connect { type = "sqlite", database = ":memory:" } -- of the verb in the scope
+    default:createTables { Member, Note }
+    for _, how in ipairs { "inside", "verb", "corner" } do
+      asks_how, say_so = how, false
+      for _, fn in ipairs {
+        function() selfish:query():many() end, function() selfish:findOneByPrimaryKey(2) end,
+        function() selfish:updateRecord(2, { tenant = 3 }) end, function() selfish:deleteRecord(2) end,
+        function() selfish:where("id", 2):update { tenant = 3 } end,
+        function() notes:query():whereIn("memberId", selfish:query():select("id")):many() end,
+      } do
+        local err = error_of(fn)
+        assert.equal("INVALID_MODEL", err.code)
+        assert.truthy(err.message:find("withoutDefaultScope", 1, true))
+        assert.equal(how == "corner" and err.model or "InsideSelfish", err.model)
+      end
+    end
+    asks_how, say_so = "inside", true
+    assert.same({ 2, 4, 6 }, seen(selfish:query(), "id"))
+    default:close()
   end)
 
   it("with default scopes are not prepared", function()
