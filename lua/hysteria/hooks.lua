@@ -90,4 +90,13 @@ function hooks.run(definition, name, ignored, subject, ctx)
   end
 end
 
+-- The hooks after a write of `result`, rows or their number; where that is none, nothing has happened.
+-- They find the number in ctx.count.
+function hooks.after(definition, names, ignored, subject, ctx, result)
+  ctx.count = type(result) == "table" and #result or result
+  for _, name in ipairs(ctx.count > 0 and names or {}) do
+    hooks.run(definition, name, ignored, subject, ctx)
+  end
+end
+
 return hooks

@@ -241,13 +241,24 @@ function keyed.update_key(frozen, key, row, given, record)
   end)
 end
 
--- The subject of the hooks of a write by key: the record, read first if only the key is known.
+-- The subject of the hooks of a write by key: the record, or the row as it is. Second: is the row there?
+-- From then on nobody else changes it, so that no hook runs for nothing.
 local function subject_of(frozen, definition, place, key, record, operation, given, ignored)
-  if record or not definition.hooked[operation] or ignored == true then
+  if not definition.hooked[operation] or ignored == true then
     return record, true
   end
-  record = core.fetchOne(place.handle, keyed.query(frozen, definition, key, given), place.opts)
-  return record, record ~= nil
+  local query = keyed.query(frozen, definition, key, given)
+  if record then
+    query:select(table.unpack(definition.keys))
+  end
+  if place.handle:can("LOCK") then
+    query:lockForUpdate()
+  end
+  local found = core.fetchOne(place.handle, query, place.opts)
+  if found and not record then
+    reading.arrive({ found }, definition)
+  end
+  return record or found, found ~= nil
 end
 
 -- Gives the number of rows: 1 or 0.
@@ -259,7 +270,7 @@ function keyed.delete_key(frozen, key, given, record)
   return writing.with_hooks(definition, "delete", ignored, place, false, function(inner)
     local subject, exists = subject_of(frozen, definition, inner, key, record, "delete", given, ignored)
     if not exists then
-      return 0
+      return expected and keyed.stale(definition) or 0
     end
     local ctx = running.context("delete", definition, inner.ds, inner.trx, { ids = key })
     hooks.run(definition, "beforeDelete", ignored, subject, ctx)
@@ -269,7 +280,7 @@ function keyed.delete_key(frozen, key, given, record)
     if count == 0 and expected then
       keyed.stale(definition)
     end
-    hooks.run(definition, "afterDelete", ignored, subject, ctx)
+    hooks.after(definition, { "afterDelete" }, ignored, subject, ctx, count)
     return count
   end)
 end
@@ -286,7 +297,7 @@ function keyed.soft_key(frozen, key, deleted, given, record)
   return writing.with_hooks(definition, operation, ignored, place, false, function(inner)
     local subject, exists = subject_of(frozen, definition, inner, key, record, operation, given, ignored)
     if not exists then
-      not_found(definition)
+      (expected and keyed.stale or not_found)(definition)
     end
     local ctx = running.context(operation, definition, inner.ds, inner.trx, { ids = key })
     hooks.run(definition, plan.before, ignored, subject, ctx)

@@ -170,6 +170,8 @@ local function run_on_query(query, definition, name, ignored, subject, ctx)
   end
 end
 
+local AFTER_UPDATE, AFTER_INCREMENT = { "afterUpdate", "afterSave" }, { "afterUpdate" }
+
 local function update_copy(query, definition, place, row, given, ignored)
   local ctx = running.context("update", definition, place.ds, place.trx, { bulk = true, query = query })
   validation.run(definition, row, "update", ignored, ctx)
@@ -180,8 +182,7 @@ local function update_copy(query, definition, place, row, given, ignored)
   local result = execute(narrowed(query, definition, "update"), definition, place, given, "update", function(target)
     writing.set_columns(target, definition, row)
   end)
-  hooks.run(definition, "afterUpdate", ignored, row, ctx)
-  hooks.run(definition, "afterSave", ignored, row, ctx)
+  hooks.after(definition, AFTER_UPDATE, ignored, row, ctx, result)
   return result
 end
 
@@ -258,7 +259,7 @@ local function increment_copy(query, definition, place, list, given, ignored)
     add_steps(target, list)
     writing.set_columns(target, definition, row)
   end)
-  hooks.run(definition, "afterUpdate", ignored, row, ctx)
+  hooks.after(definition, AFTER_INCREMENT, ignored, row, ctx, result)
   return result
 end
 
@@ -296,7 +297,7 @@ local function bulk(query, definition, place, given, ignored, plan)
   run_on_query(query, definition, plan.before, ignored, query, ctx)
   local result = execute(narrowed(query, definition, plan.operation), definition, place, given, plan.statement,
     plan.change)
-  hooks.run(definition, plan.after, ignored, query, ctx)
+  hooks.after(definition, { plan.after }, ignored, query, ctx, result)
   return result
 end
 

@@ -239,10 +239,11 @@ local function run_before(run, ctx_of)
   end
 end
 
-local function run_after(run, ctx_of)
+local AFTER = { "afterUpdate", "afterSave" }
+
+local function run_after(run, ctx_of, result)
   for index, changes in ipairs(run.changes) do
-    hooks.run(run.definition, "afterUpdate", run.ignored, changes, ctx_of(index))
-    hooks.run(run.definition, "afterSave", run.ignored, changes, ctx_of(index))
+    hooks.after(run.definition, AFTER, run.ignored, changes, ctx_of(index), result)
   end
 end
 
@@ -257,7 +258,7 @@ local function update_copies(run, inner)
   end
   run_before(run, ctx_of)
   local result = update_all(run)
-  run_after(run, ctx_of)
+  run_after(run, ctx_of, result)
   return result
 end
 

@@ -17,6 +17,7 @@
 ---@field model hysteria.Model
 ---@field source hysteria.Source
 ---@field ids any[]?
+---@field count integer? of rows, in the hooks after a write of a builder or a delete
 ---@field column string? with increment
 ---@field amount number? with increment; negative with decrement
 ---@field amounts table<string, any>? with increment and decrement, of every column

@@ -183,6 +183,40 @@ databases.each(function(ds)
       assert.is_true(contexts.beforeDelete.ctx.bulk)
     end)
 
+    it("after a write are silent where nothing was written", function()
+      local row = noisy:insert { name = "a" }
+      noisy:where("id", row.id):delete({ ignoreHooks = true })
+      log = {}
+      assert.equal(0, row:delete())
+      assert.equal(0, noisy:deleteRecord(row.id))
+      assert.same({}, log)
+      assert.equal(0, noisy:where("name", "b"):delete())
+      assert.same({}, noisy:where("name", "b"):delete { returning = true })
+      assert.equal(0, noisy:where("name", "b"):update { age = 1 })
+      assert.equal(0, noisy:where("name", "b"):increment("age"))
+      assert.equal(0, noisy:updateMany { { id = row.id, age = 1 } })
+      for _, name in ipairs(log) do
+        assert.is_nil(name:find("after"))
+      end
+
+      noisy:insertMany { { name = "b", age = 1 }, { name = "b", age = 1 } }
+      noisy:where("name", "b"):update { age = 2 }
+      assert.equal(2, contexts.afterUpdate.ctx.count)
+      noisy:where("name", "b"):delete { returning = true }
+      assert.equal(2, contexts.afterDelete.ctx.count)
+    end)
+
+    it("of a delete by key see the row as it is read", function()
+      local seen = {}
+      local Coded = model "Coded" {
+        hysteria.tableName("noisies"), hysteria.beforeDelete(function(row) seen[#seen + 1] = row.name end),
+        id = column.increment(), name = column.string { serialize = string.upper }, age = column.integer(),
+      }
+      local id = noisy:insert({ name = "a" }).id
+      Coded:using(ds):deleteRecord(id)
+      assert.same({ "A" }, seen)
+    end)
+
     it("of deletion stand in for soft deletion", function()
       local soft = Soft:using(ds)
       local row = soft:insert { name = "a" }
