@@ -121,7 +121,7 @@ function inserting.insert(frozen, extra, data, given)
   if given == nil and extra == nil and definition.plain_insert and definition.connection == nil then
     local ds = bound or state.default or running.no_source()
     local record = store_one(frozen, definition, ds._core or running.closed(), nil, data, true)
-    if definition.serializers or definition.track then
+    if definition.track then
       reading.arrive({ record }, definition)
     end
     return record
@@ -139,7 +139,8 @@ function inserting.insert(frozen, extra, data, given)
   end
   local row = frozen:rowCopy(data)
   writing.check_guarded(definition, row, given)
-  return writing.with_hooks(definition, "insert", ignored, place, false, function(inner)
+  local also = writing.is_seen(definition, given.returning ~= false)
+  return writing.with_hooks(definition, "insert", ignored, place, also, function(inner)
     return insert_copy(frozen, definition, inner, row, given, ignored)
   end)
 end
@@ -524,7 +525,8 @@ function inserting.insert_many(frozen, extra, rows, given)
     return records
   end
   local copies = copy_rows(frozen, definition, rows, count, given)
-  return writing.with_hooks(definition, "insert", ignored, place, false, function(inner)
+  local also = writing.is_seen(definition, given.returning ~= false)
+  return writing.with_hooks(definition, "insert", ignored, place, also, function(inner)
     return insert_copies(frozen, definition, inner, copies, given, ignored)
   end)
 end

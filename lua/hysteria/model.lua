@@ -389,6 +389,7 @@ function model.refresh(definition)
   end
   definition.plain_insert = not definition.hooked.insert and definition.fillers == nil and definition.prepares == nil
     and definition.validators == nil and definition.guarded == nil and definition.view == nil
+    and definition.serializers == nil
 end
 
 -- Two equal secrets are stored differently: no index finds them, no key is made of them.

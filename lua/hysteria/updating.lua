@@ -203,7 +203,8 @@ function updating.update(query, frozen, extra, changes, given)
   writing.check_guarded(definition, row, given)
   local ignored = hooks.ignored(given.ignoreHooks, "update")
   local target = filtered(query, definition, extra)
-  return writing.with_hooks(definition, "update", ignored, place, false, function(inner)
+  local also = writing.is_seen(definition, given.returning)
+  return writing.with_hooks(definition, "update", ignored, place, also, function(inner)
     return update_copy(target, definition, inner, row, given, ignored)
   end)
 end
@@ -280,7 +281,8 @@ function updating.increment(query, frozen, extra, steps, given, what)
   end
   local ignored = hooks.ignored(given.ignoreHooks, what)
   local target = filtered(query, definition, extra)
-  return writing.with_hooks(definition, "update", ignored, place, false, function(inner)
+  local also = writing.is_seen(definition, given.returning)
+  return writing.with_hooks(definition, "update", ignored, place, also, function(inner)
     return increment_copy(target, definition, inner, list, given, ignored)
   end)
 end
@@ -311,7 +313,8 @@ function updating.delete(query, frozen, extra, given)
   end
   local ignored = hooks.ignored(given.ignoreHooks, "delete")
   local target = filtered(query, definition, extra)
-  return writing.with_hooks(definition, "delete", ignored, place, false, function(inner)
+  local also = writing.is_seen(definition, given.returning)
+  return writing.with_hooks(definition, "delete", ignored, place, also, function(inner)
     return bulk(target, definition, inner, given, ignored, {
       operation = "delete", before = "beforeDelete", after = "afterDelete", statement = "delete", change = delete_rows,
     })
@@ -372,7 +375,8 @@ function updating.soft(query, frozen, extra, deleted, given)
   local ignored = hooks.ignored(given.ignoreHooks, plan_name)
   local mode = { deleted = deleted and "live" or "only", unscoped = extra and extra.unscoped }
   local target = filtered(query, definition, mode)
-  return writing.with_hooks(definition, plan_name, ignored, place, false, function(inner)
+  local also = writing.is_seen(definition, given.returning)
+  return writing.with_hooks(definition, plan_name, ignored, place, also, function(inner)
     return bulk(target, definition, inner, given, ignored, updating.soft_plan(definition, deleted))
   end)
 end

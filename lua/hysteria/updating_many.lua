@@ -310,7 +310,8 @@ function updating_many.update(query, frozen, extra, rows, given)
     return update_all(run)
   end
   run.ignored = hooks.ignored(given.ignoreHooks, "updateMany")
-  return writing.with_hooks(definition, "update", run.ignored, place, false, function(inner)
+  local also = writing.is_seen(definition, given.returning)
+  return writing.with_hooks(definition, "update", run.ignored, place, also, function(inner)
     return update_copies(run, inner)
   end)
 end

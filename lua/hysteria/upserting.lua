@@ -536,7 +536,8 @@ local function upsert_rows(frozen, extra, columns, rows, given, what, bulk)
   run.unscoped = given.withoutDefaultScope or extra and extra.unscoped
   run.scoped = reading.is_scoped(definition, run.unscoped)
   run.per_statement = math.max(1, math.min(ROWS_PER_STATEMENT, BINDS_PER_STATEMENT // #definition.columns))
-  return writing.with_hooks(definition, "upsert", run.ignored, place, run.scoped, function(inner)
+  local also = run.scoped or writing.is_seen(definition, given.returning ~= false)
+  return writing.with_hooks(definition, "upsert", run.ignored, place, also, function(inner)
     return write_rows(run, inner, given)
   end)
 end

@@ -180,6 +180,11 @@ function writing.place_of(definition, bound, extra, given)
   return { handle = handle, opts = opts, ds = ds, trx = trx, dry = extra and extra.dry }
 end
 
+-- Do functions of the model see the rows that a write gives back? Where one of them raises, nothing is written.
+function writing.is_seen(definition, returning)
+  return definition.serializers ~= nil and returning
+end
+
 -- fn(place, ...) where the hooks of an operation can be undone together with the write. `also`: is there
 -- more that may fail after a statement has changed something?
 function writing.with_hooks(definition, operation, ignored, place, also, fn, ...)
