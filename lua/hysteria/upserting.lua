@@ -54,7 +54,8 @@ end
 
 -- ---- databases that are not told which key is meant ---------------------------------------------
 
-local known_indexes = setmetatable({}, { __mode = "k" }) -- source -> { "schema.table(a,b)" = true }
+local known_indexes = setmetatable({}, { __mode = "k" }) -- source -> { "schema.table(a,b)" = until when }
+local MILLISECONDS_KNOWN = 1000
 
 local function database_names(run)
   local names = {}
@@ -77,8 +78,9 @@ local INDEX = [[SELECT index_name FROM information_schema.statistics
   HAVING COUNT(*) = ? AND SUM(CASE WHEN column_name IN (%s) THEN 1 ELSE 0 END) = ?]]
 
 -- MySQL and MariaDB watch every unique key, and would insert a second row where the one that is
--- meant does not exist. So they are asked for it, once for each source.
-local function need_index(run)
+-- meant does not exist. So they are asked for it, at most once a second, since somebody may drop it.
+-- `anew`: whatever is known.
+local function need_index(run, anew)
   local place = run.place
   if place.handle:can("UPSERT_TARGET") then
     return
@@ -88,9 +90,10 @@ local function need_index(run)
   local schema, name = schema_and_table(run)
   local names = database_names(run)
   local id = ("%s.%s(%s)"):format(schema or "", name, table.concat(names, ","))
-  if known[id] then
+  if known[id] and not anew and core.deadline(1) < known[id] then
     return
   end
+  known[id] = nil
   local params = { schema or core.null, name, #names, table.unpack(names) }
   params[#params + 1] = #names
   local text = INDEX:format(("?, "):rep(#names - 1) .. "?")
@@ -98,7 +101,7 @@ local function need_index(run)
     core.raise("INVALID_ARGUMENT", ("%s: the table %s has no unique key (%s)"):format(run.what, name,
       table.concat(names, ", ")), { model = run.definition and run.definition.name, table = name })
   end
-  known[id] = true
+  known[id] = core.deadline(MILLISECONDS_KNOWN)
 end
 
 -- ---- by one statement ---------------------------------------------------------------------------
@@ -199,7 +202,11 @@ local function read_rows(run, rows, first, last)
   for index = first, last do
     keys[#keys + 1] = matching.values(run.definition, run.columns, rows[index])
   end
-  return core.fetch(run.place.handle, again(run):_keyIn(run.columns, keys), run.place.opts)
+  local stored = core.fetch(run.place.handle, again(run):_keyIn(run.columns, keys), run.place.opts)
+  if #stored > #keys then -- two rows of one key, and the transaction can still undo that
+    need_index(run, true)
+  end
+  return stored
 end
 
 local function not_found(run)
