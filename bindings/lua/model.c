@@ -378,46 +378,55 @@ static int model_column(lua_State *L)
     return 1;
 }
 
-/* m:indexes() -> { { name, columns = { properties }, unique }, ... }, those of unique columns too. */
-static int model_indexes(lua_State *L)
+static void push_index(lua_State *L, const hy_model *m, size_t i)
+{
+    const hy_index *index = hy_model_index(m, i);
+    lua_createtable(L, 0, 3);
+    lua_pushstring(L, index->name);
+    lua_setfield(L, -2, "name");
+    lua_pushboolean(L, index->unique);
+    lua_setfield(L, -2, "unique");
+    lua_createtable(L, (int)index->n_columns, 0);
+    for (size_t c = 0; c < index->n_columns; c++) {
+        lua_pushstring(L, hy_model_column(m, index->columns[c])->property);
+        lua_rawseti(L, -2, (lua_Integer)c + 1);
+    }
+    lua_setfield(L, -2, "columns");
+}
+
+static void push_check(lua_State *L, const hy_model *m, size_t i)
+{
+    const hy_check *check = hy_model_check(m, i);
+    lua_createtable(L, 0, 2);
+    lua_pushstring(L, check->name);
+    lua_setfield(L, -2, "name");
+    lua_pushstring(L, check->expression);
+    lua_setfield(L, -2, "expression");
+}
+
+static int list_parts(lua_State *L, size_t (*count)(const hy_model *m),
+                      void (*push)(lua_State *L, const hy_model *m, size_t i))
 {
     const hy_model *m = self(L);
-    size_t n = hy_model_n_indexes(m);
+    size_t n = count(m);
     lua_createtable(L, (int)n, 0);
     for (size_t i = 0; i < n; i++) {
-        const hy_index *index = hy_model_index(m, i);
-        lua_createtable(L, 0, 3);
-        lua_pushstring(L, index->name);
-        lua_setfield(L, -2, "name");
-        lua_pushboolean(L, index->unique);
-        lua_setfield(L, -2, "unique");
-        lua_createtable(L, (int)index->n_columns, 0);
-        for (size_t c = 0; c < index->n_columns; c++) {
-            lua_pushstring(L, hy_model_column(m, index->columns[c])->property);
-            lua_rawseti(L, -2, (lua_Integer)c + 1);
-        }
-        lua_setfield(L, -2, "columns");
+        push(L, m, i);
         lua_rawseti(L, -2, (lua_Integer)i + 1);
     }
     return 1;
 }
 
+/* m:indexes() -> { { name, columns = { properties }, unique }, ... }, those of unique columns too. */
+static int model_indexes(lua_State *L)
+{
+    return list_parts(L, hy_model_n_indexes, push_index);
+}
+
 /* m:checks() -> { { name, expression }, ... } */
 static int model_checks(lua_State *L)
 {
-    const hy_model *m = self(L);
-    size_t n = hy_model_n_checks(m);
-    lua_createtable(L, (int)n, 0);
-    for (size_t i = 0; i < n; i++) {
-        const hy_check *check = hy_model_check(m, i);
-        lua_createtable(L, 0, 2);
-        lua_pushstring(L, check->name);
-        lua_setfield(L, -2, "name");
-        lua_pushstring(L, check->expression);
-        lua_setfield(L, -2, "expression");
-        lua_rawseti(L, -2, (lua_Integer)i + 1);
-    }
-    return 1;
+    return list_parts(L, hy_model_n_checks, push_check);
 }
 
 static int model_suggest(lua_State *L)

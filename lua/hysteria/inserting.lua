@@ -96,13 +96,37 @@ local function wanted_for(definition, wanted, ignored, ...)
   return wanted
 end
 
+-- What rows go through before they are stored, one (without ctx.bulk) or many: validation, the hooks,
+-- computed values. `saved(row, place)` sees them after beforeSave, `ready(row, place)` after all hooks.
+function inserting.complete(definition, rows, ignored, ctx, saved, ready)
+  for index, row in ipairs(rows) do
+    validation.run(definition, row, "insert", ignored, ctx, ctx.bulk and index or nil)
+  end
+  for index, row in ipairs(rows) do
+    hooks.run(definition, "beforeSave", ignored, row, ctx)
+    if saved then
+      saved(row, index)
+    end
+  end
+  if ctx.bulk and hooks.of(definition, "beforeInsertMany", ignored) then
+    hooks.run(definition, "beforeInsertMany", ignored, rows, ctx)
+  else
+    for _, row in ipairs(rows) do
+      hooks.run(definition, "beforeInsert", ignored, row, ctx)
+    end
+  end
+  for index, row in ipairs(rows) do
+    if ready then
+      ready(row, index)
+    end
+    writing.fill(definition.fillers, row)
+    writing.prepare(definition, row)
+  end
+end
+
 local function insert_copy(frozen, definition, place, row, given, ignored)
   local ctx = running.context("insert", definition, place.ds, place.trx)
-  validation.run(definition, row, "insert", ignored, ctx)
-  hooks.run(definition, "beforeSave", ignored, row, ctx)
-  hooks.run(definition, "beforeInsert", ignored, row, ctx)
-  writing.fill(definition.fillers, row)
-  writing.prepare(definition, row)
+  inserting.complete(definition, { row }, ignored, ctx)
   local asked = writing.returning_list(given)
   local wanted = wanted_for(definition, asked, ignored, "afterInsert", "afterSave")
   local record = store_one(frozen, definition, place.handle, place.opts, row, wanted)
@@ -451,26 +475,6 @@ local function copy_rows(frozen, definition, rows, count, given)
   return copies
 end
 
-local function run_before_many(definition, rows, ignored, ctx)
-  for index, row in ipairs(rows) do
-    validation.run(definition, row, "insert", ignored, ctx, index)
-  end
-  for _, row in ipairs(rows) do
-    hooks.run(definition, "beforeSave", ignored, row, ctx)
-  end
-  if hooks.of(definition, "beforeInsertMany", ignored) then
-    hooks.run(definition, "beforeInsertMany", ignored, rows, ctx)
-  else
-    for _, row in ipairs(rows) do
-      hooks.run(definition, "beforeInsert", ignored, row, ctx)
-    end
-  end
-  for _, row in ipairs(rows) do
-    writing.fill(definition.fillers, row)
-    writing.prepare(definition, row)
-  end
-end
-
 local function run_after_many(definition, records, ignored, ctx)
   if hooks.of(definition, "afterInsertMany", ignored) then
     hooks.run(definition, "afterInsertMany", ignored, records, ctx)
@@ -486,7 +490,7 @@ end
 
 local function insert_copies(frozen, definition, place, rows, given, ignored)
   local ctx = running.context("insert", definition, place.ds, place.trx, { bulk = true })
-  run_before_many(definition, rows, ignored, ctx)
+  inserting.complete(definition, rows, ignored, ctx)
   local asked = writing.returning_list(given)
   local wanted = wanted_for(definition, asked, ignored, "afterInsert", "afterInsertMany", "afterSave")
   local records, affected = store_together(frozen, definition, place, rows, #rows, wanted)

@@ -240,31 +240,28 @@ local function context_of(context, what)
   return context == nil and "a text" or options.need_name(context, "context", what)
 end
 
+local function apply(what, action, name, key, text, context)
+  local codec = secret.encrypted({ [name] = options.need(key, name, what) }, what)
+  return codec[action](options.need_type(text, "string", "text", what), context_of(context, what))
+end
+
 -- encryptSymmetric(text, key, context?) and back: as column.encrypted { key = key } stores it. A text
 -- that was encrypted for another context, or with another key, is an error.
 function public.encryptSymmetric(text, key, context)
-  local what = "encryptSymmetric"
-  return secret.encrypted({ key = options.need(key, "key", what) }, what).hide(
-    options.need_type(text, "string", "text", what), context_of(context, what))
+  return apply("encryptSymmetric", "hide", "key", key, text, context)
 end
 
 function public.decryptSymmetric(stored, key, context)
-  local what = "decryptSymmetric"
-  return secret.encrypted({ key = options.need(key, "key", what) }, what).show(
-    options.need_type(stored, "string", "text", what), context_of(context, what))
+  return apply("decryptSymmetric", "show", "key", key, stored, context)
 end
 
 -- encryptAsymmetric(text, publicKey, context?): only who has the private key reads it.
 function public.encryptAsymmetric(text, public_key, context)
-  local what = "encryptAsymmetric"
-  return secret.encrypted({ publicKey = options.need(public_key, "publicKey", what) }, what).hide(
-    options.need_type(text, "string", "text", what), context_of(context, what))
+  return apply("encryptAsymmetric", "hide", "publicKey", public_key, text, context)
 end
 
 function public.decryptAsymmetric(stored, private_key, context)
-  local what = "decryptAsymmetric"
-  return secret.encrypted({ privateKey = options.need(private_key, "privateKey", what) }, what).show(
-    options.need_type(stored, "string", "text", what), context_of(context, what))
+  return apply("decryptAsymmetric", "show", "privateKey", private_key, stored, context)
 end
 
 return secret

@@ -11,7 +11,6 @@ local running = require("hysteria.running")
 local state = require("hysteria.state")
 local transaction = require("hysteria.transaction")
 local unique = require("hysteria.unique")
-local validation = require("hysteria.validation")
 local writing = require("hysteria.writing")
 
 local upserting = {}
@@ -448,30 +447,14 @@ local function must_know(definition, ignored)
   return false
 end
 
--- Validation, the hooks before and computed values, in that order; run.names is what a conflict
--- will change of each row: what the caller gave and beforeSave made of it.
+-- run.names is what a conflict will change of each row: what the caller gave and beforeSave made of it.
 local function complete(run, ctx)
-  local definition, ignored, rows = run.definition, run.ignored, run.rows
-  for index, row in ipairs(rows) do
-    validation.run(definition, row, "insert", ignored, ctx, run.bulk and index or nil)
-  end
   run.names = {}
-  for index, row in ipairs(rows) do
-    hooks.run(definition, "beforeSave", ignored, row, ctx)
+  inserting.complete(run.definition, run.rows, run.ignored, ctx, function(row, index)
     run.names[index] = updated_columns(run, row)
-  end
-  if run.bulk and hooks.of(definition, "beforeInsertMany", ignored) then
-    hooks.run(definition, "beforeInsertMany", ignored, rows, ctx)
-  else
-    for _, row in ipairs(rows) do
-      hooks.run(definition, "beforeInsert", ignored, row, ctx)
-    end
-  end
-  for index, row in ipairs(rows) do
-    need_values(definition, run.columns, row, run.bulk and index or nil, run.what)
-    writing.fill(definition.fillers, row)
-    writing.prepare(definition, row)
-  end
+  end, function(row, index)
+    need_values(run.definition, run.columns, row, run.bulk and index or nil, run.what)
+  end)
 end
 
 local function names_as_set(list)
