@@ -10,7 +10,7 @@
 -- member  a name that a model knows, or refused
 --
 -- Every verb of a query has a slot, or a reason in injection_spec.lua why it needs none. `share`: of
--- a verb that is another one with another connector, a string in so many is enough.
+-- a verb that is another one with another connector, a string in so many is enough for a small run.
 local hysteria = require("hysteria")
 
 local sql = hysteria.sql
