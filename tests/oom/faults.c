@@ -47,6 +47,11 @@ static bool refused(fault_counter *f)
     if (!f->armed)
         return false;
     f->calls++;
+    if (f->before != NULL) {
+        f->armed = false;
+        f->before(f->calls);
+        f->armed = true;
+    }
     if (f->fail_at == 0 || f->calls < f->fail_at || f->calls - f->fail_at >= f->fail_for)
         return false;
     f->refused++;

@@ -19,7 +19,8 @@ typedef struct fault_counter {
     long fail_at;  /* the first call to refuse, from 1; 0: none */
     long fail_for; /* and so many calls */
     long refused;
-    long live; /* blocks that are not freed, armed or not */
+    long live;                 /* blocks that are not freed, armed or not */
+    void (*before)(long call); /* called before each that it counts; may set fail_at, may fork; NULL: none */
 } fault_counter;
 
 extern fault_counter faults[FAULT_PLACE_COUNT];

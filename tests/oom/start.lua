@@ -1,9 +1,11 @@
--- From nothing to tables and back: modules, models of every column kind, connecting by table
--- and by URL, createTables, dropTables. Run by test_oom.c, which says what must hold.
+-- From no model to tables and back: models of every column kind, connecting by table and by URL,
+-- createTables, dropTables. Run by test_oom.c, which says what must hold.
+local hysteria = require("hysteria")
+
+local sql, model, column = hysteria.sql, hysteria.model, hysteria.column
 local script = {}
 
-local function define(hysteria)
-  local model, column = hysteria.model, hysteria.column
+local function define()
   local Everything = model "Everything" {
     hysteria.tableName("things"),
     hysteria.naming { model = "camel", database = "snake" },
@@ -56,9 +58,7 @@ local function define(hysteria)
 end
 
 function script.run()
-  local hysteria = require("hysteria")
-  local sql = hysteria.sql
-  local Everything, Part = define(hysteria)
+  local Everything, Part = define()
 
   sql.connect { type = "sqlite", database = database, pool = { max = 2 }, name = "main" }
   sql.createTables { Everything, Part }
@@ -99,8 +99,6 @@ function script.run()
 end
 
 function script.probe()
-  local hysteria = require("hysteria")
-  local sql = hysteria.sql
   sql.disconnect()
   local ds <close> = sql.connectToSecondarySource { type = "sqlite", database = database }
   assert(ds:rawQuery("SELECT 1 AS one")[1].one == 1)

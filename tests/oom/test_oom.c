@@ -1,16 +1,20 @@
 /*
  * test_oom.c - memory runs out at every place where a script asks for some.
  *
- *   test_oom malloc    every malloc, calloc and realloc of the process: our C, SQLite, jansson
- *   test_oom lua       every allocation of the Lua state
+ *   test_oom malloc SCENARIO [I N]   every malloc, calloc and realloc of the process: our C, SQLite, jansson
+ *   test_oom lua SCENARIO [I N]      every allocation of the Lua state
+ *   test_oom itself                  this test can fail
  *
- * A scenario is a script (start.lua, work.lua). It runs once undisturbed, then again and again,
+ * A scenario is a script (load.lua, start.lua, work.lua). It runs once undisturbed, then again and again,
  * each time in a process of its own (a fork of the same moment, so that each run asks for the
  * same memory in the same order) on a database file of its own: call k is refused ("once"), k
  * and the next ("twice", Lua's only), or k and all after it ("persistent"). A run may fail with a clean error
  * or succeed. It must not crash, must leave no block behind, and must leave the database as it was after one
  * of the script's steps: not before a step that was done, never inside one.
  *
+ * A script that opens no file runs only once beside that, and a process is forked off at each call
+ * that is to be refused; another is run from its beginning for each of them.
+ * I of N: every Nth call from the Ith, so that N processes share the calls of a scenario.
  * HY_SCALE=ci takes every tenth k (fewer under the address sanitizer), from a random first one that is
  * printed (HY_OOM_OFFSET sets it); full takes all. HY_OOM_K=k runs that one with its error shown.
  */
@@ -61,31 +65,49 @@ typedef struct outcome {
 
 /* Lua answers the first refusal with a full collection and asks again: "once" shows what that
    collection takes away, "twice" is the failure. */
-typedef enum refusal { ONCE, TWICE, PERSISTENT } refusal;
+typedef enum refusal { ONCE, TWICE, PERSISTENT, REFUSAL_COUNT } refusal;
 static const char *const refusal_names[] = {"once", "twice", "persistent"};
+static const long refused_calls[] = {1, 2, LONG_MAX};
+static const char *const refused_by[FAULT_PLACE_COUNT] = {"malloc", "lua"};
 
 typedef struct scenario {
     const char *name;
-    bool from_nothing; /* the Lua state is made, and the modules loaded, while faults are on */
+    bool from_nothing; /* the Lua state is made, and the modules loaded, while faults are on; opens no file */
+    bool has_rows;     /* each run has its copy of what the script prepared */
 } scenario;
 
-static const scenario start_scenario = {"start", true};
-static const scenario work_scenario = {"work", false};
+/* Loading asks for far more than what comes after it, which need not be done again at each of its calls. */
+static const scenario scenarios[] = {
+    {"load", true, false},
+    {"start", false, false},
+    {"work", false, true},
+};
 
 typedef struct tally {
     long runs, errors, successes, crashes, leaks, between, odd, void_faults, broken;
 } tally;
 
+/* What processes tell the one that forked them. */
+typedef struct board {
+    outcome outcome;
+    uint64_t digests[STEPS_MAX + 1]; /* of a watched run, after each step */
+    tally tallies[REFUSAL_COUNT];
+} board;
+
 static struct {
     char folder[200], database[240], template[240], script[40000];
-    outcome *shared;
+    outcome *shared; /* of the board */
+    board *board;
     uint64_t digests[STEPS_MAX + 1]; /* of the undisturbed run, after each step */
     int n_digests;
     bool watched; /* this run fills digests */
     lua_State *L; /* of a scenario that is not from_nothing */
     const scenario *scenario;
     fault_place place;
-    long baseline; /* live blocks when nothing of Hysteria exists */
+    long part, parts;   /* which of the calls are this process's */
+    long first, stride; /* which of them are refused */
+    long sites;         /* how many calls there are */
+    long baseline;      /* live blocks when nothing of Hysteria exists */
 } run;
 
 /* ---- the database, seen from outside ---------------------------------------------------- */
@@ -193,7 +215,7 @@ static void copy_file(const char *from, const char *to)
 static void fresh_database(void)
 {
     remove_database(run.database);
-    if (!run.scenario->from_nothing)
+    if (run.scenario->has_rows)
         copy_file(run.template, run.database);
 }
 
@@ -213,8 +235,7 @@ static int script_step(lua_State *L)
         faults[run.place] = saved;
         if (damage[0] != '\0')
             return luaL_error(L, "step %d: %s", o->steps, damage);
-        uint64_t *digests = (uint64_t *)(o + 1);
-        digests[o->steps] = run.shared->digest;
+        run.board->digests[o->steps] = run.shared->digest;
     }
     return 0;
 }
@@ -334,7 +355,7 @@ static void child(long k, refusal how, bool watched)
     run.watched = watched;
     alarm(SECONDS_PER_RUN);
     fresh_database();
-    faults_arm(run.place, k, how == PERSISTENT ? LONG_MAX : how == TWICE ? 2 : 1);
+    faults_arm(run.place, k, refused_calls[how]);
     int status = run_script(&L);
     if (!close_in_want)
         faults_disarm();
@@ -358,14 +379,15 @@ static void child(long k, refusal how, bool watched)
     _exit(0);
 }
 
-static void start_run(long k, refusal how, bool watched, char *died, size_t size)
+/* Is this the process that was forked? The other has waited for it, and knows how it died. */
+static bool forked(char *died, size_t size)
 {
     memset(run.shared, 0, sizeof *run.shared);
     fflush(NULL);
     pid_t pid = fork();
     assert_true(pid >= 0);
     if (pid == 0)
-        child(k, how, watched);
+        return true;
     int status = 0;
     while (waitpid(pid, &status, 0) < 0)
         assert_int_equal(errno, EINTR);
@@ -376,6 +398,13 @@ static void start_run(long k, refusal how, bool watched, char *died, size_t size
         snprintf(died, size, "exit status %d", WEXITSTATUS(status));
     else if (run.shared->verdict == NEVER_ENDED)
         snprintf(died, size, "ended without a verdict");
+    return false;
+}
+
+static void start_run(long k, refusal how, bool watched, char *died, size_t size)
+{
+    if (forked(died, size))
+        child(k, how, watched);
 }
 
 /* ---- what a run must hold ------------------------------------------------------------------ */
@@ -391,8 +420,8 @@ static bool is_after_a_step(const outcome *o)
 
 static void complain(long k, refusal how, const char *what, const char *detail)
 {
-    printf("  %s, %s, call %ld, %s: %s: %s\n", run.scenario->name,
-           run.place == FAULT_MALLOC ? "malloc" : "lua", k, refusal_names[how], what, detail);
+    printf("  %s, %s, call %ld, %s: %s: %s\n", run.scenario->name, refused_by[run.place], k,
+           refusal_names[how], what, detail);
 }
 
 static void judge(long k, refusal how, const char *died, tally *t)
@@ -448,7 +477,7 @@ static void undisturbed(void)
     assert_string_equal(o->damage, "");
     assert_in_range(o->steps, 1, STEPS_MAX);
     run.n_digests = o->steps + 1;
-    memcpy(run.digests, o + 1, sizeof *run.digests * (size_t)run.n_digests);
+    memcpy(run.digests, run.board->digests, sizeof *run.digests * (size_t)run.n_digests);
 }
 
 /* The database before the first step is the template, or no file at all. */
@@ -482,7 +511,7 @@ static long number_from(const char *name, long otherwise)
     return text != NULL && *text != '\0' ? strtol(text, NULL, 10) : otherwise;
 }
 
-static void report(long sites, long stride, long first, refusal how, const tally *t)
+static void report(refusal how, const tally *t)
 {
     char line[400];
     const char *path = getenv("HY_REPORT");
@@ -490,9 +519,8 @@ static void report(long sites, long stride, long first, refusal how, const tally
     snprintf(line, sizeof line,
              "oom %s/%s %s: %ld sites, %ld refused in turn (every %ld from %ld): %ld errors, %ld successes, "
              "%ld crashes, %ld leaks, %ld between, %ld other errors, %ld broken afterwards",
-             run.place == FAULT_MALLOC ? "malloc" : "lua", run.scenario->name, refusal_names[how], sites,
-             t->runs, stride, first, t->errors, t->successes, t->crashes, t->leaks, t->between, t->odd,
-             t->broken);
+             refused_by[run.place], run.scenario->name, refusal_names[how], run.sites, t->runs, run.stride,
+             run.first, t->errors, t->successes, t->crashes, t->leaks, t->between, t->odd, t->broken);
     printf("%s\n", line);
     FILE *file = path != NULL ? fopen(path, "a") : NULL;
     if (file != NULL) {
@@ -501,24 +529,83 @@ static void report(long sites, long stride, long first, refusal how, const tally
     }
 }
 
-static void sweep_mode(long sites, long stride, long first, refusal how)
+static bool is_tried(refusal how)
 {
-    tally t = {0};
+    return how != TWICE || run.place == FAULT_LUA;
+}
+
+static void count(long k, refusal how, const char *died)
+{
+    judge(k, how, died, &run.board->tallies[how]);
+    if (number_from("HY_OOM_K", 0) != 0)
+        printf("  call %ld of %ld: verdict %d, %d steps, %s\n", k, run.sites, run.shared->verdict,
+               run.shared->steps, run.shared->message);
+}
+
+/* The undisturbed run is at a call: processes go on from here that are refused it. */
+static void divide(long call)
+{
+    fault_counter *f = &faults[run.place];
     char died[100];
 
-    for (long k = first; k <= sites; k += stride) {
-        start_run(k, how, false, died, sizeof died);
-        judge(k, how, died, &t);
-        if (number_from("HY_OOM_K", 0) != 0)
-            printf("  call %ld of %ld: verdict %d, %d steps, %s\n", k, sites, run.shared->verdict,
-                   run.shared->steps, run.shared->message);
+    if (call < run.first || (call - run.first) % run.stride != 0)
+        return;
+    for (refusal how = ONCE; how < REFUSAL_COUNT; how++) {
+        if (!is_tried(how))
+            continue;
+        if (forked(died, sizeof died)) {
+            alarm(SECONDS_PER_RUN);
+            f->before = NULL;
+            f->fail_at = call;
+            f->fail_for = refused_calls[how];
+            return;
+        }
+        count(call, how, died);
     }
-    report(sites, stride, first, how, &t);
-    assert_int_not_equal(t.runs, 0);
-    assert_int_equal(t.crashes + t.leaks + t.between + t.odd + t.void_faults + t.broken, 0);
-    /* Few calls can be done without: the last ones of all, a cache of SQLite's. Lua heals "once". */
-    if (how != ONCE || run.place == FAULT_MALLOC)
-        assert_true(t.errors > t.successes);
+}
+
+static void divide_at_each(void)
+{
+    char died[100];
+
+    if (forked(died, sizeof died)) {
+        faults[run.place].before = divide;
+        child(0, ONCE, false);
+    }
+    assert_string_equal(died, "");
+    assert_int_equal(run.shared->verdict, SUCCEEDED);
+    assert_int_equal(run.shared->calls, run.sites);
+}
+
+static void run_for_each(void)
+{
+    char died[100];
+
+    for (refusal how = ONCE; how < REFUSAL_COUNT; how++)
+        for (long k = run.first; k <= run.sites && is_tried(how); k += run.stride) {
+            start_run(k, how, false, died, sizeof died);
+            count(k, how, died);
+        }
+}
+
+static void sweep(void)
+{
+    memset(run.board->tallies, 0, sizeof run.board->tallies);
+    if (run.scenario->from_nothing)
+        divide_at_each();
+    else
+        run_for_each();
+    for (refusal how = ONCE; how < REFUSAL_COUNT; how++) {
+        const tally *t = &run.board->tallies[how];
+        if (!is_tried(how))
+            continue;
+        report(how, t);
+        assert_int_equal(t->runs, (run.sites - run.first) / run.stride + 1);
+        assert_int_equal(t->crashes + t->leaks + t->between + t->odd + t->void_faults + t->broken, 0);
+        /* Few calls can be done without: the last ones of all, a cache of SQLite's. Lua heals "once". */
+        if (how != ONCE || run.place == FAULT_MALLOC)
+            assert_true(t->errors > t->successes);
+    }
 }
 
 /* Read while nothing fails: a script that cannot be opened is no finding. */
@@ -533,24 +620,22 @@ static void read_script(const char *name)
     close(file);
 }
 
-static void prepare(const scenario *s, fault_place place)
+static void prepare(void)
 {
-    run.scenario = s;
-    run.place = place;
-    read_script(s->name);
+    read_script(run.scenario->name);
     run.baseline = faults[FAULT_MALLOC].live;
-    if (s->from_nothing)
+    if (run.scenario->from_nothing)
         return;
     run.L = lua_newstate(faults_lua_alloc, NULL);
     assert_non_null(run.L);
     if (prepare_state(run.L) != LUA_OK)
-        fail_msg("%s: %s", s->name, lua_tostring(run.L, -1));
+        fail_msg("%s: %s", run.scenario->name, lua_tostring(run.L, -1));
 }
 
 /* Tables and first rows, made by the script itself in a process of its own. */
 static void make_template(void)
 {
-    if (run.scenario->from_nothing)
+    if (!run.scenario->has_rows)
         return;
     pid_t pid = fork();
     assert_true(pid >= 0);
@@ -571,55 +656,38 @@ static void make_template(void)
     assert_int_equal(status, 0);
 }
 
-static void sweep(const scenario *s, fault_place place)
+/* Which calls are refused: all of this process's, or some from a random first one. */
+static void choose_calls(void)
 {
     struct timespec now;
     bool full = getenv("HY_SCALE") != NULL && strcmp(getenv("HY_SCALE"), "full") == 0;
-    long stride = full ? 1 : number_from("HY_OOM_STRIDE", OFTEN);
+    long every = full || run.sites < OFTEN ? 1 : number_from("HY_OOM_STRIDE", OFTEN);
 
-    prepare(s, place);
+    clock_gettime(CLOCK_REALTIME, &now);
+    long offset = number_from("HY_OOM_OFFSET", 1 + (now.tv_nsec / 1000 + getpid()) % every);
+    run.stride = every * run.parts;
+    run.first = (offset - 1) * run.parts + run.part;
+    if (number_from("HY_OOM_K", 0) != 0) {
+        run.first = number_from("HY_OOM_K", 0);
+        run.stride = run.sites;
+    }
+    assert_in_range(run.first, 1, run.sites);
+}
+
+static void survives(void **state)
+{
+    (void)state;
+    prepare();
     make_template();
     digest_before();
     undisturbed();
     digest_before();
-    long sites = count_sites();
-    clock_gettime(CLOCK_REALTIME, &now);
-    long first = number_from("HY_OOM_OFFSET", full ? 1 : 1 + (now.tv_nsec / 1000 + getpid()) % stride);
-    if (number_from("HY_OOM_K", 0) != 0) {
-        first = number_from("HY_OOM_K", 0);
-        stride = sites;
-    }
-    sweep_mode(sites, stride, first, ONCE);
-    if (place == FAULT_LUA)
-        sweep_mode(sites, stride, first, TWICE);
-    sweep_mode(sites, stride, first, PERSISTENT);
+    run.sites = count_sites();
+    choose_calls();
+    sweep();
     if (run.L != NULL)
         lua_close(run.L);
     run.L = NULL;
-}
-
-static void start_survives_malloc(void **state)
-{
-    (void)state;
-    sweep(&start_scenario, FAULT_MALLOC);
-}
-
-static void work_survives_malloc(void **state)
-{
-    (void)state;
-    sweep(&work_scenario, FAULT_MALLOC);
-}
-
-static void start_survives_lua(void **state)
-{
-    (void)state;
-    sweep(&start_scenario, FAULT_LUA);
-}
-
-static void work_survives_lua(void **state)
-{
-    (void)state;
-    sweep(&work_scenario, FAULT_LUA);
 }
 
 /* ---- the test itself can fail ------------------------------------------------------------------ */
@@ -666,8 +734,6 @@ static void a_call_is_refused(void **state)
 static void half_a_step_is_seen(void **state)
 {
     (void)state;
-    run.scenario = &start_scenario;
-    run.place = FAULT_MALLOC;
     run.digests[0] = 10;
     run.digests[1] = 20;
     run.digests[2] = 30;
@@ -691,9 +757,9 @@ static int set_up(void **state)
         return -1;
     snprintf(run.database, sizeof run.database, "%s/run.db", run.folder);
     snprintf(run.template, sizeof run.template, "%s/template.db", run.folder);
-    size_t size = sizeof(outcome) + sizeof run.digests;
-    run.shared = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    return run.shared == MAP_FAILED ? -1 : 0;
+    run.board = mmap(NULL, sizeof *run.board, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    run.shared = &run.board->outcome;
+    return run.board == MAP_FAILED ? -1 : 0;
 }
 
 static int tear_down(void **state)
@@ -704,23 +770,34 @@ static int tear_down(void **state)
     return rmdir(run.folder);
 }
 
+static bool choose(int argc, char **argv)
+{
+    run.part = argc == 5 ? strtol(argv[3], NULL, 10) : 1;
+    run.parts = argc == 5 ? strtol(argv[4], NULL, 10) : 1;
+    if ((argc != 3 && argc != 5) || run.part < 1 || run.part > run.parts)
+        return false;
+    run.place = strcmp(argv[1], "lua") == 0 ? FAULT_LUA : FAULT_MALLOC;
+    for (size_t i = 0; i < sizeof scenarios / sizeof *scenarios; i++)
+        if (strcmp(argv[2], scenarios[i].name) == 0)
+            run.scenario = &scenarios[i];
+    return run.scenario != NULL && strcmp(argv[1], refused_by[run.place]) == 0;
+}
+
 int main(int argc, char **argv)
 {
-    const struct CMUnitTest malloc_tests[] = {
-        cmocka_unit_test(a_leak_is_counted),    cmocka_unit_test(a_call_is_refused),
-        cmocka_unit_test(half_a_step_is_seen),  cmocka_unit_test(start_survives_malloc),
-        cmocka_unit_test(work_survives_malloc),
+    const struct CMUnitTest of_itself[] = {
+        cmocka_unit_test(a_leak_is_counted),
+        cmocka_unit_test(a_call_is_refused),
+        cmocka_unit_test(half_a_step_is_seen),
     };
-    const struct CMUnitTest lua_tests[] = {
-        cmocka_unit_test(start_survives_lua),
-        cmocka_unit_test(work_survives_lua),
-    };
+    const struct CMUnitTest of_a_scenario[] = {cmocka_unit_test(survives)};
+
     setvbuf(stdout, NULL, _IOLBF, 4096);
     unsetenv("DATABASE_URL");
-    if (argc == 2 && strcmp(argv[1], "lua") == 0)
-        return cmocka_run_group_tests(lua_tests, set_up, tear_down);
-    if (argc == 2 && strcmp(argv[1], "malloc") == 0)
-        return cmocka_run_group_tests(malloc_tests, set_up, tear_down);
-    fprintf(stderr, "usage: test_oom malloc | lua\n");
+    if (argc == 2 && strcmp(argv[1], "itself") == 0)
+        return cmocka_run_group_tests(of_itself, set_up, tear_down);
+    if (choose(argc, argv))
+        return cmocka_run_group_tests(of_a_scenario, set_up, tear_down);
+    fprintf(stderr, "usage: test_oom itself | malloc SCENARIO [I N] | lua SCENARIO [I N]\n");
     return 2;
 }
