@@ -562,6 +562,7 @@ static void divide(long call)
         }
         count(call, how, died);
     }
+    alarm(SECONDS_PER_RUN); /* again: the others took their time */
 }
 
 static void divide_at_each(void)
