@@ -29,8 +29,9 @@ typedef enum tells {
     FIRST_COLUMN, /* the first quoted word */
     LAST_COLUMN,  /* ... column 'name' at row N */
     FIRST_TABLE,
-    DROPPED, /* Can't DROP COLUMN `name`, or Can't DROP 'name' */
-    NEAR     /* near '...' at line N */
+    FIRST_FILE, /* './db/users.frm', a file of the table */
+    DROPPED,    /* Can't DROP COLUMN `name`, or Can't DROP 'name' */
+    NEAR        /* near '...' at line N */
 } tells;
 
 typedef struct code_row {
@@ -50,13 +51,21 @@ static const char missing[] = "a required value is missing";
 static const char bad_login[] = "the server refuses this user or password";
 static const char bad_json[] = "the JSON document is not valid";
 
-/* Sorted by code. */
+/* Sorted by code. Those below 1000 are numbers of the storage engines and of the files below them. */
 static const code_row codes[] = {
+    {3, HY_EDATABASE_ERROR, NOTHING, NULL},
+    {20, HY_EDISK_FULL, NOTHING, "the server's disk is full"},
+    {130, HY_EDATABASE_CORRUPT, FIRST_FILE, NULL},
     {1007, HY_EOBJECT_EXISTS, NOTHING, NULL},
     {1008, HY_EUNDEFINED_DATABASE, NOTHING, NULL},
+    {1017, HY_EDATABASE_CORRUPT, FIRST_FILE, "a file of the table is missing"},
     {1020, HY_ESERIALIZATION_FAILURE, NOTHING, "a row changed since this transaction first read it"},
     {1021, HY_EDISK_FULL, NOTHING, "the server's disk is full"},
     {1022, HY_EUNIQUE_VIOLATION, KEY, not_unique},
+    {1026, HY_EDATABASE_ERROR, NOTHING, NULL},
+    {1030, HY_EDATABASE_ERROR, NOTHING, NULL},
+    {1033, HY_EDATABASE_CORRUPT, FIRST_FILE, "the file that defines the table is damaged"},
+    {1034, HY_EDATABASE_CORRUPT, FIRST_FILE, "a file of the table is damaged"},
     {1036, HY_EREAD_ONLY, FIRST_TABLE, NULL},
     {1040, HY_ETOO_MANY_CONNECTIONS, NOTHING, "the server has no free connection"},
     {1042, HY_ECONNECTION_REFUSED, NOTHING, "the server cannot resolve this machine's address"},
@@ -193,14 +202,18 @@ static const code_row codes[] = {
     {1690, HY_EDATA_INVALID, NOTHING, "the result of a calculation is out of range"},
     {1701, HY_EFOREIGN_KEY_VIOLATION, FOREIGN_KEY,
      "a foreign key refers to the table: it cannot be truncated"},
+    {1712, HY_EDATABASE_CORRUPT, NOTHING, "an index is damaged"},
     {1792, HY_EREAD_ONLY, NOTHING, "the transaction is read-only"},
+    {1812, HY_EDATABASE_CORRUPT, NOTHING, NULL},
     {1820, HY_EAUTHENTICATION_FAILED, NOTHING, "the user's password has expired: it must be changed first"},
     {1836, HY_EREAD_ONLY, NOTHING, "the server is read-only"},
     {1845, HY_EUNSUPPORTED, NOTHING, NULL},
     {1846, HY_EUNSUPPORTED, NOTHING, NULL},
     {1859, HY_EUNIQUE_VIOLATION, NOTHING, not_unique},
     {1862, HY_EAUTHENTICATION_FAILED, NOTHING, "the user's password has expired: it must be changed first"},
+    {1877, HY_EDATABASE_CORRUPT, FIRST_TABLE, NULL},
     {1927, HY_ECONNECTION_LOST, NOTHING, lost},
+    {1932, HY_EDATABASE_CORRUPT, FIRST_TABLE, NULL},
     {1969, HY_EQUERY_TIMEOUT, NOTHING, "the statement was stopped by the server: its time was up"},
     {CR_SOCKET_CREATE_ERROR, HY_ECONNECTION_REFUSED, NOTHING, "no socket can be made"},
     {CR_CONNECTION_ERROR, HY_ECONNECTION_REFUSED, NOTHING, refused},
@@ -329,6 +342,21 @@ static void put_table(hy_error *err, span name)
 {
     if (name.data != NULL)
         copy_cut(err->table, sizeof err->table, last_part(name));
+}
+
+/* "./db/users.MYD" is a file of the table users; a bare name is the table's. */
+static void put_table_of_file(hy_error *err, span path)
+{
+    const char *slash = path.data != NULL ? memrchr(path.data, '/', path.size) : NULL;
+
+    if (path.data == NULL)
+        return;
+    if (slash != NULL)
+        path = (span){slash + 1, (size_t)(path.data + path.size - slash) - 1};
+    const char *dot = memrchr(path.data, '.', path.size);
+    if (dot != NULL)
+        path.size = (size_t)(dot - path.data);
+    copy_cut(err->table, sizeof err->table, path);
 }
 
 static void put_column(hy_error *err, span name)
@@ -468,6 +496,9 @@ static void read_names(hy__mysql *c, const code_row *row, hy_error *err, const c
     case FIRST_TABLE:
         put_table(err, first_quoted(text));
         break;
+    case FIRST_FILE:
+        put_table_of_file(err, first_quoted(text + strcspn(text, " "))); /* "Can't" has a quote of its own */
+        break;
     case DROPPED:
         read_dropped(err, text);
         break;
@@ -538,12 +569,45 @@ static code_row unknown_row(unsigned code, const char *state)
     return row;
 }
 
-/* The same number stands for what has no such savepoint and no such procedure. */
+/* Numbers of storage engines and of the system, which some messages tell. */
+static const struct {
+    int64_t number;
+    hy_status status;
+} causes[] = {
+    {ENOSPC, HY_EDISK_FULL},     {EDQUOT, HY_EDISK_FULL},     {126, HY_EDATABASE_CORRUPT},
+    {127, HY_EDATABASE_CORRUPT}, {135, HY_EDISK_FULL},        {136, HY_EDISK_FULL},
+    {144, HY_EDATABASE_CORRUPT}, {145, HY_EDATABASE_CORRUPT}, {175, HY_EDATABASE_CORRUPT},
+    {176, HY_EDATABASE_CORRUPT}, {180, HY_EDATABASE_CORRUPT},
+};
+
+/* The first number in `text`: "Got error 176 ...", "(Errcode: 28 ...)", "(OS errno 28 - ...)". */
+static hy_status status_of_cause(const char *text, hy_status status)
+{
+    const char *digits = text != NULL ? text + strcspn(text, "0123456789") : "";
+    int64_t number;
+
+    if (!hy_parse_int(digits, strspn(digits, "0123456789"), &number))
+        return status;
+    for (size_t i = 0; i < sizeof causes / sizeof causes[0]; i++)
+        if (causes[i].number == number)
+            return causes[i].status;
+    return status;
+}
+
+/* One number for several things: its text tells which. */
 static hy_status refine(const code_row *row, const char *text)
 {
-    if (row->code == 1305 && strncmp(text, "SAVEPOINT", 9) == 0)
-        return HY_ETRANSACTION_ABORTED;
-    return row->status;
+    switch (row->code) {
+    case 3:
+    case 1026: /* a file could not be written: its name comes first, the reason last */
+        return status_of_cause(strrchr(text, '('), row->status);
+    case 1030: /* a storage engine failed */
+        return status_of_cause(text, row->status);
+    case 1305: /* no such savepoint, or no such procedure */
+        return strncmp(text, "SAVEPOINT", 9) == 0 ? HY_ETRANSACTION_ABORTED : row->status;
+    default:
+        return row->status;
+    }
 }
 
 static hy_status fill(hy__mysql *c, unsigned code, const char *state, const char *text, hy_error *err)

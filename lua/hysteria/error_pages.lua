@@ -79,10 +79,11 @@ page.RESERVED_NAME = {
   remedy = "Call the member otherwise; databaseName = \"save\" keeps the name of the column.",
 }
 page.CLOSED = {
-  cause = "A connection was used after its source had been closed, by a forked process that did not open it, or by"
-    .. " an object that Lua finalizes at its end.",
-  example = "hy_source_close(source);\nhy_source_acquire(source, timeout, &lease, &err);   /* in C */",
-  remedy = "Keep a source open for as long as it is used; a child process opens one of its own.",
+  raises = true,
+  cause = "A stream was used after its end: it was closed, or its transaction was over. In C also a connection after"
+    .. " its source was closed, and in a forked process that did not open it.",
+  example = "local stream = User:query():stream()\nstream:close()\nprint(stream())",
+  remedy = "Read it inside the transaction, and to its end; a child process opens a source of its own.",
 }
 page.INVALID_IDENTIFIER = {
   raises = true,
@@ -96,11 +97,6 @@ page.LIMIT_EXCEEDED = {
   cause = "Too many parameters, operands or levels, or a value that is too large.",
   example = 'local deep = {}\nfor _ = 1, 10000 do\n  deep = { deep }\nend\nhysteria.json.encode(deep)',
   remedy = "Split the work. A table that contains itself is endlessly deep.",
-}
-page.NEEDS_STATE = {
-  cause = "A C program used a model with Lua hooks, validators or codecs where there is no Lua state.",
-  example = 'hy_engine_db(engine)   /* then a query on a model that has hooks */',
-  remedy = "Use hy_state_db(state), which runs them.",
 }
 page.DRIVER_NOT_FOUND = {
   cause = "Hysteria was built without the driver of that database.",
@@ -121,9 +117,12 @@ page.INVALID_CONFIG = {
   remedy = "Fix the setting, in the call, the environment or the .env file.",
 }
 page.DEVELOPMENT_ERROR = {
-  cause = "A mistake inside Hysteria.",
-  example = "-- there should be none",
-  remedy = "Please report it, with the message and what the program did.",
+  raises = true,
+  cause = "Nothing can go on, because every task waits for another task; or a mistake inside Hysteria.",
+  example = "hysteria.async.run(function()\n  local first, second\n"
+    .. "  first = hysteria.async.spawn(function() second:await() end)\n"
+    .. "  second = hysteria.async.spawn(function() first:await() end)\nend)",
+  remedy = "Let one of them finish without the other. Any other message of this code: please report it.",
 }
 page.MODEL_ALREADY_DEFINED = {
   cause = "Two files define a model of one name.",
@@ -173,11 +172,6 @@ page.RELATION_NOT_FOUND = {
   example = 'User:query():load("pots"):many()',
   remedy = "See the \"did you mean\" of the message.",
 }
-page.RELATION_NOT_MANY_TO_MANY = {
-  cause = "The call is for manyToMany relations. No verb of this version raises it.",
-  example = "-- none yet",
-  remedy = "Write the related model itself.",
-}
 page.RELATION_NOT_LOADED = {
   raises = true,
   cause = "In development mode (hysteria.dev()), a relation was read that nobody had loaded; otherwise it would be"
@@ -220,11 +214,6 @@ page.CONFLICT_COLUMNS_NOT_PRESENT_IN_DATA = {
   cause = "A row of an upsert lacks a column that says which row is meant, or has NULL there, which equals nothing.",
   example = 'User:upsertMany({ "email" }, { { age = 36 } })',
   remedy = "Give every row the columns of the key; rows without a key are inserted.",
-}
-page.CACHE_ADAPTER_NOT_CONFIGURED = {
-  cause = "A cache is used that is not configured. No verb of this version raises it.",
-  example = "-- none yet",
-  remedy = "Configure one.",
 }
 page.NOT_SEARCHABLE = {
   raises = true,
@@ -374,7 +363,7 @@ page.OBJECT_EXISTS = {
   remedy = "sql.createTables(models, { ifNotExists = true }), or another name.",
 }
 page.DATABASE_CORRUPT = {
-  cause = "The file is damaged, or is no database.",
+  cause = "A file of the database is damaged or missing, or is no database at all.",
   example = 'sql.connect { type = "sqlite", database = "holiday.jpg" }',
   remedy = "Check the path; restore a backup.",
 }

@@ -12,7 +12,7 @@ local VIOLATIONS = {
   "`CHECK_VIOLATION` of a model", "`EXCLUSION_VIOLATION`",
 }
 
-for _, part in ipairs { "statements", "connecting", "together", "mistakes" } do
+for _, part in ipairs { "statements", "connecting", "together", "mistakes", "damage" } do
   assert(loadfile((os.getenv("HY_ROOT") or ".") .. "/tests/lua/failures/" .. part .. ".lua", "t", _ENV))()
 end
 
@@ -33,21 +33,6 @@ local function disagreements()
   return list
 end
 
--- Codes that nothing is said to raise, and files that name them all the same.
-local function raised_after_all()
-  local root, list = os.getenv("HY_ROOT") or ".", {}
-  for code, reasons in pairs(places.nowhere) do
-    if reasons.sqlite == places.NOT_YET then
-      local found <close> = assert(io.popen(("cd '%s' && grep -rlE --exclude=error_pages.lua '\"%s\"|HY_E%s\\b' lua "
-        .. "bindings core/*/*.c"):format(root, code, code)))
-      for path in found:lines() do
-        list[#list + 1] = code .. " in " .. path
-      end
-    end
-  end
-  return list
-end
-
 local function compare(name, made)
   if os.getenv("HY_WRITE_DOCS") then
     places.write(name, made)
@@ -63,12 +48,6 @@ teardown(function()
   compare("codes", places.codes())
   compare("violations", places.violations(failures.told, VIOLATIONS))
   failures.report()
-end)
-
-describe("codes that no verb raises yet", function()
-  it("are named by no file", function()
-    assert.same({}, raised_after_all())
-  end)
 end)
 
 describe("the search for canaries", function()

@@ -41,11 +41,10 @@ typedef enum hy_error_class {
     X(CLOSED, -17, USAGE, "used after close")                                             \
     X(INVALID_IDENTIFIER, -18, USAGE, "not a usable identifier")                          \
     X(LIMIT_EXCEEDED, -19, USAGE, "too large, too deep or too many")                      \
-    X(NEEDS_STATE, -20, USAGE, "this model needs a Lua state")                            \
     X(DRIVER_NOT_FOUND, -21, USAGE, "the driver is not built in")                         \
     X(UNSUPPORTED_DATABASE_TYPE, -22, USAGE, "no such database type")                     \
     X(INVALID_CONFIG, -23, USAGE, "the configuration cannot be used")                     \
-    X(DEVELOPMENT_ERROR, -24, USAGE, "a mistake inside the engine")                       \
+    X(DEVELOPMENT_ERROR, -24, USAGE, "nothing can go on, or a mistake in the engine")     \
     X(MODEL_ALREADY_DEFINED, -30, USAGE, "a model of that name exists")                   \
     X(MODEL_NOT_FOUND, -31, USAGE, "no model of that name")                               \
     X(INVALID_MODEL, -32, USAGE, "the model's definition is wrong")                       \
@@ -54,7 +53,6 @@ typedef enum hy_error_class {
     X(MODEL_HAS_NO_PRIMARY_KEY_VALUE, -35, USAGE, "the record has no primary key value")  \
     X(PRIMARY_KEY_NOT_FOUND, -36, USAGE, "a primary key is needed here")                  \
     X(RELATION_NOT_FOUND, -37, USAGE, "no such relation")                                 \
-    X(RELATION_NOT_MANY_TO_MANY, -38, USAGE, "the relation is not manyToMany")            \
     X(RELATION_NOT_LOADED, -39, USAGE, "the relation was not loaded")                     \
     X(DUPLICATE_MODEL_KEYS, -40, USAGE, "an embedded model's key is taken")               \
     X(GUARDED_COLUMN, -41, USAGE, "the column is guarded")                                \
@@ -62,7 +60,6 @@ typedef enum hy_error_class {
     X(MISSING_ALIAS_FOR_SUBQUERY, -43, USAGE, "a subquery in FROM needs an alias")        \
     X(INVALID_PAGINATION_PARAMETERS, -44, USAGE, "page and size must be positive")        \
     X(CONFLICT_COLUMNS_NOT_PRESENT_IN_DATA, -45, USAGE, "a row lacks a conflict column")  \
-    X(CACHE_ADAPTER_NOT_CONFIGURED, -46, USAGE, "no cache is configured")                 \
     X(NOT_SEARCHABLE, -47, USAGE, "the column is stored hashed or encrypted")             \
     X(CONNECTION_NOT_ESTABLISHED, -50, USAGE, "not connected")                            \
     X(CONNECTION_ALREADY_ESTABLISHED, -51, USAGE, "already connected")                    \
@@ -87,7 +84,7 @@ typedef enum hy_error_class {
     X(PERMISSION_DENIED, -74, USAGE, "not allowed")                                       \
     X(DATABASE_ERROR, -75, DATA, "the database refused the statement")                    \
     X(OBJECT_EXISTS, -76, USAGE, "the table or index exists already")                     \
-    X(DATABASE_CORRUPT, -77, DATA, "the database file is damaged")                        \
+    X(DATABASE_CORRUPT, -77, DATA, "a file of the database is damaged")                   \
     X(CONNECTION_REFUSED, -80, CONNECTION, "nobody answers there")                        \
     X(CONNECTION_LOST, -81, CONNECTION, "the connection broke")                           \
     X(TOO_MANY_CONNECTIONS, -82, CONNECTION, "the server has no free slot")               \

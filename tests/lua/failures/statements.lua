@@ -202,6 +202,15 @@ failures.each(function(ds, database)
       fails("TRANSACTION_NOT_ACTIVE", function() trx:afterCommit(print) end)
     end)
 
+    it("a stream that is closed", function()
+      local stream = users:query():stream()
+      assert.equal(ROW, stream().email)
+      stream:close()
+      fails("CLOSED", function() stream() end)
+      ds:transaction(function() stream = users:query():stream() end)
+      fails("CLOSED", function() stream() end) -- with its transaction
+    end)
+
     it("what the database refuses in words of its own", function()
       local setup = {
         postgres = {

@@ -88,6 +88,18 @@ failures.each(function(ds, database, config)
 
     it("a change that came in between", function()
       if database == "sqlite" then
+        -- Only what has read and then begins to write could meet one; here such a thing cannot be had.
+        local reader = ds:startTransaction { readOnly = true }
+        finally(function() reader:rollback() end)
+        ds:rawQuery("SELECT n FROM fail_counters", nil, { trx = reader })
+        ds:rawQuery("PRAGMA query_only = OFF", nil, { trx = reader })
+        ds:rawQuery("UPDATE fail_counters SET n = 9 WHERE id = 1")
+        fails("READ_ONLY", function()
+          ds:rawQuery("UPDATE fail_counters SET n = 10 WHERE id = 1", nil, { trx = reader })
+        end)
+        ds:rawQuery("BEGIN") -- by hand: it ends with its statement
+        ds:rawQuery("SELECT n FROM fail_counters")
+        assert.equal("TRANSACTION_NOT_ACTIVE", databases.error_of(ds.rawQuery, ds, "ROLLBACK").code)
         return
       end
       ds:rawQuery("DROP TABLE IF EXISTS fail_late")
@@ -153,6 +165,18 @@ failures.each(function(ds, database, config)
         fails("CONNECTION_LOST", function() ds:rawQuery("SELECT 1", nil, { trx = other }) end)
         other:rollback()
       end)
+    end)
+
+    it("tasks that wait for each other", function()
+      local function wait_in_a_circle()
+        async.run(function()
+          local first, second
+          first = async.spawn(function() second:await() end)
+          second = async.spawn(function() first:await() end)
+        end)
+      end
+      fails("DEVELOPMENT_ERROR", wait_in_a_circle)
+      assert.equal(2, counters:query():count())
     end)
 
     it("a task that was cancelled", function()

@@ -5,25 +5,16 @@ local core = require("hysteria.core")
 local places = { DATABASES = { "sqlite", "postgres", "mariadb", "mysql" } }
 
 local ALL = places.DATABASES
-local SERVERS = { "postgres", "mariadb", "mysql" }
 local HEAD = " | SQLite | PostgreSQL | MariaDB | MySQL |"
 
 local NO_SERVER = "there is no server"
-local ONE_WRITER = "a transaction that writes has the only lock from its beginning"
-local NOT_YET = "no verb raises it yet" -- and no file may name it
-places.NOT_YET = NOT_YET
+local ONE_WRITER = "a transaction that writes has the only lock from its beginning, and one that reads never writes"
 
 -- { code, databases, why }
 local NOWHERE = {
   { "OUT_OF_MEMORY", ALL, "is the process's: `tests/oom` takes the memory away at every allocation" },
-  { "CLOSED", ALL, "is C's: Lua says `CONNECTION_NOT_ESTABLISHED` (`tests/core/test_pool.c`)" },
-  { "NEEDS_STATE", ALL, "is C's" },
   { "DRIVER_NOT_FOUND", ALL, "only a build without the driver says so (`tests/core/test_no_driver.c`)" },
-  { "DEVELOPMENT_ERROR", ALL, "none is known" },
-  { "RELATION_NOT_MANY_TO_MANY", ALL, NOT_YET },
-  { "CACHE_ADAPTER_NOT_CONFIGURED", ALL, NOT_YET },
   { "EXCLUSION_VIOLATION", { "sqlite", "mariadb", "mysql" }, "only PostgreSQL has exclusion constraints" },
-  { "DATABASE_CORRUPT", SERVERS, "a server's files are its own; it says so (`XX001`, `1194`) when they are damaged" },
   { "AUTHENTICATION_FAILED", { "sqlite" }, "a file has no users" },
   { "CONNECT_TIMEOUT", { "sqlite" }, NO_SERVER },
   { "CONNECTION_LOST", { "sqlite" }, NO_SERVER },
