@@ -17,6 +17,8 @@
 #include <sys/random.h>
 #include <unistd.h>
 
+#include <openssl/crypto.h>
+
 #include <base/text.h>
 #include <base/worker.h>
 #include <hysteria/datetime.h>
@@ -310,8 +312,10 @@ static bool close_by_worker(hy__postgres *c)
 
     if (f == NULL)
         return false;
-    f->job =
-        (hy__job){.run = stop_server, .drop = say_goodbye, .deadline = hy_monotonic_ns() + STOP_WITHIN_NS};
+    f->job = (hy__job){.run = stop_server,
+                       .drop = say_goodbye,
+                       .part = OPENSSL_thread_stop,
+                       .deadline = hy_monotonic_ns() + STOP_WITHIN_NS};
     f->pg = c->pg;
     f->cancel = c->cancel;
     hy__job_send(&f->job, c->head.worker);

@@ -38,6 +38,7 @@ void hy_compiler_free(hy_compiler *c)
     hy_free(c->params);
     hy_free(c->origins);
     hy_free(c->shaping);
+    hy_compiler_free(c->checker);
     hy_free(c->columns);
     hy_free(c->own.results);
     hy_free(c);

@@ -39,6 +39,7 @@ struct hy_compiler {
     hy_arena scratch; /* texts that belong to no query */
     hy_own_columns own;
     struct hy_shaping *shaping; /* NULL until one is needed */
+    hy_compiler *checker;       /* of what was found, in builds that look for faults; or NULL */
 };
 
 /* What a name without a qualifier may be, where the walk is. */

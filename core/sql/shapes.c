@@ -302,10 +302,12 @@ static bool same_rest(const hy_sql *a, const hy_sql *b)
 }
 
 /* What was found is what compiling gives, or the tests shall fail. */
-static hy_status check(const hy_sql *found, const hy_query *q, const hy_dialect *dialect,
-                       const hy_compile_options *options, hy_error *err)
+static hy_status check(hy_compiler *compiler, const hy_sql *found, const hy_query *q,
+                       const hy_dialect *dialect, const hy_compile_options *options, hy_error *err)
 {
-    hy_compiler *c = hy_compiler_new();
+    if (compiler->checker == NULL)
+        compiler->checker = hy_compiler_new();
+    hy_compiler *c = compiler->checker;
     hy_sql sql;
     hy_status status = c != NULL ? hy_compile(c, q, dialect, options, &sql, err) : hy_fail_oom(err);
 
@@ -314,14 +316,13 @@ static hy_status check(const hy_sql *found, const hy_query *q, const hy_dialect 
          !same_binds(&sql, found) || !same_columns(&sql, found) || !same_rest(&sql, found)))
         status = hy_fail(err, HY_EINVALID_ARGUMENT, "shape.c takes two queries for one: %.200s -- %.200s",
                          found->text, sql.text);
-    hy_compiler_free(c);
     return status;
 }
 #else
-static hy_status check(const hy_sql *found, const hy_query *q, const hy_dialect *dialect,
-                       const hy_compile_options *options, hy_error *err)
+static hy_status check(hy_compiler *compiler, const hy_sql *found, const hy_query *q,
+                       const hy_dialect *dialect, const hy_compile_options *options, hy_error *err)
 {
-    (void)found, (void)q, (void)dialect, (void)options, (void)err;
+    (void)compiler, (void)found, (void)q, (void)dialect, (void)options, (void)err;
     return HY_OK;
 }
 #endif
@@ -349,7 +350,7 @@ hy_status hy__compile_by_shape(hy_shapes *shapes, hy_compiler *compiler, const h
     if (shape != NULL) {
         fill(shape, compiler->shaping, q, out);
         *used = shape;
-        return check(out, q, dialect, options, err);
+        return check(compiler, out, q, dialect, options, err);
     }
     hy_status status = hy_compile(compiler, q, dialect, options, out, err);
     if (status == HY_OK)
