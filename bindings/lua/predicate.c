@@ -20,7 +20,7 @@ typedef enum form {
     FORM_NULL,    /* (col) */
     FORM_OP,      /* (col, value) with a fixed operator */
     FORM_REGEXP,  /* (col, pattern, { flags = "i" }?) */
-    FORM_JSON,    /* (col, value) (col, path, value) */
+    FORM_JSON,    /* (col, value) (col, path, value) (col, path, op, value) */
     FORM_EXISTS,  /* (query | fn) */
     FORM_RAW      /* (text, params?) */
 } form;
@@ -95,7 +95,8 @@ static hy_op check_op(lua_State *L, const verb *v, int index)
     return op;
 }
 
-static hy_expr *in_list(lua_State *L, hy_query *q, hy_expr *lhs, int index, bool negated, const char *what)
+/* The length of the list at `index`: a hole or a key would leave a value out. */
+static size_t check_list(lua_State *L, int index, const char *what)
 {
     hyl_check_plain(L, index, what);
     size_t n = lua_rawlen(L, index), n_entries = 0;
@@ -107,6 +108,12 @@ static hy_expr *in_list(lua_State *L, hy_query *q, hy_expr *lhs, int index, bool
                  n_entries < n ? "nils" : "keys or holes");
     if (n > INT32_MAX / 2)
         hyl_fail(L, HY_ELIMIT_EXCEEDED, "%s: too many values", what);
+    return n;
+}
+
+static hy_expr *in_list(lua_State *L, hy_query *q, hy_expr *lhs, int index, bool negated, const char *what)
+{
+    size_t n = check_list(L, index, what);
     hy_expr **items = lua_newuserdatauv(L, sizeof *items * (n + 1), 0);
     for (size_t i = 0; i < n; i++) {
         lua_rawgeti(L, index, (lua_Integer)i + 1);
@@ -412,28 +419,122 @@ static hy_expr *read_regexp(lua_State *L, hy_query *q, const verb *v)
     return compare(L, q, op, operand(L, q, v, 2), 3, v->name);
 }
 
-/* (col, value) or (col, path, value) */
-static hy_expr *read_json(lua_State *L, hy_query *q, const verb *v, int n_args)
+/* The document at `lhs` against the Lua value at `index`, by a test. */
+static hy_expr *json_match(lua_State *L, hy_query *q, hy_json_test test, hy_expr *lhs, int index,
+                           const char *what)
 {
-    if (n_args != 2 && n_args != 3)
-        hyl_fail(L, HY_EINVALID_ARGUMENT, "%s takes (column, value) or (column, path, value)", v->name);
-    int value = n_args + 1;
-    check_value(L, v, value);
-    hy_expr *lhs = operand(L, q, v, 2);
-    if (n_args == 3)
-        lhs = hyl_to_json_place(L, q, lhs, 3, HY_JSON_VALUE, v->name);
-    if (hyl_typeof(L, value) == HYL_NULL && v->op == HY_JSON_EQUALS)
+    if (hyl_typeof(L, index) == HYL_NULL && test == HY_JSON_EQUALS)
         return hy_expr_is_null(q, lhs, false);
-    if (hyl_typeof(L, value) == HYL_NULL)
+    if (hyl_typeof(L, index) == HYL_NULL)
         hyl_fail(L, HY_EINVALID_ARGUMENT, "%s: NULL holds nothing; null inside a document is sql.jsonNull",
-                 v->name);
-    hyl_json_encode(L, value);
+                 what);
+    if (hyl_typeof(L, index) == HYL_DECIMAL)
+        luaL_tolstring(L, index, NULL); /* a number in a document */
+    else
+        hyl_json_encode(L, index);
     size_t size;
     const char *text = lua_tolstring(L, -1, &size);
     hy_value json = hy_bytes(HY_JSON, text, size);
-    hy_expr *e = hy_expr_json_match(q, (hy_json_test)v->op, lhs, &json);
+    hy_expr *e = hy_expr_json_match(q, test, lhs, &json);
     lua_pop(L, 1);
     return e;
+}
+
+/* The document against the n entries of the list at `index`, each by its test. */
+static hy_expr *json_each(lua_State *L, hy_query *q, hy_connector connector, const hy_json_test tests[2],
+                          hy_expr *lhs, int index, size_t n, const char *what)
+{
+    hy_expr **items = lua_newuserdatauv(L, sizeof *items * (n + 1), 0);
+    for (size_t i = 0; i < n; i++) {
+        lua_rawgeti(L, index, (lua_Integer)i + 1);
+        items[i] = json_match(L, q, tests[i > 0], lhs, lua_gettop(L), what);
+        lua_pop(L, 1);
+    }
+    hy_expr *e = hy_expr_all(q, connector, items, n);
+    lua_pop(L, 1);
+    return e;
+}
+
+/* Two numbers or two texts: between a number and a text lies nothing. */
+static void check_bounds(lua_State *L, int index, const char *what)
+{
+    if (!lua_istable(L, index) || lua_rawlen(L, index) != 2)
+        hyl_fail(L, HY_EINVALID_ARGUMENT, "%s: between takes two values", what);
+    lua_rawgeti(L, index, 1);
+    lua_rawgeti(L, index, 2);
+    if ((lua_type(L, -1) == LUA_TSTRING) != (lua_type(L, -2) == LUA_TSTRING))
+        hyl_fail(L, HY_EINVALID_ARGUMENT, "%s: between takes two numbers or two texts", what);
+    lua_pop(L, 2);
+}
+
+/* The document at `lhs` by an operator against the value, or list of values, at `index`. */
+static hy_expr *json_compare(lua_State *L, hy_query *q, hy_op op, hy_expr *lhs, int index, const char *what)
+{
+    static const hy_json_test orders[HY_OP_COUNT] = {
+        [HY_OP_LT] = HY_JSON_LT, [HY_OP_LE] = HY_JSON_LE, [HY_OP_GT] = HY_JSON_GT, [HY_OP_GE] = HY_JSON_GE};
+    static const hy_json_test equal[2] = {HY_JSON_EQUALS, HY_JSON_EQUALS};
+    static const hy_json_test bounds[2] = {HY_JSON_GE, HY_JSON_LE};
+    hy_expr *e;
+
+    switch (op) {
+    case HY_OP_EQ:
+        return json_match(L, q, HY_JSON_EQUALS, lhs, index, what);
+    case HY_OP_NE:
+        return hy_expr_not(q, json_match(L, q, HY_JSON_EQUALS, lhs, index, what));
+    case HY_OP_BETWEEN:
+    case HY_OP_NOT_BETWEEN:
+        check_bounds(L, index, what);
+        e = json_each(L, q, HY_AND, bounds, lhs, index, 2, what);
+        return op == HY_OP_BETWEEN ? e : hy_expr_not(q, e);
+    case HY_OP_IN:
+    case HY_OP_NOT_IN:
+        if (!lua_istable(L, index))
+            hyl_fail_argument(L, index, what, "a list of values");
+        e = json_each(L, q, HY_OR, equal, lhs, index, check_list(L, index, what), what);
+        return op == HY_OP_IN ? e : hy_expr_not(q, e);
+    default:
+        if (orders[op] != 0)
+            return json_match(L, q, orders[op], lhs, index, what);
+        hyl_fail(L, HY_EINVALID_ARGUMENT,
+                 "%s: in documents there are = != < <= > >= between, in and their opposites, not '%s'", what,
+                 hy_op_word(op));
+        return NULL;
+    }
+}
+
+/* The same for what sql.op made. */
+static hy_expr *json_op(lua_State *L, hy_query *q, hy_expr *lhs, int index, const char *what)
+{
+    size_t size;
+    const char *word = hyl_node_word(L, index, &size);
+    hyl_need_stack(L, 8);
+    hyl_node_args(L, index);
+    int args = lua_gettop(L);
+    bool pair = lua_rawlen(L, args) == 2;
+    lua_rawgeti(L, args, 1);
+    hy_expr *e = json_compare(L, q, hy_op_from_word(word, size), lhs, pair ? args : args + 1, what);
+    lua_settop(L, args - 1);
+    return e;
+}
+
+/* (col, value), (col, path, value), and of equality also (col, path, op, value) */
+static hy_expr *read_json(lua_State *L, hy_query *q, const verb *v, int n_args)
+{
+    bool equality = v->op == HY_JSON_EQUALS;
+    if (n_args < 2 || n_args > (equality ? 4 : 3))
+        hyl_fail(L, HY_EINVALID_ARGUMENT, "%s takes (column, value)%s", v->name,
+                 equality ? ", (column, path, value) or (column, path, operator, value)"
+                          : " or (column, path, value)");
+    int value = n_args + 1;
+    check_value(L, v, value);
+    hy_expr *lhs = operand(L, q, v, 2);
+    if (n_args > 2)
+        lhs = hyl_to_json_place(L, q, lhs, 3, HY_JSON_VALUE, v->name);
+    if (n_args == 4)
+        return json_compare(L, q, check_op(L, v, 4), lhs, value, v->name);
+    if (equality && hyl_typeof(L, value) == HYL_OP)
+        return json_op(L, q, lhs, value, v->name);
+    return json_match(L, q, (hy_json_test)v->op, lhs, value, v->name);
 }
 
 static hy_expr *read_raw(lua_State *L, hy_query *q, const verb *v, int n_args)

@@ -6,6 +6,7 @@
  */
 #include "base/document.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -356,6 +357,40 @@ static bool same_number(const hy_doc *a, const hy_doc *b)
         return hy_decimal_compare(&x, &y) == 0;
     return a_exact == b_exact && hy_parse_double(a->source, a->source_size, &p) &&
            hy_parse_double(b->source, b->source_size, &q) && p == q;
+}
+
+/* As far as it fits; what is beyond all floats counts as the furthest. */
+static double nearest_float(const hy_doc *number)
+{
+    double found;
+
+    if (hy_parse_double(number->source, number->source_size, &found))
+        return found;
+    return number->source[0] == '-' ? -HUGE_VAL : HUGE_VAL;
+}
+
+static int compare_numbers(const hy_doc *a, const hy_doc *b)
+{
+    hy_decimal x, y;
+
+    if (hy_decimal_parse(a->source, a->source_size, &x, NULL) == HY_OK &&
+        hy_decimal_parse(b->source, b->source_size, &y, NULL) == HY_OK)
+        return hy_decimal_compare(&x, &y);
+    double p = nearest_float(a), q = nearest_float(b);
+    return (p > q) - (p < q);
+}
+
+static int compare_texts(const hy_doc *a, const hy_doc *b)
+{
+    size_t shorter = a->size < b->size ? a->size : b->size;
+    int order = shorter > 0 ? memcmp(a->text, b->text, shorter) : 0;
+
+    return order != 0 ? order : (a->size > b->size) - (a->size < b->size);
+}
+
+int hy__doc_compare(const hy_doc *a, const hy_doc *b)
+{
+    return a->type == HY_DOC_NUMBER ? compare_numbers(a, b) : compare_texts(a, b);
 }
 
 static bool same_items(const hy_doc *a, const hy_doc *b)

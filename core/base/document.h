@@ -48,6 +48,8 @@ hy_doc *hy__doc_read(hy_arena *a, const char *text, size_t size);
 const hy_doc *hy__doc_find(const hy_doc *object, const char *key, size_t size);
 /** Equal as values: the order of names means nothing, 1 is 1.0. */
 bool hy__doc_equal(const hy_doc *a, const hy_doc *b);
+/** Two numbers, by their values, or two strings, by their code points: below 0, 0, above 0. */
+int hy__doc_compare(const hy_doc *a, const hy_doc *b);
 /**
  * Is `part` in `whole`? An object when each of its entries is in the entry of that name, an array
  * when each of its items is in some item, a plain value when it is equal. The whole document may

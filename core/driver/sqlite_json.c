@@ -1,5 +1,5 @@
 /*
- * sqlite_json.c - what a JSON document holds, for SQLite: containment, equality, places.
+ * sqlite_json.c - what a JSON document holds, for SQLite: containment, equality, order, places.
  *
  * SQLite's own JSON functions know no containment, and their paths no name with a quote in it.
  * NULL in, NULL out; text that is no JSON is an error, as it is for SQLite's own. All are
@@ -12,7 +12,7 @@
 #include "sqlite_driver.h"
 
 typedef enum place_part { VALUE, STRING, LENGTH, KEYS } place_part;
-typedef enum document_test { EQUALS, CONTAINS } document_test;
+typedef enum document_test { EQUALS, CONTAINS, COMPARE } document_test;
 
 /* One call: the document at the path, and the memory of both. */
 typedef struct reading {
@@ -124,6 +124,13 @@ static void part_of(sqlite3_context *ctx, int n, sqlite3_value **values)
     hy_arena_clear(&r.arena);
 }
 
+/* Below 0, 0 or above 0; NULL where one is no number and no text, or they are not both the same. */
+static void give_order(sqlite3_context *ctx, const hy_doc *doc, const hy_doc *value)
+{
+    if (doc->type == value->type && (doc->type == HY_DOC_NUMBER || doc->type == HY_DOC_STRING))
+        sqlite3_result_int(ctx, hy__doc_compare(doc, value));
+}
+
 /* name(document, path, value) */
 static void match(sqlite3_context *ctx, int n, sqlite3_value **values)
 {
@@ -134,7 +141,9 @@ static void match(sqlite3_context *ctx, int n, sqlite3_value **values)
     hy_arena_init(&r.arena, NULL, 0);
     const hy_doc *doc = sqlite3_value_type(values[2]) != SQLITE_NULL ? read_place(&r, values) : NULL;
     const hy_doc *value = doc != NULL ? read_document(&r, values[2]) : NULL;
-    if (value != NULL)
+    if (value != NULL && *test == COMPARE)
+        give_order(ctx, doc, value);
+    else if (value != NULL)
         sqlite3_result_int(ctx, *test == EQUALS ? hy__doc_equal(doc, value) : hy__doc_contains(doc, value));
     hy_arena_clear(&r.arena);
 }
@@ -150,6 +159,7 @@ static const json_function functions[] = {
     {"hysteria_json", 2, part_of, VALUE},         {"hysteria_json_text", 2, part_of, STRING},
     {"hysteria_json_length", 2, part_of, LENGTH}, {"hysteria_json_keys", 2, part_of, KEYS},
     {"hysteria_json_equals", 3, match, EQUALS},   {"hysteria_json_contains", 3, match, CONTAINS},
+    {"hysteria_json_compare", 3, match, COMPARE},
 };
 
 int hy__sqlite_add_json(sqlite3 *db)

@@ -104,6 +104,7 @@ struct hy_dialect {
     /* HY_NODE_JSON and HY_NODE_JSON_MATCH. */
     void (*json_part)(hy_emitter *e, const hy_branch *x);
     void (*json_match)(hy_emitter *e, const hy_branch *x);
+    const char *by_code_point; /* behind text that shall be ordered so in any collation */
     /* Many rows with the placeholders of one, where the server can; NULL: it has no way to. */
     void (*row_arrays)(hy_emitter *e);
     const char *const *array_types; /* by hy_kind; NULL: any kind of column will do */

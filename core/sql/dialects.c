@@ -250,6 +250,7 @@ static const char *const postgres_array_types[HY_KIND_COUNT] = {
 static const hy_dialect postgres = {
     POSTGRES_FAMILY,
     .name = "postgres",
+    .by_code_point = " COLLATE \"C\"",
     .oldest = 120000,
     .traits = POSTGRES_TRAITS | HY_TRAIT_DELETE_USING | HY_TRAIT_NULLS_LAST,
     .features = postgres_features,
@@ -263,6 +264,7 @@ static const hy_dialect postgres = {
 static const hy_dialect cockroachdb = {
     POSTGRES_FAMILY,
     .name = "cockroachdb",
+    .by_code_point = "", /* as it is */
     .oldest = 220100,
     .traits = POSTGRES_TRAITS,
     .features = cockroachdb_features,
@@ -431,6 +433,7 @@ static const hy_dialect mysql = {
 static const hy_dialect mariadb = {
     MYSQL_FAMILY,
     .name = "mariadb",
+    .by_code_point = " COLLATE utf8mb4_nopad_bin",
     .analyze = "ANALYZE ",
     .ops = mariadb_ops,
     .oldest = 100600,

@@ -5,6 +5,8 @@
  * JSON_CONTAINS mean what @> means. SQLite's: functions of our driver. Paths, names and documents
  * are bound.
  */
+#include <string.h>
+
 #include <base/document.h>
 
 #include "sql/emit.h"
@@ -52,6 +54,50 @@ static bool guard_items(hy_emitter *e, const hy_expr *document, const hy_json_pl
     if (any)
         PUT(e, " THEN ");
     return any;
+}
+
+/* ---- order ------------------------------------------------------------------------------ */
+
+static const char *const order_words[HY_JSON_TEST_COUNT] = {
+    [HY_JSON_LT] = " < ",
+    [HY_JSON_LE] = " <= ",
+    [HY_JSON_GT] = " > ",
+    [HY_JSON_GE] = " >= ",
+};
+
+/* What a number or text in a document is compared with. */
+typedef struct compared {
+    bool number;
+    bool whole; /* and written without a point or exponent */
+    hy_bind json, plain;
+} compared;
+
+static bool is_whole(const hy_doc *doc)
+{
+    for (size_t i = 0; i < doc->source_size; i++)
+        if (strchr(".eE", doc->source[i]) != NULL)
+            return false;
+    return true;
+}
+
+/* False: the emitter has failed. */
+static bool read_compared(hy_emitter *e, const hy_branch *x, compared *out)
+{
+    hy_arena *scratch = &e->compiler->scratch;
+
+    out->json = hy__bind_of(x->args[1]);
+    const hy_doc *doc = hy__doc_read(scratch, out->json.value.as.text.data, out->json.value.as.text.size);
+    if (doc == NULL) { /* it was read when the query was built */
+        EMIT_FAIL(e, HY_EOUT_OF_MEMORY, "out of memory");
+        return false;
+    }
+    out->number = doc->type == HY_DOC_NUMBER;
+    out->whole = out->number && is_whole(doc);
+    out->plain = out->json;
+    out->plain.kind = HY_KIND_TEXT;
+    out->plain.value = out->number ? hy_bytes(HY_TEXT, doc->source, doc->source_size)
+                                   : hy_bytes(HY_TEXT, doc->text, doc->size);
+    return true;
 }
 
 /* ---- PostgreSQL, CockroachDB ------------------------------------------------------------ */
@@ -127,11 +173,37 @@ void hy__json_part_arrows(hy_emitter *e, const hy_branch *x)
         hy__puts(e, asked[part].after);
 }
 
+static void order_arrows(hy_emitter *e, const hy_branch *x, const hy_expr *document,
+                         const hy_json_place *place)
+{
+    compared with;
+
+    if (!read_compared(e, x, &with))
+        return;
+    const char *end = with.number ? " AS NUMERIC)" : " AS TEXT)";
+    PUT(e, "CASE WHEN jsonb_typeof(");
+    put_value(e, document, place, false);
+    hy__puts(e, with.number ? ") = 'number' THEN CAST(" : ") = 'string' THEN CAST(");
+    put_value(e, document, place, true);
+    hy__puts(e, end);
+    if (!with.number)
+        hy__puts(e, e->dialect->by_code_point);
+    hy__puts(e, order_words[x->head.op]);
+    PUT(e, "CAST(");
+    hy__emit_bind(e, &with.plain);
+    hy__puts(e, end);
+    PUT(e, " END");
+}
+
 void hy__json_match_arrows(hy_emitter *e, const hy_branch *x)
 {
     const hy_expr *document;
     const hy_json_place *place = place_of(x->args[0], &document);
 
+    if (x->head.op >= HY_JSON_LT) {
+        order_arrows(e, x, document, place);
+        return;
+    }
     put_value(e, document, place, false);
     hy__puts(e, x->head.op == HY_JSON_EQUALS ? " = CAST(" : " @> CAST(");
     hy__emit_expr(e, x->args[1]);
@@ -348,10 +420,41 @@ static void contain(hy_emitter *e, const hy_branch *x)
         require_shape(&s, part);
 }
 
+/* ---- MySQL, MariaDB: equality and order ------------------------------------------------- */
+
+/* before, the document, after */
+static void put_around(hy_emitter *e, const char *before, const hy_branch *x, const char *after)
+{
+    hy__puts(e, before);
+    hy__emit_expr(e, x->args[0]);
+    hy__puts(e, after);
+}
+
+/* MySQL's documents have an order of their own, in which each type stands apart. */
+static void order_cast(hy_emitter *e, const hy_branch *x)
+{
+    compared with;
+
+    if (!read_compared(e, x, &with))
+        return;
+    put_around(e, "CASE WHEN JSON_TYPE(", x,
+               with.number ? ") IN ('INTEGER', 'UNSIGNED INTEGER', 'DOUBLE', 'DECIMAL') THEN "
+                           : ") = 'STRING' THEN ");
+    hy__emit_operand(e, x->args[0]);
+    hy__puts(e, order_words[x->head.op]);
+    PUT(e, "CAST(");
+    hy__emit_bind(e, &with.json);
+    PUT(e, " AS JSON) END");
+}
+
 void hy__json_match_cast(hy_emitter *e, const hy_branch *x)
 {
     if (x->head.op == HY_JSON_CONTAINS) {
         contain(e, x);
+        return;
+    }
+    if (x->head.op >= HY_JSON_LT) {
+        order_cast(e, x);
         return;
     }
     hy__emit_operand(e, x->args[0]);
@@ -360,10 +463,49 @@ void hy__json_match_cast(hy_emitter *e, const hy_branch *x)
     PUT(e, " AS JSON)");
 }
 
+/* CAST(document AS type) < CAST(value AS type) */
+static void put_numbers(hy_emitter *e, const hy_branch *x, const hy_bind *value, const char *end)
+{
+    put_around(e, "CAST(", x, end);
+    hy__puts(e, order_words[x->head.op]);
+    PUT(e, "CAST(");
+    hy__emit_bind(e, value);
+    hy__puts(e, end);
+}
+
+/* MariaDB's documents are text: whole numbers are compared as such, others as floats. */
+static void order_text(hy_emitter *e, const hy_branch *x)
+{
+    compared with;
+
+    if (!read_compared(e, x, &with))
+        return;
+    if (with.whole) {
+        put_around(e, "CASE JSON_TYPE(", x, ") WHEN 'INTEGER' THEN ");
+        put_numbers(e, x, &with.plain, " AS DECIMAL(65))");
+        PUT(e, " WHEN 'DOUBLE' THEN ");
+    } else if (with.number) {
+        put_around(e, "CASE WHEN JSON_TYPE(", x, ") IN ('INTEGER', 'DOUBLE') THEN ");
+    } else {
+        put_around(e, "CASE WHEN JSON_TYPE(", x, ") = 'STRING' THEN ");
+        put_around(e, "CONVERT(JSON_UNQUOTE(", x, ") USING utf8mb4)");
+        hy__puts(e, e->dialect->by_code_point);
+        hy__puts(e, order_words[x->head.op]);
+        hy__emit_bind(e, &with.plain);
+    }
+    if (with.number)
+        put_numbers(e, x, &with.plain, " AS DOUBLE)");
+    PUT(e, " END");
+}
+
 void hy__json_match_equals(hy_emitter *e, const hy_branch *x)
 {
     if (x->head.op == HY_JSON_CONTAINS) {
         contain(e, x);
+        return;
+    }
+    if (x->head.op >= HY_JSON_LT) {
+        order_text(e, x);
         return;
     }
     hy__emit_need(e, HY_FEATURE_NUMBER_JSON_EQUALS);
@@ -404,9 +546,18 @@ void hy__json_match_own(hy_emitter *e, const hy_branch *x)
     const hy_expr *document;
     const hy_json_place *place = place_of(x->args[0], &document);
 
-    put_own(e, x->head.op == HY_JSON_EQUALS ? "hysteria_json_equals(" : "hysteria_json_contains(", document,
-            place);
+    static const char *const names[HY_JSON_TEST_COUNT] = {
+        [HY_JSON_EQUALS] = "hysteria_json_equals(",
+        [HY_JSON_CONTAINS] = "hysteria_json_contains(",
+    };
+    const char *name = names[x->head.op];
+
+    put_own(e, name != NULL ? name : "hysteria_json_compare(", document, place);
     PUT(e, ", ");
     hy__emit_expr(e, x->args[1]);
     PUT(e, ")");
+    if (name == NULL) {
+        hy__puts(e, order_words[x->head.op]);
+        PUT(e, "0");
+    }
 }

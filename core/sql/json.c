@@ -103,6 +103,16 @@ hy_expr *hy_expr_json_path(hy_query *q, hy_expr *operand, const char *path, size
     return hy_expr_json(q, operand, steps, n, part);
 }
 
+/* Numbers and texts have an order that all databases agree on. */
+static bool check_ordered(hy_query *q, const hy_value *json)
+{
+    const hy_doc *doc = hy__doc_read(&q->arena, json->as.text.data, json->as.text.size);
+
+    if (doc == NULL || (doc->type != HY_DOC_NUMBER && doc->type != HY_DOC_STRING))
+        HY_QUERY_FAIL(q, HY_EINVALID_ARGUMENT, "what is in a document is ordered by numbers and texts only");
+    return hy__query_usable(q);
+}
+
 hy_expr *hy_expr_json_match(hy_query *q, hy_json_test test, hy_expr *operand, const hy_value *json)
 {
     if (!hy__query_usable(q))
@@ -111,6 +121,8 @@ hy_expr *hy_expr_json_match(hy_query *q, hy_json_test test, hy_expr *operand, co
         HY_QUERY_FAIL(q, HY_EINVALID_ARGUMENT, "a JSON document is expected");
         return NULL;
     }
+    if (test >= HY_JSON_LT && !check_ordered(q, json))
+        return NULL;
     hy_value text = hy_bytes(HY_JSON, json->as.text.data, json->as.text.size);
     hy_expr *value = hy__expr_value_node(q, HY_KIND_JSON, &text);
     hy_branch *b = hy__branch_new(q, HY_NODE_JSON_MATCH, HY_KIND_BOOLEAN, (hy_expr *[]){operand, value}, 2);

@@ -117,6 +117,39 @@ static void no_json(hy_query *q)
     hy_value value = hy_int(1);
     and_(q, hy_expr_json_match(q, HY_JSON_EQUALS, col(q, "body"), &value));
 }
+static void before_number(hy_query *q)
+{
+    pick(q, "id");
+    and_(q, cmp(q, "id", HY_OP_GT, hy_int(7)));
+    and_(q, match(q, HY_JSON_LT, at(q, "a", HY_JSON_VALUE), "12"));
+    or_(q, cmp(q, "id", HY_OP_EQ, hy_int(1)));
+}
+static void from_float(hy_query *q)
+{
+    pick(q, "id");
+    and_(q, match(q, HY_JSON_GE, col(q, "body"), "-1.5e3"));
+}
+static void behind_text(hy_query *q)
+{
+    pick(q, "id");
+    hy_query_predicate(q, HY_SLOT_WHERE, HY_AND, true,
+                       match(q, HY_JSON_GT, at(q, "a[0]", HY_JSON_VALUE), "\"x\\n\""));
+}
+static void secret_order(hy_query *q)
+{
+    pick(q, "id");
+    and_(q, match(q, HY_JSON_LE, col(q, "secret"), "\"x\""));
+}
+static void no_order(hy_query *q)
+{
+    pick(q, "id");
+    and_(q, match(q, HY_JSON_LT, col(q, "body"), "true"));
+}
+static void no_order_of_lists(hy_query *q)
+{
+    pick(q, "id");
+    and_(q, match(q, HY_JSON_LE, col(q, "body"), "[1]"));
+}
 static void in_subquery(hy_query *q)
 {
     hy_query *sub = hy_query_new(golden_get(DOC));
@@ -269,6 +302,112 @@ static const golden cases[] = {
      .sqlite = S "hysteria_json_equals(`secret`, ?, ?)", .binds_sqlite = "text:$/text json:{}/json!",
      .newest = true},
     {"no document", DOC, no_json, .fails = HY_EINVALID_ARGUMENT},
+    {"a whole number in a document", DOC, before_number, NULL, NULL,
+     .postgres =
+         S "`id` > ? AND CASE WHEN jsonb_typeof((CAST(`body` AS JSONB) -> CAST(? AS TEXT))) = 'number' "
+           "THEN CAST((CAST(`body` AS JSONB) ->> CAST(? AS TEXT)) AS NUMERIC) < CAST(? AS NUMERIC) END "
+           "OR `id` = ?",
+     .binds_postgres = "int:7/bigInteger text:a/text text:a/text text:12/text int:1/bigInteger",
+     .mysql = S "`id` > ? AND CASE WHEN JSON_TYPE(" EXTRACT(
+         "?") ") IN ('INTEGER', 'UNSIGNED INTEGER', "
+              "'DOUBLE', 'DECIMAL') THEN " EXTRACT("?") " < CAST(? AS JSON) END OR `id` = ?",
+     .binds_mysql = "int:7/bigInteger text:$.\"a\"/text text:$.\"a\"/text json:12/json int:1/bigInteger",
+     .mariadb = S "`id` > ? AND CASE JSON_TYPE(" EXTRACT("?") ") WHEN 'INTEGER' THEN CAST(" EXTRACT(
+         "?") " AS DECIMAL(65)) < CAST(? AS DECIMAL(65)) WHEN 'DOUBLE' THEN CAST(" EXTRACT("?") " AS DOUBLE) "
+                                                                                                "< CAST(? AS "
+                                                                                                "DOUBLE) END "
+                                                                                                "OR `id` = ?",
+     .binds_mariadb = "int:7/bigInteger text:$.\"a\"/text text:$.\"a\"/text text:12/text "
+                      "text:$.\"a\"/text text:12/text int:1/bigInteger",
+     .sqlite = S "`id` > ? AND hysteria_json_compare(`body`, ?, ?) < 0 OR `id` = ?",
+     .binds_sqlite = "int:7/bigInteger text:$.\"a\"/text json:12/json int:1/bigInteger"},
+    {"a float in a document", DOC, from_float, NULL, NULL,
+     .postgres = S "CASE WHEN jsonb_typeof(CAST(`body` AS JSONB)) = 'number' THEN "
+                   "CAST((CAST(`body` AS JSONB) #>> '{}') AS NUMERIC) >= CAST(? AS NUMERIC) END",
+     .binds_postgres = "text:-1.5e3/text",
+     .mysql = S "CASE WHEN JSON_TYPE(`body`) IN ('INTEGER', 'UNSIGNED INTEGER', 'DOUBLE', 'DECIMAL') THEN "
+                "`body` >= CAST(? AS JSON) END",
+     .binds_mysql = "json:-1.5e3/json",
+     .mariadb = S "CASE WHEN JSON_TYPE(`body`) IN ('INTEGER', 'DOUBLE') THEN "
+                  "CAST(`body` AS DOUBLE) >= CAST(? AS DOUBLE) END",
+     .binds_mariadb = "text:-1.5e3/text", .sqlite = S "hysteria_json_compare(`body`, ?, ?) >= 0",
+     .binds_sqlite = "text:$/text json:-1.5e3/json"},
+    {"a text in a document", DOC, behind_text, NULL, NULL,
+     .postgres =
+         S "NOT (CASE WHEN jsonb_typeof(CASE WHEN jsonb_typeof((CAST(`body` AS JSONB) -> "
+           "CAST(? AS TEXT))) = 'array' THEN (CAST(`body` AS JSONB) -> CAST(? AS TEXT) -> 0) END) = "
+           "'string' THEN CAST(CASE WHEN jsonb_typeof((CAST(`body` AS JSONB) -> CAST(? AS TEXT))) = "
+           "'array' THEN (CAST(`body` AS JSONB) -> CAST(? AS TEXT) ->> 0) END AS TEXT) COLLATE \"C\" > "
+           "CAST(? AS TEXT) END)",
+     .cockroachdb =
+         S "NOT (CASE WHEN jsonb_typeof(CASE WHEN jsonb_typeof((CAST(`body` AS JSONB) -> "
+           "CAST(? AS TEXT))) = 'array' THEN (CAST(`body` AS JSONB) -> CAST(? AS TEXT) -> 0) END) = "
+           "'string' THEN CAST(CASE WHEN jsonb_typeof((CAST(`body` AS JSONB) -> CAST(? AS TEXT))) = "
+           "'array' THEN (CAST(`body` AS JSONB) -> CAST(? AS TEXT) ->> 0) END AS TEXT) > "
+           "CAST(? AS TEXT) END)",
+     .binds_postgres = "text:a/text text:a/text text:a/text text:a/text text:x\n/text",
+     .mysql = S "NOT (CASE WHEN JSON_TYPE(CASE WHEN JSON_TYPE(" EXTRACT("?") ") = 'ARRAY' THEN " EXTRACT(
+         "?") " END) = 'STRING' THEN CASE WHEN JSON_TYPE(" EXTRACT("?") ") = 'ARRAY' THEN " EXTRACT("?") " EN"
+                                                                                                         "D "
+                                                                                                         "> "
+                                                                                                         "CAS"
+                                                                                                         "T(?"
+                                                                                                         " AS"
+                                                                                                         " JS"
+                                                                                                         "ON)"
+                                                                                                         " EN"
+                                                                                                         "D)",
+     .binds_mysql = "text:$.\"a\"/text text:$.\"a\"[0]/text text:$.\"a\"/text text:$.\"a\"[0]/text "
+                    "json:\"x\\n\"/json",
+     .mariadb = S "NOT (CASE WHEN JSON_TYPE(CASE WHEN JSON_TYPE(" EXTRACT(
+         "?") ") = 'ARRAY' THEN " EXTRACT("?") " END) = 'STRING' THEN CONVERT(JSON_UNQUOTE(CASE WHEN "
+                                               "JSON_TYPE(" EXTRACT("?") ") = 'ARRAY' THEN " EXTRACT("?") " E"
+                                                                                                          "ND"
+                                                                                                          ") "
+                                                                                                          "US"
+                                                                                                          "IN"
+                                                                                                          "G "
+                                                                                                          "ut"
+                                                                                                          "f8"
+                                                                                                          "mb"
+                                                                                                          "4)"
+                                                                                                          " C"
+                                                                                                          "OL"
+                                                                                                          "LA"
+                                                                                                          "TE"
+                                                                                                          " u"
+                                                                                                          "tf"
+                                                                                                          "8m"
+                                                                                                          "b4"
+                                                                                                          "_n"
+                                                                                                          "op"
+                                                                                                          "ad"
+                                                                                                          "_b"
+                                                                                                          "in"
+                                                                                                          " >"
+                                                                                                          " ?"
+                                                                                                          " E"
+                                                                                                          "ND"
+                                                                                                          ")",
+     .binds_mariadb = "text:$.\"a\"/text text:$.\"a\"[0]/text text:$.\"a\"/text text:$.\"a\"[0]/text "
+                      "text:x\n/text",
+     .sqlite = S "NOT (hysteria_json_compare(`body`, ?, ?) > 0)",
+     .binds_sqlite = "text:$.\"a\"[0]/text json:\"x\\n\"/json"},
+    {"a sensitive text in a document", DOC, secret_order, NULL, NULL,
+     .postgres = S "CASE WHEN jsonb_typeof(CAST(`secret` AS JSONB)) = 'string' THEN "
+                   "CAST((CAST(`secret` AS JSONB) #>> '{}') AS TEXT) COLLATE \"C\" <= CAST(? AS TEXT) END",
+     .cockroachdb = S "CASE WHEN jsonb_typeof(CAST(`secret` AS JSONB)) = 'string' THEN "
+                      "CAST((CAST(`secret` AS JSONB) #>> '{}') AS TEXT) <= CAST(? AS TEXT) END",
+     .binds_postgres = "text:x/text!",
+     .mysql = S "CASE WHEN JSON_TYPE(`secret`) = 'STRING' THEN `secret` <= CAST(? AS JSON) END",
+     .binds_mysql = "json:\"x\"/json!",
+     .mariadb =
+         S "CASE WHEN JSON_TYPE(`secret`) = 'STRING' THEN CONVERT(JSON_UNQUOTE(`secret`) USING utf8mb4) "
+           "COLLATE utf8mb4_nopad_bin <= ? END",
+     .binds_mariadb = "text:x/text!", .sqlite = S "hysteria_json_compare(`secret`, ?, ?) <= 0",
+     .binds_sqlite = "text:$/text json:\"x\"/json!"},
+    {"no order of truths in documents", DOC, no_order, .fails = HY_EINVALID_ARGUMENT},
+    {"no order of lists in documents", DOC, no_order_of_lists, .fails = HY_EINVALID_ARGUMENT},
     {"JSON inside a subquery, binds around it", USER, in_subquery, NULL,
      "int:1/integer text:a/text json:2/json int:3/integer",
      .postgres = "SELECT `id` FROM `users` WHERE `age` = ? AND `id` IN (SELECT `id` FROM `docs` WHERE "

@@ -267,6 +267,59 @@ for base, test in pairs { whereJson = "%s", whereJsonEquals = "%s", whereNotJson
     sqlite = { where = test:format("hysteria_json_equals(`c`, ?, ?)"), binds = { where = { "$", "{\"a\":1}" } } },
   })
 end
+where("whereJson", { "c", "k", "<", 5 },
+  "CASE WHEN jsonb_typeof((CAST(`c` AS JSONB) -> CAST(? AS TEXT))) = 'number' THEN"
+    .. " CAST((CAST(`c` AS JSONB) ->> CAST(? AS TEXT)) AS NUMERIC) < CAST(? AS NUMERIC) END", { "k", "k", "5" }, {
+    mysql = {
+      where = "CASE WHEN JSON_TYPE(JSON_EXTRACT(`c`, ?)) IN ('INTEGER', 'UNSIGNED INTEGER', 'DOUBLE', 'DECIMAL') THEN"
+        .. " JSON_EXTRACT(`c`, ?) < CAST(? AS JSON) END",
+      binds = { where = { "$.\"k\"", "$.\"k\"", "5" } },
+    },
+    mariadb = {
+      where = "CASE JSON_TYPE(JSON_EXTRACT(`c`, ?)) WHEN 'INTEGER' THEN CAST(JSON_EXTRACT(`c`, ?) AS DECIMAL(65)) <"
+        .. " CAST(? AS DECIMAL(65)) WHEN 'DOUBLE' THEN CAST(JSON_EXTRACT(`c`, ?) AS DOUBLE) < CAST(? AS DOUBLE) END",
+      binds = { where = { "$.\"k\"", "$.\"k\"", "5", "$.\"k\"", "5" } },
+    },
+    sqlite = { where = "hysteria_json_compare(`c`, ?, ?) < 0", binds = { where = { "$.\"k\"", "5" } } },
+  })
+local JSON_ORDER = {
+  postgres = "CASE WHEN jsonb_typeof(CAST(`c` AS JSONB)) = 'string' THEN"
+    .. " CAST((CAST(`c` AS JSONB) #>> '{}') AS TEXT) COLLATE \"C\" %s CAST(? AS TEXT) END",
+  cockroachdb = "CASE WHEN jsonb_typeof(CAST(`c` AS JSONB)) = 'string' THEN"
+    .. " CAST((CAST(`c` AS JSONB) #>> '{}') AS TEXT) %s CAST(? AS TEXT) END",
+  mysql = "CASE WHEN JSON_TYPE(JSON_EXTRACT(`c`, ?)) = 'STRING' THEN JSON_EXTRACT(`c`, ?) %s CAST(? AS JSON) END",
+  mariadb = "CASE WHEN JSON_TYPE(JSON_EXTRACT(`c`, ?)) = 'STRING' THEN"
+    .. " CONVERT(JSON_UNQUOTE(JSON_EXTRACT(`c`, ?)) USING utf8mb4) COLLATE utf8mb4_nopad_bin %s ? END",
+  sqlite = "hysteria_json_compare(`c`, ?, ?) %s 0",
+}
+local JSON_EQUAL = {
+  postgres = "CAST(`c` AS JSONB) = CAST(? AS JSONB)", cockroachdb = "CAST(`c` AS JSONB) = CAST(? AS JSONB)",
+  mysql = "JSON_EXTRACT(`c`, ?) = CAST(? AS JSON)", sqlite = "hysteria_json_equals(`c`, ?, ?)",
+}
+-- The binds of one of them; `encoded` is the value as JSON.
+local function json_binds(dialect, text, encoded, ordered)
+  local paths = ({ mysql = ordered and 2 or 1, mariadb = 2, sqlite = 1 })[dialect] or 0
+  local plain = ordered and dialect ~= "mysql" and dialect ~= "sqlite"
+  return append(append({}, { table.unpack({ "$", "$" }, 1, paths) }), { plain and text or encoded })
+end
+
+for _, made in ipairs {
+  { "between", { "a", "b" }, "%s AND %s", ordered = true },
+  { sql.op.between("a", "b"), nil, "%s AND %s", ordered = true },
+  { "not between", { "a", "b" }, "NOT (%s AND %s)", ordered = true },
+  { "in", { "a", "b" }, "%s OR %s", loose = true }, { sql.op.notIn { "a", "b" }, nil, "NOT (%s OR %s)" },
+} do
+  local more = {}
+  for _, dialect in ipairs(DIALECTS) do
+    local text = (made.ordered and JSON_ORDER or JSON_EQUAL)[dialect]
+    more[dialect] = text and {
+      where = made[3]:format(text:format(">="), text:format("<=")), loose = made.loose,
+      binds = { where = append(json_binds(dialect, "a", "\"a\"", made.ordered),
+        json_binds(dialect, "b", "\"b\"", made.ordered)) },
+    } or { unsupported = "comparing JSON documents" }
+  end
+  where("whereJson", { "c", "$", made[1], made[2], n = made[2] and 4 or 3 }, "", {}, more)
+end
 for base, test in pairs { whereJsonContains = "%s", whereJsonNotContains = "NOT (%s)" } do
   where(base, { "c", "k[1]", sql.object {} },
     test:format("(CAST(`c` AS JSONB) -> CAST(? AS TEXT) -> 1) @> CAST(? AS JSONB)"), { "k", "{}" }, {

@@ -208,6 +208,109 @@ databases.each(function(ds, database)
     end)
   end)
 
+  describe("order", function()
+    local big = math.tointeger(2 ^ 53)
+    local values = { -1000, -2.5, -1, 0, 0.1, 1, 1.5, 2, 9, 10, 100, 1e3, 1e20, big - 1, big, big + 1, math.maxinteger,
+      math.mininteger, "", " ", "10", "9", "A", "B", "a", "a ", "ab", "b", "ä", "z", "ﬀ", "😀", true, false,
+      sql.jsonNull, sql.array { 1 }, sql.object { v = 1 } }
+    local Ordered = model "QueryJsonOrder" { id = column.increment(), body = column.json() }
+    local ordered = Ordered:using(ds)
+
+    setup(function()
+      ds:dropTables({ Ordered }, { ifExists = true })
+      ds:createTables { Ordered }
+      for _, value in ipairs(values) do
+        ordered:insert { body = { v = value } }
+      end
+      ordered:insertMany { { body = { w = 1 } }, { body = sql.null }, { body = sql.array { 5 } } }
+    end)
+
+    local TESTS = {
+      ["<"] = function(a, b) return a < b end, ["<="] = function(a, b) return a <= b end,
+      [">"] = function(a, b) return a > b end, [">="] = function(a, b) return a >= b end,
+    }
+    -- By Lua's own comparison, which is exact for numbers and by bytes in the C locale.
+    local function expected(test, with)
+      local list = {}
+      for id, value in ipairs(values) do
+        if type(value) == type(with) and (type(with) == "number" or type(with) == "string") and test(value, with) then
+          list[#list + 1] = tostring(id)
+        end
+      end
+      return table.concat(list, " ")
+    end
+
+    it("is that of numbers by value and of texts by code points", function()
+      local seen = 0
+      for word, test in pairs(TESTS) do
+        for _, with in ipairs(values) do
+          if type(with) == "number" or type(with) == "string" then
+            local found = ids(ordered:query():whereJson("body", "v", word, with))
+            assert.equal(expected(test, with), found, ("%s %s"):format(word, tostring(with)))
+            seen = seen + #found
+          end
+        end
+      end
+      assert.is_true(seen > 1000)
+    end)
+
+    it("takes decimals as numbers", function()
+      local expect = expected(TESTS["<"], 0.1)
+      assert.equal(expect, ids(ordered:query():whereJson("body", "v", "<", sql.decimal("0.1"))))
+    end)
+
+    it("leaves out what is not of the same kind, also where it is negated", function()
+      assert.equal(expected(TESTS[">="], 2), ids(ordered:query():whereNotJson("body", "v", "<", 2)))
+      assert.equal(expected(TESTS["<="], "b"), ids(ordered:query():whereNotJson("body", "v", ">", "b")))
+      assert.equal("", ids(ordered:query():whereJson("body", "$", ">", 0)))
+      assert.equal(tostring(#values + 3), ids(ordered:query():whereJson("body", "$[0]", ">", 4)))
+    end)
+
+    it("is used by between and in", function()
+      local function between(low, high)
+        return expected(function(a) return a >= low and a <= high end, low)
+      end
+      local function where(...)
+        return ids(ordered:query():whereJson("body", "v", ...))
+      end
+      assert.equal(between(1, 10), where("between", { 1, 10 }))
+      assert.equal(between(1, 10), where(sql.op.between(1, 10)))
+      assert.equal(between("a", "b"), where(sql.op.between("a", "b")))
+      assert.equal(expected(function(a) return a < 1 or a > 10 end, 1), where("not between", { 1, 10 }))
+      assert.equal("6 21 33 35", where("in", { 1, "10", true, sql.jsonNull }))
+      assert.equal("6 21 33 35", where(sql.op.in_ { 1, "10", true, sql.jsonNull }))
+      assert.equal("", where("in", {}))
+      assert.equal("1 2", ids(ordered:where("id", "<", 4):whereJson("body", "v", "!=", -1)))
+      assert.equal("1 2", ids(ordered:where("id", "<", 4):whereJson("body", "v", "not in", { -1, "x" })))
+      assert.equal("3", ids(ordered:where("id", "<", 4):whereJson("body", "v", "=", -1)))
+      assert.equal("1 3 4", ids(ordered:where("id", 1):orWhereJson("body", "v", sql.op.between(-1, 0))))
+    end)
+
+    it("refuses what has none", function()
+      local function code(...)
+        local arguments = table.pack(...)
+        return error_of(function()
+          ordered:query():whereJson("body", "v", table.unpack(arguments, 1, arguments.n)):many()
+        end).code
+      end
+      assert.equal("INVALID_ARGUMENT", code("<", true))
+      assert.equal("INVALID_ARGUMENT", code("<", sql.jsonNull))
+      assert.equal("INVALID_ARGUMENT", code("<", sql.null))
+      assert.equal("INVALID_ARGUMENT", code("<", { 1 }))
+      assert.equal("INVALID_ARGUMENT", code("between", { 1, "a" }))
+      assert.equal("INVALID_ARGUMENT", code("between", { 1 }))
+      assert.equal("INVALID_ARGUMENT", code("in", { a = 1 }))
+      assert.equal("INVALID_ARGUMENT", code("in", 1))
+      assert.equal("INVALID_ARGUMENT", code("like", "a%"))
+      assert.equal("INVALID_ARGUMENT", code(sql.op.like("a%")))
+      assert.equal("INVALID_ARGUMENT", code("is null", 1))
+      assert.equal("NIL_VALUE", code("<", nil))
+      assert.equal("INVALID_ARGUMENT", error_of(function()
+        ordered:query():whereJsonContains("body", "v", "<", 1)
+      end).code)
+    end)
+  end)
+
   describe("places", function()
     local function at(id, path)
       return docs:where("id", id):selectJson("body", path, "it"):one().it

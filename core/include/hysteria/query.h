@@ -119,7 +119,16 @@ typedef enum hy_json_part {
     HY_JSON_KEYS,   /* the names of an object as an array in any order, NULL for anything else */
     HY_JSON_PART_COUNT
 } hy_json_part;
-typedef enum hy_json_test { HY_JSON_EQUALS, HY_JSON_CONTAINS } hy_json_test;
+/* From HY_JSON_LT on: numbers by their values, texts by their code points. */
+typedef enum hy_json_test {
+    HY_JSON_EQUALS,
+    HY_JSON_CONTAINS,
+    HY_JSON_LT,
+    HY_JSON_LE,
+    HY_JSON_GT,
+    HY_JSON_GE,
+    HY_JSON_TEST_COUNT
+} hy_json_test;
 /* Parts that hy_query_clear_part() empties. */
 typedef enum hy_part {
     HY_PART_SELECT,
@@ -300,6 +309,8 @@ HY_API hy_expr *hy_expr_json_path(hy_query *q, hy_expr *operand, const char *pat
  * Containment means the same on every database: an object holds another when each entry of that
  * is in the entry of the same name, an array when each item is in one of its items, a plain value
  * an equal one; only the whole document may be an array with the plain value among its items.
+ * Order is that of numbers by their values, or of texts by their code points; where the document
+ * has something else the condition is NULL. MariaDB compares as floats what is not whole.
  */
 HY_API hy_expr *hy_expr_json_match(hy_query *q, hy_json_test test, hy_expr *operand, const hy_value *json);
 /** The same expression, of a kind that the caller knows (a raw fragment, say). */
