@@ -339,6 +339,11 @@ bool hy__same_column(const hy_expr *a, const hy_expr *b);
 /** What a column of a subquery holds, as far as it is known, and whether it is one not to be shown. `tree`
  * may be NULL. */
 hy_kind hy__tree_kind(const hy_tree *tree, const char *name, size_t size, bool *sensitive);
+/**
+ * Where a SELECT selects what is named in its GROUP BY, ORDER BY or DISTINCT ON, from 1, if the text of
+ * that would hold placeholders; else 0.
+ */
+size_t hy__select_position(const hy_tree *tree, const hy_item *named);
 /** The column's name as results call it. */
 const char *hy__column_label(const hy_column_expr *c);
 

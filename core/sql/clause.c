@@ -372,6 +372,16 @@ static hy_place place_of(const hy_expr *x)
     return x->node == HY_NODE_COLUMN ? HY_PLACE_NAME : HY_PLACE_INNER;
 }
 
+/* By its position, where that must be. */
+bool hy__emit_position(hy_emitter *e, const hy_item *item)
+{
+    size_t position = hy__select_position(e->scope->tree, item);
+
+    if (position > 0)
+        hy_buf_put_uint(e->text, position);
+    return position > 0;
+}
+
 void hy__clause_group(hy_emitter *e)
 {
     const hy_chain *group = &e->scope->tree->group;
@@ -379,7 +389,8 @@ void hy__clause_group(hy_emitter *e)
     HY_EACH (hy_item, item, group) {
         hy__puts(e, &item->cell == group->first ? " GROUP BY " : ", ");
         e->scope->place = place_of(item->expr);
-        hy__emit_expr(e, item->expr);
+        if (!hy__emit_position(e, item))
+            hy__emit_expr(e, item->expr);
     }
     e->scope->place = HY_PLACE_PLAIN;
 }
@@ -435,7 +446,8 @@ static void emit_order_item(hy_emitter *e, const hy_item *item)
         hy__emit_operand(e, item->expr);
         hy__puts(e, item->nulls == HY_NULLS_FIRST ? " IS NULL) DESC, " : " IS NULL) ASC, ");
     }
-    emit_order_value(e, item->expr);
+    if (!hy__emit_position(e, item))
+        emit_order_value(e, item->expr);
     if (item->expr->node != HY_NODE_RAW || item->direction == HY_DESC)
         hy__puts(e, directions[item->direction]);
     if (native)

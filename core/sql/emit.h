@@ -210,6 +210,11 @@ void hy__emit_join_item(hy_emitter *e, const hy_join *join);
 bool hy__has_from(const hy_tree *tree);
 /** Any condition in the group or below. */
 bool hy__has_conditions(const hy_group *group);
+/**
+ * The position of an expression that is selected too and has values: the server would take it for
+ * another one. False: nothing was written.
+ */
+bool hy__emit_position(hy_emitter *e, const hy_item *item);
 /** The items of a SELECT or RETURNING; notes the result's columns. */
 void hy__emit_items(hy_emitter *e, const hy_chain *items);
 

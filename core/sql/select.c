@@ -319,7 +319,8 @@ static void emit_distinct(hy_emitter *e, const hy_tree *tree)
     HY_EACH (hy_item, item, &tree->distinct_on) {
         if (&item->cell != tree->distinct_on.first)
             PUT(e, ", ");
-        hy__emit_expr(e, item->expr);
+        if (!hy__emit_position(e, item))
+            hy__emit_expr(e, item->expr);
     }
     e->scope->place = HY_PLACE_PLAIN;
     PUT(e, ") ");

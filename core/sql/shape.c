@@ -250,6 +250,20 @@ static void shape_items(hy_shaping *s, const hy_chain *items)
     }
 }
 
+/* What stands there by its position in the SELECT has no values of its own. */
+static void shape_placed(hy_shaping *s, const hy_tree *tree, const hy_chain *items)
+{
+    put_count(s, items->n);
+    HY_EACH (hy_item, item, items) {
+        const size_t position = hy__select_position(tree, item);
+        put_count(s, position);
+        if (position == 0)
+            shape_expr(s, item->expr);
+        put_byte(s, item->direction);
+        put_byte(s, item->nulls);
+    }
+}
+
 static void shape_condition(hy_shaping *s, const hy_condition *c)
 {
     put_byte(s, c->expr != NULL ? 'e' : 'g');
@@ -361,17 +375,17 @@ static void shape_tree(hy_shaping *s, const hy_tree *tree, bool outermost)
     put_byte(s, tree->columns != NULL);
     shape_list(s, tree->columns, tree->columns != NULL ? tree->n_columns : 0);
     shape_rows(s, tree);
-    shape_items(s, &tree->distinct_on);
+    shape_placed(s, tree, &tree->distinct_on);
     shape_items(s, &tree->select);
     shape_inner(s, tree->from);
     shape_joins(s, &tree->joins);
     shape_items(s, &tree->set);
     shape_conditions(s, &tree->where);
-    shape_items(s, &tree->group);
+    shape_placed(s, tree, &tree->group);
     shape_conditions(s, &tree->having);
     shape_members(s, &tree->members);
     shape_upsert(s, tree->upsert);
-    shape_items(s, &tree->order);
+    shape_placed(s, tree, &tree->order);
     shape_limit(s, tree, outermost);
     shape_items(s, &tree->returning);
 }

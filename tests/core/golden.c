@@ -63,9 +63,9 @@ static void add_functions(void)
         const char *name;
         int n;
     } functions[] = {
-        {"hysteria_json", 2},      {"hysteria_json_text", 2},   {"hysteria_json_length", 2},
-        {"hysteria_json_keys", 2}, {"hysteria_json_equals", 3}, {"hysteria_json_contains", 3},
-        {"hysteria_regexp", 2},    {"hysteria_iregexp", 2},
+        {"hysteria_json", 2},         {"hysteria_json_text", 2},   {"hysteria_json_length", 2},
+        {"hysteria_json_keys", 2},    {"hysteria_json_equals", 3}, {"hysteria_json_contains", 3},
+        {"hysteria_json_compare", 3}, {"hysteria_regexp", 2},      {"hysteria_iregexp", 2},
     };
 
     for (size_t i = 0; i < sizeof functions / sizeof functions[0]; i++)

@@ -133,7 +133,43 @@ static void lock_share(hy_query *q)
 }
 #define S "SELECT `id` FROM `users`"
 
+static hy_expr *bucket(hy_query *q, int64_t size)
+{
+    return hy_expr_compare(q, HY_OP_MULTIPLY, col(q, "age"), val(q, hy_int(size)));
+}
+static void bucket_selected(hy_query *q)
+{
+    pick(q, "active");
+    hy_query_select(q, bucket(q, 10), "bucket");
+    hy_query_group_by(q, col(q, "active"));
+    hy_query_group_by(q, bucket(q, 10));
+    hy_query_order_by(q, bucket(q, 10), HY_DESC, HY_NULLS_DEFAULT);
+    hy_expr *most = call(q, "max", bucket(q, 20));
+    hy_query_order_by(q, most, HY_ASC, HY_NULLS_DEFAULT);
+}
+static void bucket_unplaced(hy_query *q)
+{
+    hy_query_select(q, raw(q, "age"), NULL);
+    hy_query_select(q, bucket(q, 10), "bucket");
+    hy_query_order_by(q, bucket(q, 10), HY_ASC, HY_NULLS_DEFAULT);
+}
+static void bucket_nulls(hy_query *q)
+{
+    hy_query_select(q, bucket(q, 10), "bucket");
+    hy_query_order_by(q, bucket(q, 10), HY_ASC, HY_NULLS_LAST);
+}
+
 static const golden cases[] = {
+    {"what is grouped by with a value is named by its position", USER, bucket_selected,
+     "SELECT `active`, `age` * ? AS `bucket` FROM `users` GROUP BY `active`, 2 ORDER BY 2 DESC, `age` * ? "
+     "ASC",
+     "int:10/any int:20/any"},
+    {"behind text no position is known", USER, bucket_unplaced,
+     "SELECT age, `age` * ? AS `bucket` FROM `users` ORDER BY `age` * ? ASC", "int:10/any int:10/any"},
+    {"where NULLs have a place it is written again", USER, bucket_nulls,
+     "SELECT `age` * ? AS `bucket` FROM `users` ORDER BY `age` * ? ASC NULLS LAST", "int:10/any int:10/any",
+     .mysql = "SELECT `age` * ? AS `bucket` FROM `users` ORDER BY ((`age` * ?) IS NULL) ASC, `age` * ? ASC",
+     .binds_mysql = "int:10/any int:10/any int:10/any"},
     {"GROUP BY and HAVING", USER, group,
      "SELECT `age`, COUNT(*) AS `total` FROM `users` GROUP BY `age`, `first_name` HAVING COUNT(*) > ?",
      "int:2/any", "age:integer* total:bigInteger"},

@@ -85,6 +85,44 @@ databases.each(function(ds)
     assert.equal(10, sales:query():select(sql.col("buyerId") + 1, "next"):where("buyerId", ">", 1):getSum("next"))
   end)
 
+  describe("groups by what is calculated with values", function()
+    local function size(limit)
+      return sql.case({ { { weight = sql.op.lt(limit) }, "light" } }, "heavy")
+    end
+    local function said(list)
+      local texts = {}
+      for index, row in ipairs(list) do
+        texts[index] = row.size .. " " .. row.n
+      end
+      return table.concat(texts, ", ")
+    end
+
+    it("are what is selected under the same values", function()
+      local q = sales:query():select(size(2), "size"):selectFunc("count", "*", "n"):groupBy(size(2)):orderBy(size(2))
+      assert.equal("heavy 4, light 2", said(q:many()))
+      assert.equal("heavy 4, light 2", said(q:many())) -- and what was kept of the text
+      assert.equal(2, q:count())
+      local next_buyer = sql.col("buyerId") + 1
+      local list = sales:query():select("kind"):select(next_buyer, "size"):selectFunc("count", "*", "n")
+        :whereNotNull("buyerId"):where("id", ">", 0):groupBy(sql.col("buyerId") + 1, "kind")
+        :orderBy(sql.col("buyerId") + 1, "desc"):orderBy("kind"):many()
+      assert.equal("4 1, 3 1, 3 1, 2 1, 2 1", said(list))
+      assert.same({ "heavy", "light" }, sales:query():select(size(2), "size"):distinct():orderBy(size(2)):pluck("size"))
+    end)
+
+    it("are not taken for others", function()
+      local function both(selected, grouped)
+        return sales:query():select(sql.func("max", sql.col("buyerId") + selected), "size")
+          :selectFunc("count", "*", "n"):whereNotNull("buyerId"):groupBy(sql.col("buyerId") + grouped)
+          :orderBy(sql.func("max", sql.col("buyerId") + selected))
+      end
+      assert.equal("2 2, 3 2, 4 1", said(both(1, 1):many()))
+      assert.equal("2 2, 3 2, 4 1", said(both(1, 2):many()))
+      assert.equal("3 2, 4 2, 5 1", said(both(2, 1):many()))
+      assert.equal("2 2, 3 2, 4 1", said(both(1, 1):many()))
+    end)
+  end)
+
   it("refuse what has no answer", function()
     assert.equal("UNDEFINED_COLUMN", error_of(function()
       sales:query():select("kind"):distinct():getSum("buyerId")

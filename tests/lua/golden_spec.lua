@@ -439,6 +439,15 @@ end
 
 -- groups, order, limits
 verb("groupBy", { "c", sql.func("lower", sql.col("d")) }, { group = " GROUP BY `c`, LOWER(`d`)" })
+case("groupBy", {
+  select = "`id`, `c` + ? AS `n`, CASE WHEN `d` = ? THEN ? END AS `m`", group = " GROUP BY `id`, 2, 3, `c` + ?",
+  order = " ORDER BY 3 DESC, (c + ?)", binds = { select = { 1, 2, "x" }, group = { 2 }, order = { 1 } },
+  build = function(q)
+    local m = function() return sql.case { { { d = 2 }, "x" } } end
+    q:select("id", { sql.col("c") + 1, "n" }, { m(), "m" })
+      :groupBy("id", sql.col("c") + 1, m(), sql.col("c") + 2):orderBy(m(), "desc"):orderByRaw("(c + ?)", 1)
+  end,
+})
 verb("groupByRaw", { "c + ?", 1 }, { group = " GROUP BY c + ?", binds = { group = { 1 } } })
 verb("orderBy", { "c", "DESC", { nulls = "last" } }, {
   order = " ORDER BY `c` DESC NULLS LAST", mysql = { order = " ORDER BY (`c` IS NULL) ASC, `c` DESC" },
