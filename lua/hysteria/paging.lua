@@ -123,7 +123,8 @@ local function ordering(q, definition, given, handle, dialect, what)
   local frozen = definition and q:_model()
   for _, by in ipairs(list) do
     local column = frozen and frozen:column(by.name)
-    by.nullable = not (column and (column.notNull or column.primary)) and not (by.is_key and not definition)
+    by.assumed = by.is_key and not definition -- to have no NULL, or no index would help
+    by.nullable = not (column and (column.notNull or column.primary)) and not by.assumed
     if by.nulls then
       by.nulls_first = by.nulls == "first"
     else
@@ -140,7 +141,7 @@ local function reversed(list)
   for index, by in ipairs(list) do
     back[index] = {
       name = by.name, descending = not by.descending, nulls = OPPOSITE[by.nulls], nulls_first = not by.nulls_first,
-      nullable = by.nullable,
+      nullable = by.nullable, assumed = by.assumed,
     }
   end
   return back
@@ -223,6 +224,20 @@ local function check_unique(rows, count, list, what)
   refuse(what, "rows have the same key, so that some would be left out: a join doubles them, or `key` is not unique")
 end
 
+-- At the end: is there a row that no condition on the key could find? Its NULL would stand behind all.
+local function check_key(part, given, what)
+  for _, by in ipairs(part.order) do
+    if by.assumed and not by.nulls_first then
+      local lost = part.query:clone():clearOrderBy():clearLimit():clearOffset()
+      lost:_guard(lost.whereNull, by.name)
+      if methods.exists(lost, { trx = given.trx, timeout = given.timeout, ignoreHooks = given.ignoreHooks }) then
+        refuse(what, "rows have NULL in `%s` of the key and would be left out: order by that column, or leave them out by "
+          .. "whereNotNull", by.name)
+      end
+    end
+  end
+end
+
 local function joined(some, more)
   if some and more then
     return table.move(more, 1, #more, #some + 1, some)
@@ -258,6 +273,9 @@ local function read_part(part, given, what)
   local rows = core.fetch(handle, prepared, opts)
   local more = #rows > part.count
   check_unique(rows, part.count, list, what)
+  if not more then
+    check_key(part, given, what)
+  end
   rows[part.count + 1] = nil
   if part.turn then
     for index = 1, #rows // 2 do
