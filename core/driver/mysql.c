@@ -259,7 +259,7 @@ static hy_status end_failed(hy__mysql *c, hy_status status, const hy_error *fail
     return hy__mysql_plan_query(c, question, sizeof question - 1, after_asking);
 }
 
-static hy_status fail_statement(hy__mysql *c, hy_error *err)
+hy_status hy__mysql_fail_statement(hy__mysql *c, hy_error *err)
 {
     hy_error failure;
     hy_status status = hy__mysql_fail(c, c->statement->stmt, &failure);
@@ -318,7 +318,7 @@ static bool columns_fit(const hy__mysql_statement *s, const MYSQL_FIELD *fields,
 }
 
 /* Types may depend on the parameters: look again at each execution. */
-static hy_status read_columns(hy__mysql_statement *s, const MYSQL_FIELD *fields, size_t n, hy_error *err)
+hy_status hy__mysql_read_columns(hy__mysql_statement *s, const MYSQL_FIELD *fields, size_t n, hy_error *err)
 {
     if (n == 0) {
         s->head.n_columns = 0;
@@ -413,7 +413,8 @@ static hy_status after_prepare(hy__mysql *c, hy_error *err)
     if (c->ret != 0)
         return fail_prepare(c, err);
     s->head.n_params = mysql_stmt_param_count(s->stmt);
-    return read_columns(s, mariadb_stmt_fetch_fields(s->stmt), mysql_stmt_field_count(s->stmt), err);
+    return hy__mysql_read_columns(s, mariadb_stmt_fetch_fields(s->stmt), mysql_stmt_field_count(s->stmt),
+                                  err);
 }
 
 static hy_status begin_prepare(hy__mysql *c, hy_error *err)
@@ -463,7 +464,7 @@ static hy_status mysql_prepare(hy_connection *conn, hy_statement *statement, con
 
 /* ---- the binary protocol ---------------------------------------------------------------- */
 
-static int64_t count(unsigned long long n)
+int64_t hy__mysql_count(unsigned long long n)
 {
     return n == MYSQL_COUNT_ERROR ? 0 : (int64_t)n;
 }
@@ -485,7 +486,7 @@ static hy_status end_rows(hy__mysql *c)
 static hy_status after_more(hy__mysql *c, hy_error *err)
 {
     if (c->ret > 0)
-        return fail_statement(c, err);
+        return hy__mysql_fail_statement(c, err);
     hy__mysql_look(c);
     if (c->ret == 0 && mysql_stmt_more_results(c->target))
         return hy__mysql_plan(c, HY__MYSQL_MORE, after_more);
@@ -510,7 +511,7 @@ static hy_status after_fetch(hy__mysql *c, hy_error *err)
         return after_last_row(c);
     if (c->ret == MYSQL_DATA_MALFORMED)
         c->broken = true;
-    return fail_statement(c, err);
+    return hy__mysql_fail_statement(c, err);
 }
 
 static hy_status fetch(hy__mysql *c)
@@ -552,7 +553,7 @@ static hy_status fail_execute(hy__mysql *c, hy_error *err)
         return hy__mysql_plan(c, HY__MYSQL_DRAIN, after_misfit);
     if (code == NEEDS_REPREPARE || code == UNKNOWN_STATEMENT || code == LOST_STATEMENT)
         s->head.stale = s->dead = true;
-    return fail_statement(c, err);
+    return hy__mysql_fail_statement(c, err);
 }
 
 /*
@@ -574,14 +575,14 @@ static hy_status after_execute(hy__mysql *c, hy_error *err)
         return fail_execute(c, err);
     hy__mysql_look(c);
     if (n == 0) {
-        c->affected = count(mysql_stmt_affected_rows(s->stmt));
+        c->affected = hy__mysql_count(mysql_stmt_affected_rows(s->stmt));
         c->insert_id = (int64_t)mysql_stmt_insert_id(s->stmt);
         s->head.n_columns = 0;
         return HY_DONE;
     }
     s->rows = s->stmt->cursor_exists ? HY__MYSQL_KEPT : HY__MYSQL_STREAMED;
     c->stream = s->rows == HY__MYSQL_STREAMED ? s : NULL;
-    hy_status status = read_columns(s, fields_of_run(c, s, n), n, err);
+    hy_status status = hy__mysql_read_columns(s, fields_of_run(c, s, n), n, err);
     return status == HY_OK ? fetch(c) : status;
 }
 
@@ -628,120 +629,6 @@ static hy_status begin_late_prepare(hy__mysql *c, hy_error *err)
     return status == HY_OK ? hy__mysql_plan(c, HY__MYSQL_PREPARE, after_late_prepare) : status;
 }
 
-/* ---- the text protocol ------------------------------------------------------------------ */
-
-static hy_status take_text_row(hy__mysql_statement *s)
-{
-    MYSQL_ROW cells = mysql_fetch_row(s->result);
-    const unsigned long *sizes = cells != NULL ? mysql_fetch_lengths(s->result) : NULL;
-
-    s->fault = NULL;
-    if (cells == NULL)
-        return HY_DONE;
-    for (size_t i = 0; i < s->head.n_columns; i++) {
-        const char *fault = NULL;
-        if (cells[i] == NULL)
-            s->row[i] = hy_null();
-        else
-            fault = s->columns[i].bytes(&s->columns[i], cells[i], sizes[i], &s->row[i]);
-        if (fault != NULL && s->fault == NULL) {
-            s->fault = fault;
-            s->fault_at = i;
-        }
-    }
-    s->n_rows++;
-    return HY_OK;
-}
-
-static void free_text_rows(hy__mysql_statement *s)
-{
-    mysql_free_result(s->result);
-    s->result = NULL;
-    s->rows = HY__MYSQL_NO_ROWS;
-}
-
-static hy_status next_text_row(hy__mysql_statement *s)
-{
-    hy_status status = take_text_row(s);
-
-    if (status == HY_DONE)
-        free_text_rows(s);
-    return status;
-}
-
-static hy_status after_skip(hy__mysql *c, hy_error *err);
-
-/* Only the first result of CALL is given; the others are read and dropped. */
-static hy_status after_text_result(hy__mysql *c, hy_error *err)
-{
-    hy__mysql_statement *s = c->statement;
-
-    hy__mysql_look(c);
-    if (mysql_more_results(c->my))
-        return hy__mysql_plan(c, HY__MYSQL_SKIP, after_skip);
-    (void)err;
-    return s->result != NULL ? next_text_row(s) : HY_DONE;
-}
-
-static hy_status fail_text(hy__mysql *c, hy_error *err)
-{
-    if (c->statement->result != NULL)
-        free_text_rows(c->statement);
-    return fail_statement(c, err);
-}
-
-static hy_status after_skipped(hy__mysql *c, hy_error *err)
-{
-    if (c->ret_result == NULL)
-        return fail_text(c, err);
-    mysql_free_result(c->ret_result);
-    c->ret_result = NULL;
-    return after_text_result(c, err);
-}
-
-static hy_status after_skip(hy__mysql *c, hy_error *err)
-{
-    if (c->ret > 0)
-        return fail_text(c, err);
-    if (c->ret == 0 && mysql_field_count(c->my) > 0)
-        return hy__mysql_plan(c, HY__MYSQL_RESULT, after_skipped);
-    return after_text_result(c, err);
-}
-
-static hy_status after_result(hy__mysql *c, hy_error *err)
-{
-    hy__mysql_statement *s = c->statement;
-
-    if (c->ret_result == NULL) /* errors may come as late as here */
-        return fail_text(c, err);
-    s->result = c->ret_result;
-    c->ret_result = NULL;
-    s->rows = HY__MYSQL_TEXT_ROWS;
-    hy_status status = read_columns(s, mysql_fetch_fields(s->result), mysql_num_fields(s->result), err);
-    if (status == HY_OK)
-        return after_text_result(c, err);
-    c->broken = c->broken || mysql_more_results(c->my);
-    return status;
-}
-
-static hy_status after_query(hy__mysql *c, hy_error *err)
-{
-    if (c->ret != 0)
-        return fail_text(c, err);
-    if (mysql_field_count(c->my) > 0)
-        return hy__mysql_plan(c, HY__MYSQL_RESULT, after_result);
-    c->affected = count(mysql_affected_rows(c->my));
-    c->insert_id = (int64_t)mysql_insert_id(c->my);
-    c->statement->head.n_columns = 0;
-    return after_text_result(c, err);
-}
-
-static hy_status begin_query(hy__mysql *c, hy_error *err)
-{
-    (void)err;
-    return hy__mysql_plan_query(c, c->statement->sql, c->statement->sql_size, after_query);
-}
-
 /* ---- running ---------------------------------------------------------------------------- */
 
 static void forget_leftovers(hy__mysql_statement *s)
@@ -766,7 +653,7 @@ static hy_status mysql_execute(hy_connection *conn, hy_statement *statement, con
     if (s->head.stale)
         return hy_fail(err, HY_EDATABASE_ERROR, "the statement must be prepared again");
     if (s->stmt == NULL)
-        begin = n_binds > 0 ? begin_late_prepare : begin_query;
+        begin = n_binds > 0 ? begin_late_prepare : hy__mysql_begin_query;
     if (!c->busy) {
         forget_leftovers(s);
         s->n_rows = 0;
@@ -871,7 +758,7 @@ static hy_status mysql_next(hy_connection *conn, hy_statement *statement, hy_wai
     case HY__MYSQL_KEPT:
         return next_kept_row(c, s, wait, err);
     case HY__MYSQL_TEXT_ROWS:
-        return next_text_row(s);
+        return hy__mysql_next_text_row(s);
     case HY__MYSQL_NO_ROWS:
         break;
     }
@@ -890,7 +777,7 @@ static void mysql_finish(hy_connection *conn, hy_statement *statement)
     else if (s->rows == HY__MYSQL_STORED)
         free_stored_rows(c, s);
     else if (s->rows == HY__MYSQL_TEXT_ROWS)
-        free_text_rows(s);
+        hy__mysql_free_text_rows(s);
     else if (s->rows == HY__MYSQL_KEPT && s->stmt != NULL)
         leave_kept_rows(c, s);
     s->rows = HY__MYSQL_NO_ROWS;

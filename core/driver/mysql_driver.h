@@ -238,6 +238,19 @@ void hy__mysql_stop_server(hy__mysql *c);
 /** Give the binds to `s`, which is prepared; they may be those of many rows. They stay the caller's. */
 hy_status hy__mysql_bind(hy__mysql *c, hy__mysql_statement *s, const hy_bind *binds, size_t n, hy_error *err);
 
+/** Types may depend on the parameters: looks again at each execution. */
+hy_status hy__mysql_read_columns(hy__mysql_statement *s, const MYSQL_FIELD *fields, size_t n, hy_error *err);
+/** Step: the library says that c->statement failed, of a protocol or the other. */
+hy_status hy__mysql_fail_statement(hy__mysql *c, hy_error *err);
+/** A number of rows; 0 where the library has none. */
+int64_t hy__mysql_count(unsigned long long n);
+
+/** Step: send c->statement as text. */
+hy_status hy__mysql_begin_query(hy__mysql *c, hy_error *err);
+/** HY_DONE: there are no more, and nothing of them is kept. */
+hy_status hy__mysql_next_text_row(hy__mysql_statement *s);
+void hy__mysql_free_text_rows(hy__mysql_statement *s);
+
 /** Behind spaces and comments; `end` if there is nothing else. */
 const char *hy__mysql_skip(const char *sql, const char *end);
 hy__mysql_verb hy__mysql_verb_of(const char *sql, size_t size);
