@@ -29,7 +29,7 @@ describe("async without a database", function()
     local order = {}
     async.run(function()
       async.all {
-        function() async.sleep(30) order[#order + 1] = "late" end,
+        function() async.sleep(500) order[#order + 1] = "late" end, -- even where the next begins late
         function() async.sleep(5) order[#order + 1] = "early" end,
       }
     end)
@@ -51,7 +51,7 @@ describe("async without a database", function()
     local finished = false
     local err = code_of(async.run, function()
       async.all {
-        function() async.sleep(50) finished = true end,
+        function() async.sleep(60000) finished = true end,
         function() async.sleep(1) error("boom", 0) end,
       }
     end)
@@ -151,13 +151,15 @@ databases.each(function(ds)
 
   it("rolls back what a cancelled task had begun", function()
     async.run(function()
+      local stored = false
       local task = async.spawn(function()
         ds:transaction(function()
           coins():insert { owner = 1, cents = 1 }
-          async.sleep(10000)
+          stored = true
+          async.sleep(60000)
         end)
       end)
-      async.sleep(20)
+      repeat async.sleep(1) until stored
       task:cancel()
     end)
     assert.equal(0, coins():count())
@@ -165,14 +167,16 @@ databases.each(function(ds)
 
   it("rolls back and raises when one of all fails", function()
     assert.equal("stop", code_of(async.run, function()
+      local stored = false
       async.all {
         function()
           ds:transaction(function()
             coins():insert { owner = 1, cents = 1 }
-            async.sleep(10000)
+            stored = true
+            async.sleep(60000)
           end)
         end,
-        function() async.sleep(20) error("stop", 0) end,
+        function() repeat async.sleep(1) until stored error("stop", 0) end,
       }
     end))
     assert.equal(0, coins():count())
@@ -287,6 +291,13 @@ databases.each(function(ds, database)
     for owner = 1, 5 do
       assert.equal(owner * 3, cents_of(owner)) -- outside: it blocks
     end
+    local held = {}
+    for index = 1, CONNECTIONS do -- all are made, so that how long that takes plays no part
+      held[index] = ds:startTransaction { readOnly = true }
+    end
+    for _, trx in ipairs(held) do
+      trx:rollback()
+    end
     local before, most, most_threads, waited = ds:getPool():stats(), 0, 0, 0
     local outside = threads()
     local results = async.run(function()
@@ -389,7 +400,7 @@ databases.each(function(ds, database)
           end
           ds:transaction(function()
             Coin:using(ds):insert { owner = 1000 + owner, cents = 1 }
-            slow(700)
+            slow(20000)
             finished = finished + 1
           end)
         end

@@ -16,7 +16,7 @@ databases.each(function(ds, database)
   -- machine the ticker may need another one.
   local function pause()
     local before = ticks
-    for _ = 1, 4 do
+    for _ = 1, 8 do
       if SLOW[database] then
         ds:rawQuery(SLOW[database])
       else

@@ -17,30 +17,31 @@ local function connect(config)
   ds:rawQuery("SELECT 1")
 end
 
--- Accounts of a server with the canary for a password, gone after fn.
+-- Accounts of a server with the canary for a password, gone after fn. Each has a name of its own: a
+-- server counts sessions that were closed a moment ago.
 local MAKE = {
-  postgres = function(ds, limit)
-    ds:rawQuery("DROP ROLE IF EXISTS fail_guest")
-    ds:rawQuery(("CREATE ROLE fail_guest LOGIN PASSWORD '%s' CONNECTION LIMIT %d"):format(PASSWORD, limit or -1))
+  postgres = function(ds, name, limit)
+    ds:rawQuery("DROP ROLE IF EXISTS " .. name)
+    ds:rawQuery(("CREATE ROLE %s LOGIN PASSWORD '%s' CONNECTION LIMIT %d"):format(name, PASSWORD, limit or -1))
   end,
-  other = function(ds, limit)
-    ds:rawQuery("DROP USER IF EXISTS fail_guest@'%'")
-    ds:rawQuery(("CREATE USER fail_guest@'%%' IDENTIFIED BY '%s' WITH MAX_USER_CONNECTIONS %d"):format(PASSWORD,
+  other = function(ds, name, limit)
+    ds:rawQuery("DROP USER IF EXISTS " .. name .. "@'%'")
+    ds:rawQuery(("CREATE USER %s@'%%' IDENTIFIED BY '%s' WITH MAX_USER_CONNECTIONS %d"):format(name, PASSWORD,
       limit or 0))
-    ds:rawQuery("GRANT USAGE ON *.* TO fail_guest@'%'")
+    ds:rawQuery("GRANT USAGE ON *.* TO " .. name .. "@'%'")
   end,
 }
-local REMOVE = { postgres = "DROP ROLE IF EXISTS fail_guest", other = "DROP USER IF EXISTS fail_guest@'%'" }
+local REMOVE = { postgres = "DROP ROLE IF EXISTS %s", other = "DROP USER IF EXISTS %s@'%%'" }
 
-local function with_guest(database, limit, fn)
+local function with_guest(database, name, limit, fn)
   local ds <close> = sql.connectToSecondarySource(database.config)
   local make = MAKE[database.name] or MAKE.other
-  make(ds, limit)
+  make(ds, name, limit)
   finally(function()
     local cleaner <close> = sql.connectToSecondarySource(database.config)
-    cleaner:rawQuery(REMOVE[database.name] or REMOVE.other)
+    cleaner:rawQuery((REMOVE[database.name] or REMOVE.other):format(name))
   end)
-  fn(changed(database.config.url, { account = "fail_guest", password = PASSWORD,
+  fn(changed(database.config.url, { account = name, password = PASSWORD,
     database = database.name ~= "postgres" and "information_schema" or nil }), ds)
 end
 
@@ -80,7 +81,7 @@ for _, database in ipairs(databases.found()) do
       end)
 
       it("tells that the server has no place left", function()
-        with_guest(database, 1, function(guest)
+        with_guest(database, "fail_one_guest", 1, function(guest)
           local first <close> = sql.connectToSecondarySource { url = guest }
           first:rawQuery("SELECT 1")
           assert.same({}, failures.leaks({ tostring(first), first:getConnectionDetails() }, "source", { PASSWORD }))
@@ -89,7 +90,7 @@ for _, database in ipairs(databases.found()) do
       end)
 
       it("tells what a user may not do", function()
-        with_guest(database, nil, function(guest, ds)
+        with_guest(database, "fail_guest", nil, function(guest, ds)
           ds:rawQuery("CREATE TABLE IF NOT EXISTS fail_private (note VARCHAR(40))")
           local poor <close> = sql.connectToSecondarySource { url = guest }
           local name = database.name == "postgres" and "fail_private" or "hysteria.fail_private"

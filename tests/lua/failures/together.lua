@@ -132,7 +132,11 @@ failures.each(function(ds, database, config)
       local ID = { postgres = "SELECT pg_backend_pid() AS id", other = "SELECT connection_id() AS id" }
       local END = { postgres = "SELECT pg_terminate_backend(?)", other = "KILL CONNECTION %d" }
       local CANCEL = { postgres = "SELECT pg_cancel_backend(?)", other = "KILL QUERY %d" }
-      local WAIT = { postgres = "SELECT pg_sleep(5)", other = "SELECT sleep(5) FROM fail_counters" }
+      local WAIT = { postgres = "SELECT pg_sleep(60)", other = "SELECT sleep(60) FROM fail_counters" }
+      local RUNS = {
+        postgres = "SELECT 1 FROM pg_stat_activity WHERE pid = %d AND state = 'active' AND query LIKE '%%sleep(60)%%'",
+        other = "SELECT 1 FROM information_schema.processlist WHERE id = %d AND info LIKE '%%sleep(60)%%'",
+      }
       if database == "sqlite" then
         return
       end
@@ -155,7 +159,7 @@ failures.each(function(ds, database, config)
             fails("QUERY_CANCELED", function() ds:rawQuery(of(WAIT), nil, { trx = trx }) end)
           end,
           function()
-            async.sleep(100)
+            repeat async.sleep(1) until #admin:rawQuery(of(RUNS):format(id)) > 0
             strike(of(CANCEL), id)
           end,
         }
