@@ -276,7 +276,8 @@ local function write_target(class, given, allowed, what)
   return model.freeze(class), rest, given
 end
 
--- What a write gave back, tracked if asked for: records, or a number.
+-- What a write gave back, tracked if asked for: records, or a number. Not a record that the caller had before,
+-- which may have changes that are not written yet.
 local function remember(result, given)
   if given and given.track and type(result) == "table" then
     for _, record in ipairs(state.is_record(result) and { result } or result) do
@@ -391,18 +392,24 @@ function manager.refresh(class, subject, given)
   return record
 end
 
+local function without(given, name)
+  local rest = {}
+  for key, value in next, given or {} do
+    if key ~= name then
+      rest[key] = value
+    end
+  end
+  return rest
+end
+
 -- record:save() where the class is: in its source, and in the transaction that it stands for. Without
 -- either the record is written where it came from.
 local function save_record(class, record, given)
-  local connection = class._trx and class._trx.sql or class._source
-  if not connection or (given and given.connection ~= nil) then
-    return record:save(given)
+  local own = without(given, "track")
+  if own.connection == nil then
+    own.connection = class._trx and class._trx.sql or class._source or nil
   end
-  local own = { connection = connection }
-  for name, value in next, given or {} do
-    own[name] = value
-  end
-  return record:save(own)
+  return remember(record:save(own), given)
 end
 
 -- updateRecord(record | key, changes?, options?): with a record and no changes, its fields.
@@ -415,7 +422,7 @@ function manager.updateRecord(class, subject, changes, given)
   end
   options.need(changes, "changes", "updateRecord")
   local row = writing.changes(frozen, definition, changes, rest or {})
-  return keyed.update_key(frozen, key, row, rest or {}, record)
+  return remember(keyed.update_key(frozen, key, row, rest or {}, record), not record and given)
 end
 
 function manager.deleteRecord(class, subject, given)
@@ -427,13 +434,13 @@ end
 function manager.softDelete(class, subject, given)
   local frozen, rest = write_target(class, given, KEYED, "softDelete")
   local key, record = key_of(class, subject, "softDelete")
-  return keyed.soft_key(frozen, key, true, rest or {}, record)
+  return remember(keyed.soft_key(frozen, key, true, rest or {}, record), not record and given)
 end
 
 function manager.restore(class, subject, given)
   local frozen, rest = write_target(class, given, KEYED, "restore")
   local key, record = key_of(class, subject, "restore")
-  return keyed.soft_key(frozen, key, false, rest or {}, record)
+  return remember(keyed.soft_key(frozen, key, false, rest or {}, record), not record and given)
 end
 
 local function has_key(definition, data)
@@ -472,14 +479,6 @@ function manager.validate(class, data)
   local ctx = running.context(operation, definition, ds, trx)
   local errors = validation.errors(definition, row, operation, nil, ctx)
   return { valid = errors == nil, errors = errors }
-end
-
-local function without(given, name)
-  local rest = {}
-  for key, value in next, given do
-    rest[key] = key ~= name and value or nil
-  end
-  return rest
 end
 
 -- Insert the row with its key, or nil where somebody else has inserted one meanwhile.
@@ -560,7 +559,7 @@ function manager.save(class, data, given)
     end
     return save_record(class, data, given)
   end
-  return save_row(of_connection(class, given), data, frozen, rest)
+  return remember(save_row(of_connection(class, given), data, frozen, rest), given)
 end
 
 local FIRST_OR_INSERT = options.names(WRITE, "fullResponse")

@@ -313,11 +313,50 @@ databases.each(function(ds)
       assert.equal(0, #statements_of(thing.save, thing))
       thing = things:find({ track = true })[1]
       assert.equal(0, #statements_of(thing.save, thing))
-      thing = things:insertMany({ full() }, { track = true })[1]
-      assert.equal(0, #statements_of(thing.save, thing))
       tracked:insert(full())
       thing = tracked:findOne { track = false }
       assert.is_true(#statements_of(thing.save, thing) > 0)
+    end)
+
+    it("is asked for by a write, or not", function()
+      local function with_id(id)
+        local row = full()
+        row.id = id
+        return row
+      end
+      local given = { track = true }
+      local untracked = things:insert(full())
+      local soft = tracked:insert(full())
+      local WRITES = {
+        insert = function() return things:insert(full(), given) end,
+        insertMany = function() return things:insertMany({ full(), full(), full() }, given) end,
+        ["insertMany of one"] = function() return things:insertMany({ full() }, given) end,
+        upsert = function() return things:upsert({ id = 1 }, full(), given) end,
+        upsertMany = function() return things:upsertMany({ "id" }, { with_id(1), with_id(1008) }, given) end,
+        save = function() return things:save(with_id(1009), given) end,
+        ["save of a record"] = function() return things:save(untracked, given) end,
+        updateRecord = function() return things:updateRecord(1, { name = "new" }, given) end,
+        ["updateRecord of a record"] = function() return things:updateRecord(untracked, nil, given) end,
+        firstOrInsert = function() return (things:firstOrInsert({ name = "first" }, { pin = "1" }, given)) end,
+        softDelete = function() return tracked:softDelete(soft.id, given) end,
+        restore = function() return tracked:restore(soft.id, given) end,
+      }
+      for name, write in pairs(WRITES) do
+        local result = write()
+        for _, record in ipairs(result.save and { result } or result) do
+          assert.equal(0, #statements_of(record.save, record), name)
+        end
+      end
+      local other = things:insertMany({ full(), full() })[2]
+      assert.is_true(#statements_of(other.save, other) > 0)
+    end)
+
+    it("keeps what its caller has assigned and not written", function()
+      local thing = things:insert(full())
+      thing.pin = "new"
+      things:updateRecord(thing, { name = "other" }, { track = true })
+      thing:save()
+      assert.equal("new", things:findOneByPrimaryKey(thing.id).pin)
     end)
 
     it("forgets without keeping records alive", function()
