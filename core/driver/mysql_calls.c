@@ -263,14 +263,22 @@ static void forget_tls_errors(const hy__mysql *c)
         ERR_clear_error();
 }
 
-/* Start or continue the call: what it waits for, 0 when it is done. */
+/*
+ * Start or continue the call: what it waits for, 0 when it is done. An answer that there is no
+ * memory for looks like a server that is gone, but for errno.
+ */
 static int call_library(hy__mysql *c)
 {
     const call_row *call = &calls[c->call];
+    int events = c->events;
 
+    errno = 0;
     if (!c->suspended)
-        return call->start(c);
-    return is_ready(c) ? call->go_on(c, c->events & (MYSQL_WAIT_READ | MYSQL_WAIT_WRITE)) : c->events;
+        events = call->start(c);
+    else if (is_ready(c))
+        events = call->go_on(c, events & (MYSQL_WAIT_READ | MYSQL_WAIT_WRITE));
+    c->no_memory = errno == ENOMEM;
+    return events;
 }
 
 static int call_held(hy__mysql *c)

@@ -158,6 +158,7 @@ struct hy__mysql {
     uint64_t epoch;                   /* statements of an older one are gone on the server */
     uint64_t max_packet;              /* the server takes no longer message */
     bool broken;                      /* nobody can use it any more */
+    bool no_memory;                   /* the last call of the library found none */
     bool touched;                     /* the session may not be as new */
     bool stained;                     /* and no reset helps */
 

@@ -667,7 +667,7 @@ hy_status hy__mysql_fail(hy__mysql *c, MYSQL_STMT *stmt, hy_error *err)
 
     if (hy__mysql_is_lost(code) || code == 0)
         c->broken = true;
-    if (code == CR_OUT_OF_MEMORY)
+    if (code == CR_OUT_OF_MEMORY || (code == CR_SERVER_LOST && c->no_memory))
         return hy_fail_oom(err);
     if (code == 0)
         return hy_fail(err, HY_EDATABASE_ERROR, "the server sent something that is no answer");

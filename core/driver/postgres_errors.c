@@ -309,10 +309,20 @@ bool hy__postgres_is_stale(const PGresult *result)
 
 /* ---- broken connections ----------------------------------------------------------------- */
 
+/* libpq gives a connection up when an answer does not fit into memory. */
+static bool is_memory(const char *text)
+{
+    return strstr(text, "out of memory") != NULL || strstr(text, "cannot allocate memory") != NULL;
+}
+
 /* What libpq says last, one line of it. */
 static hy_status fail_lost(hy__postgres *c, const char *why, hy_error *err)
 {
-    const char *text = why != NULL && *why != '\0' ? why : PQerrorMessage(c->pg);
+    bool of_server = why != NULL && *why != '\0';
+    const char *text = of_server ? why : PQerrorMessage(c->pg);
+
+    if (!of_server && is_memory(text))
+        return hy_fail_oom(err);
     hy_status status =
         hy_fail(err, HY_ECONNECTION_LOST, "the connection broke: %.*s", (int)strcspn(text, "\n"), text);
 
@@ -326,7 +336,7 @@ hy_status hy__postgres_fail_call(hy__postgres *c, hy_error *err)
 
     if (PQstatus(c->pg) == CONNECTION_BAD)
         return fail_lost(c, NULL, err);
-    if (strstr(text, "out of memory") != NULL)
+    if (is_memory(text))
         return hy_fail_oom(err);
     hy_status status = hy_fail(err, HY_EDATABASE_ERROR, "%.*s", (int)strcspn(text, "\n"), text);
     cut_password(c, err);

@@ -38,7 +38,9 @@ local ada = User:insert { email = "ada@x.org", age = 36 }
 local page = {}
 
 page.OUT_OF_MEMORY = {
-  cause = "The process or a memory limit has no memory left for the call, or for hashing a password.",
+  cause = "The process or a memory limit has no memory left for the call, for what the database answered, or for"
+    .. " hashing a password. Where Lua finds none for its own values, its own error is raised: the text"
+    .. " `not enough memory`.",
   example = "User:query():many()   -- with a hundred million rows",
   remedy = "The call had no effect and can be repeated. Read in pieces (limit), or raise the limit.",
 }

@@ -118,22 +118,8 @@ local CONNECT = [[
     more = io.open("/dev/null")
     open[#open + 1] = more
   end
-  local ok, err = pcall(sql.connectToSecondarySource, { type = "sqlite", database = %q })
-  print(ok and "no error" or err.code .. " " .. err.kind)
+  provoke(function() sql.connectToSecondarySource { type = "sqlite", database = %q } end)
 ]]
-
--- What a process of its own says of connecting: "CODE kind". `full`: it has opened what it may.
-local function connect_elsewhere(shell, path, full)
-  local script = os.tmpname()
-  local file = assert(io.open(script, "w"))
-  file:write(CONNECT:format(full, path))
-  file:close()
-  local pipe = assert(io.popen(shell:format("lua5.4 " .. script)))
-  local answer = pipe:read("l")
-  pipe:close()
-  os.remove(script)
-  return answer
-end
 
 describe("connecting to sqlite", function()
   failures.on("sqlite")
@@ -146,8 +132,8 @@ describe("connecting to sqlite", function()
     -- Root may open everything, unless it gives that up.
     local root = os.execute("[ $(id -u) = 0 ]")
     local shell = root and "setpriv --bounding-set -dac_override,-dac_read_search %s" or "%s"
-    failures.elsewhere("PERMISSION_DENIED", connect_elsewhere(shell, path, false))
-    failures.elsewhere("TOO_MANY_CONNECTIONS", connect_elsewhere("ulimit -n 64; %s", path, true))
+    failures.elsewhere("PERMISSION_DENIED", shell, CONNECT:format(false, path))
+    failures.elsewhere("TOO_MANY_CONNECTIONS", "ulimit -n 64; %s", CONNECT:format(true, path))
   end)
 
   it("tells a folder that is not there, and a file that is no database", function()
@@ -160,6 +146,10 @@ describe("connecting to sqlite", function()
     fails("DATABASE_CORRUPT", function() connect { type = "sqlite", database = path } end, connect)
   end)
 
+  it("tells settings that cannot be used", function()
+    fails("INVALID_CONFIG", function() connect { type = "sqlite", pool = { max = 1, min = 5 } } end, connect)
+    fails("UNKNOWN_OPTION", function() connect { type = "sqlite", pasword = PASSWORD } end, connect)
+  end)
 end)
 
 describe("connecting to nothing known", function()
@@ -170,6 +160,47 @@ describe("connecting to nothing known", function()
     fails("INVALID_CONFIG", function() connect("postgres://u:" .. PASSWORD .. "@h@i/d") end, connect)
   end)
 end)
+
+-- ---- what a process has not -------------------------------------------------------------------
+
+-- A limit as the process is, plus a little: set from outside, so that nothing before is in its way. The
+-- sanitizer has its own, and more addresses than any limit.
+local MEMORY = [[
+  local sql = require("hysteria").sql
+  local url, text = os.getenv("HY_TEST_%s_URL"), %q
+  local ds <close> = sql.connectToSecondarySource(url and { url = url } or { type = "sqlite", database = ":memory:" })
+  ds:rawQuery(text, { 1 })
+  local status <close> = assert(io.open("/proc/self/status"))
+  local size, id = status:read("a"):match("VmSize:%%s*(%%d+) kB"), io.open("/proc/self/stat"):read("n")
+  if not (os.getenv("LD_PRELOAD") or ""):find("asan", 1, true) then
+    assert(os.execute(("prlimit --pid %%d --as=%%d"):format(id, (size + 8192) * 1024)))
+  end
+  provoke(function() local rows = ds:rawQuery(text, { 15000000 }) return rows end)
+  assert(ds:rawQuery(text, { 3 })[1].x == "   ") -- with a connection of its own, if that one was given up
+]]
+local ALLOCATES_LITTLE = "ASAN_OPTIONS=$ASAN_OPTIONS:allocator_may_return_null=1:max_allocation_size_mb=8 %s 2>&1"
+local WIDE = {
+  sqlite = "SELECT printf('%*s', ?, '') AS x", postgres = "SELECT repeat(' ', ?) AS x", other = "SELECT space(?) AS x",
+}
+
+for _, database in ipairs(databases.found()) do
+  describe("a process on " .. database.name, function()
+    failures.on(database.name)
+
+    it("whose memory is used up is told", function()
+      failures.elsewhere("OUT_OF_MEMORY", ALLOCATES_LITTLE,
+        MEMORY:format(database.name:upper(), WIDE[database.name] or WIDE.other))
+    end)
+
+    it("without the driver is told", function()
+      local bare = ("LD_LIBRARY_PATH='%s/tests/no_driver' %%s"):format(assert(os.getenv("HY_BUILD")))
+      failures.elsewhere("DRIVER_NOT_FOUND", bare, ([[
+        local sql = require("hysteria").sql
+        provoke(function() sql.connectToSecondarySource { type = "%s" } end)
+      ]]):format(database.name))
+    end)
+  end)
+end
 
 -- ---- a disk that is full ----------------------------------------------------------------------
 

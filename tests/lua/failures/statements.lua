@@ -251,6 +251,13 @@ failures.each(function(ds, database)
         deep = { deep }
       end
       fails("LIMIT_EXCEEDED", function() return hysteria.json.encode(deep) end)
+      local many, marks = {}, {}
+      for index = 1, 70000 do
+        many[index], marks[index] = ROW, "?"
+      end
+      local text = "SELECT 1 FROM fail_users WHERE note IN (" .. table.concat(marks, ",") .. ")"
+      fails("LIMIT_EXCEEDED", function() ds:rawQuery(text, many) end)
+      assert.equal(1, users:count())
     end)
   end)
 end, { shared = true, pool = { max = 4 } })

@@ -12,8 +12,6 @@ local ONE_WRITER = "a transaction that writes has the only lock from its beginni
 
 -- { code, databases, why }
 local NOWHERE = {
-  { "OUT_OF_MEMORY", ALL, "is the process's: `tests/oom` takes the memory away at every allocation" },
-  { "DRIVER_NOT_FOUND", ALL, "only a build without the driver says so (`tests/core/test_no_driver.c`)" },
   { "EXCLUSION_VIOLATION", { "sqlite", "mariadb", "mysql" }, "only PostgreSQL has exclusion constraints" },
   { "AUTHENTICATION_FAILED", { "sqlite" }, "a file has no users" },
   { "CONNECT_TIMEOUT", { "sqlite" }, NO_SERVER },

@@ -138,9 +138,26 @@ local function note(code, database)
   failures.seen[code][database] = (failures.seen[code][database] or 0) + 1
 end
 
--- What another process provoked here, which said so: "CODE kind".
-function failures.elsewhere(code, answer)
-  assert(answer == code .. " " .. failures.kinds[code], ("expected %s, got %s"):format(code, answer))
+-- The errors that another process provokes: `shell` runs it ("%s" stands for its command), and the
+-- function that its `script` gives to provoke() has to fail on its one line. Its text is on no command line.
+local PROVOKE = [[
+local function provoke(fn) local ok, err = pcall(fn) print(ok and "no error" or type(err) == "table" and
+  ("%s %s %s"):format(err.code, err.kind, err.where) or err) end
+]]
+
+function failures.elsewhere(code, shell, script)
+  local path = os.tmpname()
+  do
+    local file <close> = assert(io.open(path, "w"))
+    file:write(PROVOKE, script)
+  end
+  local before = (PROVOKE .. script):match("^.*provoke%(function")
+  local line = select(2, before:gsub("\n", "")) + 1
+  local pipe <close> = assert(io.popen((shell:gsub("%%s", "lua5.4 " .. path))))
+  local answer = pipe:read("a")
+  os.remove(path)
+  assert(answer == ("%s %s %s:%d\n"):format(code, failures.kinds[code], path, line),
+    ("expected %s in line %d, got %s"):format(code, line, answer))
   note(code, here)
 end
 
