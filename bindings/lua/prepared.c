@@ -110,6 +110,7 @@ static lua_Integer count(lua_State *L, int table)
 static void fill_one(lua_State *L, int names, const hy_param *param, int params, hy_bind *bind)
 {
     hy_query *values = lua_touserdata(L, names + 1);
+    bool hidden = bind->sensitive;
     lua_pushstring(L, param->name);
     if (lua_rawget(L, params) == LUA_TNIL) {
         refuse_unknown(L, names, params); /* misspelt, perhaps */
@@ -119,6 +120,7 @@ static void fill_one(lua_State *L, int names, const hy_param *param, int params,
     hyl_query_check(L, values);
     if (!hy_expr_bind(value, bind))
         hyl_fail(L, HY_EINVALID_ARGUMENT, "parameter '%.60s' takes a value, not SQL", param->name);
+    bind->sensitive = bind->sensitive || hidden;
     if (bind->value.type == HY_NULL && param->like != NULL)
         hyl_fail(L, HY_EINVALID_ARGUMENT,
                  "parameter '%.60s': nothing compares equal to NULL; whereNull asks for it", param->name);

@@ -314,6 +314,18 @@ void hy__clear_group(hy_query *q, hy_group *group);
 void *hy__node_new(hy_query *q, hy_node node, hy_kind kind, size_t size);
 /** Sensitive or hidden; `column` may be NULL. */
 bool hy__column_is_secret(const hy_column *column);
+/** Is it, or does it hold, what observers must not see? NULL is not. */
+bool hy__is_secret(const hy_expr *x);
+/** Is something of the kind among what a subquery yields? */
+bool hy__selects_secret(const hy_tree *tree);
+/** Hide the values in an expression from observers, all of them; NULL has none. */
+void hy__hide(hy_expr *x);
+void hy__hide_operands(hy_branch *b);
+/** As hy__hide(), those among what a subquery yields. */
+void hy__hide_selected(hy_tree *tree);
+/** Hide what stands beside something secret in a new node whose operands are all set. */
+void hy__spread_secrecy(hy_branch *b);
+
 /** By its column, or by itself where no column is known. */
 bool hy__expr_is_decimal(const hy_expr *x);
 /** A node with room for `n` arguments; its depth is theirs and one. NULL if any is NULL. */

@@ -84,6 +84,8 @@ void hy_query_insert_row(hy_query *q, hy_expr *const *values, size_t n)
 
     for (size_t i = 0; row != NULL && i < n; i++) {
         hy__row_cells(row)[i] = values[i];
+        if (hy__is_secret(q->tree.columns[i]))
+            hy__hide(values[i]);
         if (values[i] != NULL && values[i]->depth > depth)
             depth = values[i]->depth;
     }
@@ -129,6 +131,8 @@ bool hy__same_column(const hy_expr *a, const hy_expr *b)
 /* column = value in a list of such; the last value for a column wins. */
 static void set_column(hy_query *q, hy_chain *set, hy_expr *target, hy_expr *value)
 {
+    if (hy__is_secret(target))
+        hy__hide(value);
     HY_EACH (hy_item, old, set) {
         if (hy__same_column(old->target, target)) {
             old->expr = value;

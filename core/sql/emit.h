@@ -87,6 +87,7 @@ struct hy_emitter {
     bool name_fields; /* columns are named after their properties */
     bool negating;    /* what is emitted stands inside of a NOT */
     bool has_raw, has_params;
+    bool secret;   /* a column that must not be shown was found only now, see emit_node() */
     size_t n_rows; /* whose binds share placeholders; 0: none do */
 };
 
@@ -180,6 +181,11 @@ bool hy__emit_row_binds(hy_emitter *e, const hy_row *row, size_t n);
 void hy__put_placeholder(hy_emitter *e, size_t number);
 /** "(?, ?)"; n is at least 1. */
 void hy__put_placeholders(hy_emitter *e, size_t n);
+/** IN with a list or a subquery, EXISTS, and a subquery that stands for a value. */
+void hy__emit_in(hy_emitter *e, const hy_expr *x);
+void hy__emit_in_query(hy_emitter *e, const hy_expr *x);
+void hy__emit_exists(hy_emitter *e, const hy_expr *x);
+void hy__emit_query(hy_emitter *e, const hy_expr *x);
 /** A list with commas. */
 void hy__emit_list(hy_emitter *e, hy_expr *const *list, size_t n);
 /** A column by its database name alone, without any qualifier. */

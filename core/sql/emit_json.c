@@ -403,11 +403,8 @@ static void contain(hy_emitter *e, const hy_branch *x)
     const hy_value_expr *value = (const hy_value_expr *)x->args[1];
     hy_arena *scratch = &e->compiler->scratch;
     const hy_doc *part = hy__doc_read(scratch, value->value.as.text.data, value->value.as.text.size);
-    strictness s = {.e = e,
-                    .from = {.x = x->args[0]},
-                    .path = "$",
-                    .size = 1,
-                    .sensitive = (value->head.flags & HY_FLAG_SENSITIVE) != 0};
+    strictness s = {
+        .e = e, .from = {.x = x->args[0]}, .path = "$", .size = 1, .sensitive = hy__is_secret(&value->head)};
 
     if (part == NULL) {
         EMIT_FAIL(e, scratch->failed ? HY_EOUT_OF_MEMORY : HY_EDATA_INVALID, "what is looked for is no JSON");

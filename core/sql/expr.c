@@ -81,20 +81,12 @@ static bool set_arguments(hy_query *q, hy_branch *b, size_t at, hy_expr *const *
     return true;
 }
 
-/* A value beside what messages must not show is not shown either, whatever stands between them. */
-static void hide_values(hy_branch *b)
-{
-    for (size_t i = 0; (b->head.flags & HY_FLAG_SENSITIVE) != 0 && i < b->n; i++)
-        if (b->args[i]->node == HY_NODE_VALUE)
-            b->args[i]->flags |= HY_FLAG_SENSITIVE;
-}
-
 hy_branch *hy__branch_new(hy_query *q, hy_node node, hy_kind kind, hy_expr *const *args, size_t n)
 {
     hy_branch *b = branch_empty(q, node, kind, n);
     if (b == NULL || !set_arguments(q, b, 0, args, n))
         return NULL;
-    hide_values(b);
+    hy__spread_secrecy(b);
     return b;
 }
 
@@ -503,7 +495,7 @@ static hy_expr *in_list(hy_query *q, hy_expr *operand, hy_expr *const *items, si
             return NULL;
     if (negated)
         b->head.flags |= HY_FLAG_NEGATED;
-    hide_values(b);
+    hy__spread_secrecy(b);
     if (is_value_list(b->args + 1, n - n_nulls))
         b->head.flags |= HY_FLAG_LIST_VALUES;
     return &b->head;
@@ -557,6 +549,8 @@ static hy_expr *query_node(hy_query *q, hy_node node, hy_expr *operand, const hy
     if (!hy__query_deepen(q, depth))
         return NULL;
     e->head.depth = (uint16_t)depth;
+    if (node != HY_NODE_EXISTS && (hy__is_secret(operand) || hy__selects_secret(tree)))
+        hy__hide(&e->head);
     return &e->head;
 }
 
@@ -695,6 +689,7 @@ hy_expr *hy_expr_case(hy_query *q, hy_expr *const *whens, hy_expr *const *thens,
             return NULL;
     if (otherwise != NULL && !set_argument(q, b, 2 * n, otherwise))
         return NULL;
+    hy__spread_secrecy(b);
     b->head.kind = (uint8_t)case_kind(thens, n, otherwise);
     return &b->head;
 }
@@ -725,6 +720,7 @@ hy_expr *hy_expr_over(hy_query *q, hy_expr *call, hy_expr *const *partition, siz
     }
     for (size_t i = 0; i < n_order; i++)
         over->directions[i] = directions != NULL ? (uint8_t)directions[i] : HY_ASC;
+    hy__spread_secrecy(b);
     b->split = (uint32_t)n_partition;
     b->aux = over;
     return &b->head;

@@ -121,8 +121,8 @@ static hy_expr *stored(hy_query *q, const hy_column *column, const hy_value *val
 /* Messages and observers must not show it. */
 static hy_expr *mark(hy_expr *e, bool sensitive)
 {
-    if (e != NULL && sensitive)
-        e->flags |= HY_FLAG_SENSITIVE;
+    if (sensitive)
+        hy__hide(e);
     return e;
 }
 
@@ -132,7 +132,7 @@ static bool encode_cell(hy_query *q, const hy_column_expr *column, const hy_valu
     char scratch[HY_VALUE_SCRATCH_SIZE];
 
     bind->kind = (hy_kind)column->head.kind;
-    bind->sensitive = (column->head.flags & HY_FLAG_SENSITIVE) != 0;
+    bind->sensitive = hy__is_secret(&column->head);
     if (encode_stored(column->column, value, scratch, &bind->value) != HY_OK) {
         fail_encode(q, bind->kind, column->column, true, value);
         return false;
@@ -171,7 +171,7 @@ hy_expr *hy_expr_value_like(hy_query *q, const hy_expr *other, const hy_value *v
     }
     if (other->node == HY_NODE_COLUMN)
         column = ((const hy_column_expr *)other)->column;
-    return mark(compared(q, (hy_kind)other->kind, column, value), (other->flags & HY_FLAG_SENSITIVE) != 0);
+    return mark(compared(q, (hy_kind)other->kind, column, value), hy__is_secret(other));
 }
 
 hy_expr *hy_expr_value_for(hy_query *q, const hy_column *column, const hy_value *value)

@@ -71,7 +71,6 @@ hy_expr *hy_expr_json(hy_query *q, hy_expr *operand, const hy_json_step *steps, 
         return NULL;
     b->aux = place;
     b->head.op = (uint8_t)part;
-    b->head.flags |= operand->flags & HY_FLAG_SENSITIVE;
     return &b->head;
 }
 
@@ -128,7 +127,6 @@ hy_expr *hy_expr_json_match(hy_query *q, hy_json_test test, hy_expr *operand, co
     hy_branch *b = hy__branch_new(q, HY_NODE_JSON_MATCH, HY_KIND_BOOLEAN, (hy_expr *[]){operand, value}, 2);
     if (b == NULL)
         return NULL;
-    value->flags |= operand->flags & HY_FLAG_SENSITIVE;
     b->head.op = (uint8_t)test;
     return &b->head;
 }

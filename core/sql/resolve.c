@@ -102,7 +102,7 @@ static bool find_in_tree(const hy_tree *tree, const char *name, size_t size, hy_
         out->kind = (hy_kind)item->expr->kind;
         if (item->alias == NULL && ((const hy_column_expr *)item->expr)->column != NULL)
             name_is_column(out, ((const hy_column_expr *)item->expr)->column);
-        out->sensitive = (item->expr->flags & HY_FLAG_SENSITIVE) != 0;
+        out->sensitive = hy__is_secret(item->expr);
         return true;
     }
     const hy_item *first = (const hy_item *)tree->select.first;

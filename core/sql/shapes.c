@@ -198,6 +198,8 @@ static hy_shape *make(uint64_t hash, const hy_sql *sql, const hy_shaping *s, con
         bool constant = origins[i] == hy__constant;
         if (!constant && at == s->n)
             return NULL; /* made of several values, say */
+        if (!constant && s->binds[at].sensitive != sql->binds[i].sensitive)
+            return NULL; /* a secret that only compiling found */
         unmade.in_order &= !constant && at == i;
         from[i] = (int16_t)at;
         if (!constant)
