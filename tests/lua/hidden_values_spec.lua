@@ -54,7 +54,9 @@ local READS = {
   { "a condition of a CASE", function(q) return q:where(sql.case({ { { pin = SECRET }, 1 } }, 2), 1) end },
   { "a CASE to order by", function(q) return q:orderBy(sql.case({ { { pin = SECRET }, 1 } }, 2)) end },
   { "a function to order by", function(q) return q:orderBy(sql.func("nullif", sql.col("pin"), SECRET)) end },
-  { "a selected function", function(q) return q:select("id"):select(sql.func("nullif", sql.col("pin"), SECRET), "p") end },
+  { "a selected function", function(q)
+    return q:select("id"):select(sql.func("nullif", sql.col("pin"), SECRET), "p")
+  end },
   { "a calculated value", function(q) return q:where(sql.func("length", sql.col("pin")) + 4711, ">", 1) end },
   { "a tuple", function(q) return q:whereIn({ "id", "pin" }, { { 1, SECRET }, { 2, "b" } }) end },
   { "a path of a document", function(q) return q:whereJson("doc", "a.b", SECRET) end },
@@ -70,23 +72,23 @@ local READS = {
   { "an alias", function(q)
     return q:select("id", { "pin", "p" }):groupBy("id", "pin"):having("p", SECRET)
   end },
-  { "a join's condition", function(q, w)
+  { "a join's condition", function(_, w)
     return w.Note:query():select("hidden_notes.id"):join(Vault, function(on)
       on:on("hidden_vaults.id", "hidden_notes.vaultId"):onValue("hidden_vaults.pin", SECRET)
     end):where("hidden_notes.text", PLAIN)
   end },
-  { "a table that is joined later", function(q, w)
+  { "a table that is joined later", function(_, w)
     return w.Note:query():select("hidden_notes.id"):where("hidden_vaults.pin", SECRET):where("hidden_notes.text", PLAIN)
       :join(Vault, "id", "vaultId")
   end },
-  { "a function of a table that is joined later", function(q, w)
+  { "a function of a table that is joined later", function(_, w)
     return w.Note:query():select("hidden_notes.id"):where(lower(sql.col("hidden_vaults.pin")), lower(SECRET))
       :join(Vault, "id", "vaultId")
   end },
   { "a column of the query around", function(q, w)
     return q:whereExists(w.Note:query():where("hidden_vaults.pin", SECRET):where("text", PLAIN))
   end },
-  { "a subquery that selects it", function(q, w)
+  { "a subquery that selects it", function(_, w)
     return w.Note:query():where("text", "=", w.Vault:query():select("pin"):limit(1))
       :orWhere(w.Vault:query():select("pin"):where("id", 1), SECRET)
   end },
@@ -96,10 +98,10 @@ local READS = {
   { "values that a list's subquery yields", function(q, w)
     return q:whereIn("pin", w.ds:query("hidden_notes"):select(lower(SECRET), "x"))
   end },
-  { "a derived table", function(q, w)
+  { "a derived table", function(_, w)
     return w.ds:query("x"):from(w.Vault:query():select("id", "pin"), "d"):where("pin", SECRET):where("id", ">", 0)
   end },
-  { "a common table", function(q, w)
+  { "a common table", function(_, w)
     return w.ds:query("c"):with("c", w.Vault:query():select("id", "pin")):where(lower(sql.col("pin")), SECRET)
   end },
   { "a prepared value", function(q)
