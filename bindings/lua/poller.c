@@ -5,12 +5,15 @@
  * A wait is a slot, a number under which the scheduler keeps its task. Descriptors are not
  * ours: one may be closed, and its number used again, while it is known here. So each is armed
  * for one event at a time, what the kernel has forgotten is told again, and an event that
- * nobody waits for any more is dropped. Knows nothing of tasks.
+ * nobody waits for any more is dropped. A forked child shares its parent's epoll instance until
+ * it has made one of its own, which it does before it touches any. Knows nothing of tasks.
  */
 #include "binding.h"
 
 #include <errno.h>
 #include <limits.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <sys/epoll.h>
 #include <unistd.h>
 
@@ -32,7 +35,21 @@ typedef struct poller {
     int *ready; /* slots that are, oldest first: from `taken` to `n_ready` */
     int *first; /* by descriptor: the first slot that waits for it */
     int room, n_fds, n_used, n_slots, n_heap, n_ready, taken, free;
+    unsigned forks; /* as many as there were when `epoll` was made */
 } poller;
+
+/* How often this process or one before it was forked: a child has one more than its parent. */
+static atomic_uint forks;
+
+static void count_fork(void)
+{
+    (void)atomic_fetch_add(&forks, 1);
+}
+
+static void watch_forks(void)
+{
+    (void)pthread_atfork(NULL, NULL, count_fork);
+}
 
 static poller *check_poller(lua_State *L)
 {
@@ -209,6 +226,32 @@ static void wake(poller *p, int fd, uint32_t happened)
         (void)arm(p, fd);
 }
 
+/* Let the epoll instance be one of this process alone, which knows what is waited for; not 0: errno. */
+static int open_epoll(poller *p)
+{
+    int epoll = epoll_create1(EPOLL_CLOEXEC);
+    if (epoll < 0)
+        return errno;
+    if (p->epoll >= 0)
+        (void)close(p->epoll);
+    p->epoll = epoll;
+    p->forks = atomic_load(&forks);
+    for (int fd = 0; fd < p->n_fds; fd++)
+        if (p->first[fd] != NONE && arm(p, fd) != 0)
+            wake(p, fd, EPOLLERR);
+    return 0;
+}
+
+static void need_epoll(lua_State *L, poller *p)
+{
+    int why = p->epoll >= 0 && p->forks == atomic_load(&forks) ? 0 : open_epoll(p);
+    if (why == ENOMEM)
+        hyl_fail(L, HY_EOUT_OF_MEMORY, "out of memory");
+    if (why != 0)
+        hyl_fail(L, HY_ELIMIT_EXCEEDED,
+                 "no file descriptor is left to wait with: raise the limit (ulimit -n)");
+}
+
 /* ---- methods ----------------------------------------------------------------------------- */
 
 static int64_t check_deadline(lua_State *L, int index, int fd)
@@ -235,6 +278,7 @@ static int poller_add(lua_State *L)
     int fd = check_descriptor(L, 2);
     int events = (int)luaL_checkinteger(L, 3) & (HY_WAIT_READ | HY_WAIT_WRITE);
     int64_t deadline = check_deadline(L, 4, fd);
+    need_epoll(L, p);
     if (!have_slot(p) || (fd != NONE && !have_descriptor(p, fd)))
         return hyl_fail(L, HY_EOUT_OF_MEMORY, "out of memory");
     int index = take_slot(p);
@@ -280,6 +324,7 @@ static int poller_wait(lua_State *L)
 {
     poller *p = check_poller(L);
     struct epoll_event events[EVENTS_AT_ONCE];
+    need_epoll(L, p);
     if (p->taken < p->n_ready)
         return 0;
     if (p->n_used == 0)
@@ -320,14 +365,9 @@ static int poller_gc(lua_State *L)
 static int core_poller(lua_State *L)
 {
     poller *p = hyl_new(L, HYL_POLLER, sizeof *p, 0);
-    p->free = NONE;
-    p->epoll = epoll_create1(EPOLL_CLOEXEC);
-    if (p->epoll >= 0)
-        return 1;
-    if (errno == ENOMEM)
-        return hyl_fail(L, HY_EOUT_OF_MEMORY, "out of memory");
-    return hyl_fail(L, HY_ELIMIT_EXCEEDED,
-                    "no file descriptor is left to wait with: raise the limit (ulimit -n)");
+    p->free = p->epoll = NONE;
+    need_epoll(L, p);
+    return 1;
 }
 
 void hyl_poller_open(lua_State *L)
@@ -338,6 +378,8 @@ void hyl_poller_open(lua_State *L)
     };
     static const luaL_Reg meta[] = {{"__gc", poller_gc}, {"__close", poller_gc}, {NULL, NULL}};
     static const luaL_Reg functions[] = {{"poller", core_poller}, {NULL, NULL}};
+    static pthread_once_t watched = PTHREAD_ONCE_INIT;
+    (void)pthread_once(&watched, watch_forks);
     hyl_type_new(L, HYL_POLLER, "hysteria.poller", methods, meta);
     lua_pop(L, 1);
     luaL_setfuncs(L, functions, 0);
