@@ -237,6 +237,7 @@ static const part_question part_questions[] = {
     {"where", hy_query_has_where},      {"order", hy_query_has_order},       {"group", hy_query_has_group},
     {"limit", hy_query_has_limit},      {"select", hy_query_has_select},     {"join", hy_query_has_join},
     {"distinct", hy_query_is_distinct}, {"set", hy_query_has_set_operation}, {"lock", hy_query_has_lock},
+    {"alias", hy_query_names_alias},
 };
 
 static int query_has(lua_State *L)

@@ -459,14 +459,17 @@ void hy__clause_order(hy_emitter *e)
     const hy_chain *order = &e->scope->tree->order;
     bool qualify = e->scope->qualify;
 
-    if (e->scope->tree->members.n > 0)
-        e->scope->qualify = false; /* of the whole: its columns belong to no table */
+    if (e->scope->tree->members.n > 0) { /* of the whole: its columns belong to no table */
+        e->scope->qualify = false;
+        e->scope->labels = e->collect && hy__has_unknown_fields(&e->scope->tree->select);
+    }
     HY_EACH (hy_item, item, order) {
         hy__puts(e, &item->cell == order->first ? " ORDER BY " : ", ");
         emit_order_item(e, item);
     }
     e->scope->place = HY_PLACE_PLAIN;
     e->scope->qualify = qualify;
+    e->scope->labels = false;
 }
 
 static void emit_count(hy_emitter *e, const int64_t *count)
@@ -601,9 +604,12 @@ static void emit_member(hy_emitter *e, const hy_member *member)
         hy__emit_select(e, tree);
         return;
     }
-    if (!hy__emit_has(e, HY_TRAIT_MEMBER_PARENS))
+    bool derived = tree->with.n > 0 && hy__emit_has(e, HY_TRAIT_MEMBER_WITH_DERIVED);
+    if (derived || !hy__emit_has(e, HY_TRAIT_MEMBER_PARENS))
         PUT(e, "SELECT * FROM ");
     emit_derived(e, tree);
+    if (derived)
+        hy__emit_as(e, "hysteria_member");
 }
 
 void hy__clause_members(hy_emitter *e)

@@ -256,8 +256,9 @@ static void emit_column(hy_emitter *e, const hy_expr *x)
     const hy_column_expr *c = (const hy_column_expr *)x;
 
     if (c->column != NULL) {
+        const char *name = e->scope->labels ? c->column->property : c->column->name;
         hy__emit_base(e);
-        hy__emit_identifier(e, c->column->name, strlen(c->column->name));
+        hy__emit_identifier(e, name, strlen(name));
     } else if (x->qualifier > 0) {
         emit_qualified(e, c);
     } else {
@@ -461,10 +462,22 @@ static bool is_exact_average(const hy_emitter *e, const hy_expr *call)
 }
 
 /* Does it yield decimals that the database itself would compare as text? */
-static bool is_text_decimal(const hy_emitter *e, const hy_expr *call)
+static bool is_text_decimal(const hy_emitter *e, const hy_expr *x)
 {
-    return call->node == HY_NODE_CALL && call->kind == HY_KIND_DECIMAL &&
-           hy__emit_has(e, HY_TRAIT_TEXT_DECIMALS);
+    return x->kind == HY_KIND_DECIMAL && hy__emit_has(e, HY_TRAIT_TEXT_DECIMALS);
+}
+
+void hy__text_decimal_open(hy_emitter *e, const hy_expr *x)
+{
+    if (is_text_decimal(e, x))
+        PUT(e, "CAST(");
+}
+
+/* The cast gives it an affinity: what it is compared with becomes text too. */
+void hy__text_decimal_close(hy_emitter *e, const hy_expr *x)
+{
+    if (is_text_decimal(e, x))
+        PUT(e, TEXT_DECIMAL_END);
 }
 
 static void emit_call_name(hy_emitter *e, const hy_branch *b)
@@ -509,8 +522,10 @@ static void emit_call_core(hy_emitter *e, const hy_expr *x)
 
 static void emit_before_call(hy_emitter *e, const hy_expr *call)
 {
-    if (is_exact_average(e, call) || is_text_decimal(e, call))
+    if (is_exact_average(e, call))
         PUT(e, "CAST(");
+    else if (call->node == HY_NODE_CALL)
+        hy__text_decimal_open(e, call);
 }
 
 static void emit_after_call(hy_emitter *e, const hy_expr *call)
@@ -520,9 +535,8 @@ static void emit_after_call(hy_emitter *e, const hy_expr *call)
         hy__puts(e, e->dialect->casts[HY_KIND_DOUBLE]);
         PUT(e, ")");
     }
-    /* The cast gives it an affinity: what it is compared with becomes text too. */
-    if (is_text_decimal(e, call))
-        PUT(e, TEXT_DECIMAL_END);
+    if (call->node == HY_NODE_CALL)
+        hy__text_decimal_close(e, call);
 }
 
 static void emit_call(hy_emitter *e, const hy_expr *x)
@@ -608,6 +622,7 @@ static void emit_case(hy_emitter *e, const hy_expr *x)
     const hy_branch *b = (const hy_branch *)x;
     size_t pairs = b->split;
 
+    hy__text_decimal_open(e, x);
     PUT(e, "CASE");
     for (size_t i = 0; i < pairs; i++) {
         PUT(e, " WHEN ");
@@ -620,6 +635,7 @@ static void emit_case(hy_emitter *e, const hy_expr *x)
         hy__emit_expr(e, b->args[2 * pairs]);
     }
     PUT(e, " END");
+    hy__text_decimal_close(e, x);
 }
 
 static void emit_cast(hy_emitter *e, const hy_expr *x)

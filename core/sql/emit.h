@@ -65,6 +65,7 @@ typedef struct hy_scope {
     hy_plan plan;
     bool qualify;   /* unqualified columns get the base name */
     bool own_names; /* with `qualify`: names of no known model are the base table's as well */
+    bool labels;    /* columns go by their properties' names, as what is selected does */
     bool base_only; /* joined tables cannot be seen (SET of a rewritten UPDATE) */
 } hy_scope;
 
@@ -186,6 +187,12 @@ void hy__emit_in(hy_emitter *e, const hy_expr *x);
 void hy__emit_in_query(hy_emitter *e, const hy_expr *x);
 void hy__emit_exists(hy_emitter *e, const hy_expr *x);
 void hy__emit_query(hy_emitter *e, const hy_expr *x);
+/**
+ * Around what yields decimals and is no column, where decimals are text: it compares and sorts as a
+ * number. Elsewhere nothing is written.
+ */
+void hy__text_decimal_open(hy_emitter *e, const hy_expr *x);
+void hy__text_decimal_close(hy_emitter *e, const hy_expr *x);
 /** A list with commas. */
 void hy__emit_list(hy_emitter *e, hy_expr *const *list, size_t n);
 /** A column by its database name alone, without any qualifier. */
@@ -222,6 +229,8 @@ bool hy__has_conditions(const hy_group *group);
  */
 bool hy__emit_position(hy_emitter *e, const hy_item *item);
 /** The items of a SELECT or RETURNING; notes the result's columns. */
+/** Are the columns in a list called after their properties, since other fields only the database knows? */
+bool hy__has_unknown_fields(const hy_chain *items);
 void hy__emit_items(hy_emitter *e, const hy_chain *items);
 
 /* The clauses; each writes nothing when its part is empty. */

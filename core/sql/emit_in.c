@@ -202,13 +202,19 @@ void hy__emit_in_query(hy_emitter *e, const hy_expr *x)
                 (limited && hy__emit_has(e, HY_TRAIT_DERIVED_LIMIT)) || reads_own_table(e, in->tree));
 }
 
+/* Does it matter how many rows are left when some are one? EXISTS of most databases takes no such care. */
+static bool counts_off(const hy_tree *tree)
+{
+    return tree->has_offset && (tree->distinct || tree->group.n > 0);
+}
+
 void hy__emit_exists(hy_emitter *e, const hy_expr *x)
 {
     const hy_tree *tree = ((const hy_query_expr *)x)->tree;
 
     hy__puts(e, negated(x) ? "NOT EXISTS (" : "EXISTS (");
-    e->select_one = tree->select.n == 0 && tree->members.n == 0;
-    emit_nested(e, tree, reads_own_table(e, tree));
+    e->select_one = tree->select.n == 0 && tree->members.n == 0 && !(counts_off(tree) && tree->distinct);
+    emit_nested(e, tree, reads_own_table(e, tree) || counts_off(tree));
 }
 
 void hy__emit_query(hy_emitter *e, const hy_expr *x)
@@ -216,6 +222,8 @@ void hy__emit_query(hy_emitter *e, const hy_expr *x)
     const hy_tree *tree = ((const hy_query_expr *)x)->tree;
 
     need_columns(e, tree, 1);
+    hy__text_decimal_open(e, x);
     PUT(e, "(");
     emit_nested(e, tree, reads_own_table(e, tree));
+    hy__text_decimal_close(e, x);
 }

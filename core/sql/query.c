@@ -298,12 +298,71 @@ size_t hy_query_n_order(const hy_query *q)
     return q->tree.order.n;
 }
 
+/* Is something else than the column itself selected under that name? */
+static bool is_alias_of_other(const hy_tree *tree, const hy_expr *column, const char *name)
+{
+    HY_EACH (hy_item, item, &tree->select) {
+        bool own = item->expr->node == HY_NODE_COLUMN && hy__same_column(item->expr, column);
+        if (item->alias != NULL && !own && strcmp(item->alias, name) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* Would a database take this column for what is selected under that name? */
+static bool is_alias(const hy_tree *tree, const hy_expr *e)
+{
+    const hy_column_expr *c = (const hy_column_expr *)e;
+
+    if (e->node != HY_NODE_COLUMN || e->qualifier > 0)
+        return false;
+    if (c->column == NULL)
+        return is_alias_of_other(tree, e, c->text);
+    return tree->joins.n == 0 && is_alias_of_other(tree, e, c->column->name);
+}
+
+static bool has_alias(const hy_tree *tree, const hy_expr *e)
+{
+    const hy_branch *b = (const hy_branch *)e;
+    bool leaf = e->node <= HY_NODE_VALUE || e->node >= HY_NODE_IN_QUERY;
+
+    for (size_t i = 0; !leaf && i < b->n; i++)
+        if (has_alias(tree, b->args[i]))
+            return true;
+    return is_alias(tree, e);
+}
+
+static bool items_have_alias(const hy_tree *tree, const hy_chain *items)
+{
+    HY_EACH (hy_item, item, items)
+        if (has_alias(tree, item->expr))
+            return true;
+    return false;
+}
+
+static bool group_has_alias(const hy_tree *tree, const hy_group *group)
+{
+    for (const hy_condition *c = group->first; c != NULL; c = c->next)
+        if (c->expr != NULL ? has_alias(tree, c->expr) : group_has_alias(tree, c->group))
+            return true;
+    return false;
+}
+
+bool hy_query_names_alias(const hy_query *q)
+{
+    const hy_tree *tree = &q->tree;
+
+    return tree->select.n > 0 &&
+           (items_have_alias(tree, &tree->order) || items_have_alias(tree, &tree->group) ||
+            group_has_alias(tree, &tree->having.user));
+}
+
 static bool is_own_column(const hy_tree *tree, const hy_expr *e)
 {
     if (e->node != HY_NODE_COLUMN)
         return false;
     if (e->qualifier == 0)
-        return true;
+        return !is_alias(tree, e);
     const char *base = hy__table_base(
         tree->table != NULL || tree->model == NULL ? tree->table : hy_model_table(tree->model), tree->alias);
     return base != NULL && strlen(base) == e->qualifier &&

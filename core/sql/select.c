@@ -241,6 +241,28 @@ static int calculated_scale(hy_emitter *e, const hy_branch *b)
     return lhs > rhs ? lhs : rhs;
 }
 
+/* What a CASE yields has the places of the branch that has most. */
+static int case_scale(hy_emitter *e, const hy_branch *b)
+{
+    int most = 0;
+
+    for (size_t i = 0; i < b->n; i++) {
+        bool when = i < 2 * (size_t)b->split && i % 2 == 0;
+        int places = when ? 0 : scale_of(e, b->args[i]);
+        most = places > most ? places : most;
+    }
+    return most;
+}
+
+/* Of a subquery that selects a column of its model. */
+static int query_scale(const hy_tree *tree)
+{
+    const hy_item *item = (const hy_item *)tree->select.first;
+    const hy_column *column = tree->select.n == 1 ? hy_expr_model_column(item->expr) : NULL;
+
+    return column != NULL && column->scale > 0 ? column->scale : 0;
+}
+
 /* A total, a greatest or a least value has as many decimal places as what it is of. */
 static int scale_of(hy_emitter *e, const hy_expr *x)
 {
@@ -253,6 +275,10 @@ static int scale_of(hy_emitter *e, const hy_expr *x)
         return 0;
     if (x->node == HY_NODE_BINARY)
         return calculated_scale(e, b);
+    if (x->node == HY_NODE_CASE)
+        return case_scale(e, b);
+    if (x->node == HY_NODE_QUERY)
+        return query_scale(((const hy_query_expr *)x)->tree);
     if (x->node == HY_NODE_OVER)
         return scale_of(e, b->args[0]);
     if (x->node == HY_NODE_CALL && b->n > 0) {
@@ -287,8 +313,7 @@ static void emit_item(hy_emitter *e, const hy_item *item)
         add_result(e, &(hy_result_column){label, (hy_kind)x->kind, NULL, scale_of(e, x)});
 }
 
-/* Is there something among them whose fields only the database knows? */
-static bool has_unknown_fields(const hy_chain *items)
+bool hy__has_unknown_fields(const hy_chain *items)
 {
     HY_EACH (hy_item, item, items)
         if (item->expr->node == HY_NODE_RAW && item->alias == NULL)
@@ -298,7 +323,7 @@ static bool has_unknown_fields(const hy_chain *items)
 
 void hy__emit_items(hy_emitter *e, const hy_chain *items)
 {
-    e->name_fields = e->collect && has_unknown_fields(items);
+    e->name_fields = e->collect && hy__has_unknown_fields(items);
     HY_EACH (hy_item, item, items) {
         if (&item->cell != items->first)
             PUT(e, ", ");

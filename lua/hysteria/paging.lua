@@ -42,7 +42,8 @@ function methods.paginate(q, page, per_page, given)
     core.raise("INVALID_PAGINATION_PARAMETERS", "paginate: there cannot be so many rows")
   end
   local take = limit and math.max(0, math.min(per_page, limit - start)) or per_page
-  local total = methods.getCount(q, nil, both())
+  local counted = q:_has("lock") and q:clone():clearLockQuery() or q -- rows are locked, not their number
+  local total = methods.getCount(counted, nil, both())
   local data = {}
   if take > 0 then
     data = methods.many(q:clone():limit(take):offset(start + (offset or 0)), both())

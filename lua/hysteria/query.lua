@@ -119,6 +119,9 @@ local function field_of(rows, name, definition)
   return list
 end
 
+-- What an order or a group names must stay selected: the column comes beside it, under this name.
+local PLUCKED = "hysteria_plucked"
+
 -- The values of one column; NULL as sql.null.
 function methods.pluck(q, column, given)
   options.need(column, "column", "pluck")
@@ -126,7 +129,9 @@ function methods.pluck(q, column, given)
   local prepared, handle, opts = reading.begin(q, definition, extra, options.check(given, READ, "pluck"), "pluck")
   local made = definition and (definition.by_property[column] or definition.by_database[column])
   local list
-  if prepared:_has("set") or (definition and not made and is_alias(prepared, column)) then
+  if not prepared:_has("set") and prepared:_has("alias") then
+    list = field_of(core.fetch(handle, prepared:clone():select { column, PLUCKED }, opts), PLUCKED)
+  elseif prepared:_has("set") or (definition and not made and is_alias(prepared, column)) then
     list = field_of(core.fetch(handle, prepared, opts), made and made.property or column, definition)
   else
     if rawequal(prepared, q) then
@@ -186,7 +191,7 @@ end
 
 -- A row that is new is chosen by nothing.
 local function refuse_choice(q, what)
-  refuse_parts(q, what, "where", "join", "order", "limit")
+  refuse_parts(q, what, "where", "join", "group", "order", "limit", "distinct", "set", "lock")
 end
 
 function methods.insert(q, data, given)

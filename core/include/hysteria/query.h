@@ -206,6 +206,9 @@ HY_API bool hy_query_has_alias(const hy_query *q, const char *name, size_t size)
 HY_API bool hy_query_has_limit(const hy_query *q); /* limit or offset */
 HY_API bool hy_query_has_select(const hy_query *q);
 HY_API bool hy_query_has_join(const hy_query *q);
+/** Does ORDER BY, GROUP BY or HAVING name what is selected under an alias? Without the selection it means
+ * something else. */
+HY_API bool hy_query_names_alias(const hy_query *q);
 /**
  * Will the rows have this field of the query's model: selected by property, name or alias, or
  * one of all columns that are not hidden? False without a model.
