@@ -180,6 +180,7 @@ databases.each(function(ds)
             query:prepare():many(entry.params)
           else
             query:many()
+            query:clone():many() -- what is kept of the first run hides as much
           end
         end, has_plain)
       end)

@@ -56,7 +56,7 @@ local EXPRESSIONS = {
   { 4, function(g, scope, wanted) return function_call(g, scope, wanted) end },
   { 2, function(g, scope, wanted)
     hit(g, "CASE")
-    local kind = wanted or "int"
+    local kind = wanted or g.random:pick { "int", "int", "decimal" }
     return {
       op = "case", kind = kind, when = conditions_table(g, scope), value = value_of(g, kind),
       other = g.random:chance(2) and value_of(g, kind) or nil,
@@ -308,6 +308,17 @@ local CONDITIONS = {
     local sub = w.ds:query("diff_b as e"):whereColumn("e." .. c.of, c.column)
     q[verb(c.form)](q, sub:where("e.id", ">", given(w, c.least)))
   end, where = true, qualified = true },
+  { 1, function(g)
+    hit(g, "EXISTS")
+    return { form = g.random:pick { "Exists", "NotExists" }, of = g.random:pick { "i", "aId", "flag" },
+      grouped = g.random:chance(2), offset = g.random:int(0, 12), limit = g.random:chance(3) and g.random:int(0, 2) or nil }
+  end, function(q, verb, c, w)
+    local sub = w.B:query():select(c.of):offset(c.offset)
+    if c.limit then
+      sub:limit(c.limit)
+    end
+    q[verb(c.form)](q, c.grouped and sub:groupBy(c.of) or sub:distinct())
+  end, where = true },
   { 1, function(g, scope)
     hit(g, "RAW")
     return { column = pick_column(g, scope, INT).name, value = value_of(g, "int") }
@@ -399,6 +410,19 @@ local function add_window(g, scope, list)
   local made = list[#list]
   made.frame = made.order and not ranks and g.random:chance(2) and { "rows", g.random:int(-3, 0), g.random:int(0, 2) }
     or nil
+end
+
+-- A value beside the fields of a record.
+local function add_annotation(g, scope, list)
+  if g.random:chance(6) and not g.prepared then
+    hit(g, "CALL")
+    list[#list + 1] = { annotate = "abs", column = pick_column(g, scope, INT).name, alias = "noted", kind = "int" }
+  end
+end
+
+-- Locks change no answer; a database without them refuses.
+local function add_lock(g)
+  return g.random:chance(12) and not g.prepared and g.random:pick { "lockForUpdate", "forShare" } or nil
 end
 
 local JOINS = { "join", "innerJoin", "leftJoin", "rightJoin", "fullJoin", "crossJoin" }
@@ -498,6 +522,8 @@ local SHAPES = {
     else
       add_window(g, scope, d.select)
       add_documents(g, scope, d.select)
+      add_annotation(g, scope, d.select)
+      d.lock = #d.select > 0 and not d.select[#d.select].window and add_lock(g)
       d.select[#d.select + 1] = { column = "id", alias = "key", kind = "int" }
       add_order(g, d, names_of(d.select), "key")
     end
@@ -509,7 +535,12 @@ local SHAPES = {
     if d.star then
       hit(g, "STAR")
     end
+    d.lock = add_lock(g)
     add_order(g, d, { table.unpack(d.names, 1, #d.names - 1) }, "id")
+    if g.random:chance(3) then
+      table.insert(d.order, 1, { e = expression(g, columns_of("diff_a", "", {}), "int"),
+        direction = g.random:pick { "asc", "desc" }, nulls = g.random:pick { "first", "last" } })
+    end
   end },
   { "joined", 3, function(g, d)
     d.join = { verb = g.random:pick(JOINS) }
@@ -558,12 +589,18 @@ local SHAPES = {
       d.select[index] = { column = column.name, alias = "c" .. index, kind = column.kind }
     end
     d.members = {}
-    for index = 1, g.random:int(2) do
+    for index = 1, g.random:int(3) do
       local member = { from = "diff_a", select = {} }
       for at, kind in ipairs(kinds) do
         member.select[at] = { column = pick_column(g, scope, { [kind] = true }).name, alias = "c" .. at, kind = kind }
       end
       member.where = g.random:chance(3) and conditions(g, scope, 2, 2) or nil
+      if g.random:chance(4) then -- a part of the member alone; which one is certain, whatever is alike in it
+        member.order, member.limit = {}, g.random:int(0, 6)
+        for at = 1, #kinds do
+          member.order[at] = { name = "c" .. at, direction = "asc", nulls = "last" }
+        end
+      end
       d.members[index] = { verb = g.random:pick { "union", "unionAll", "intersect", "except" }, query = member }
     end
     add_order(g, d, names_of(d.select))
@@ -574,10 +611,18 @@ local SHAPES = {
     for index, kind in ipairs { "int", "text", "int" } do
       d.select[index] = { column = pick_column(g, scope, { [kind] = true }).name, alias = "c" .. index, kind = kind }
     end
-    d.wrapped = g.random:pick { "with", "from" }
+    d.wrapped = g.random:pick { "with", "from", "withMaterialized" }
     d.outer = conditions(g, { { name = "c1", kind = "int" }, { name = "c2", kind = "text" }, { name = "c3",
       kind = "int" } }, 2, 3,
       "having")
+  end },
+  { "recursive", 1, function(g, d)
+    hit(g, "RAW", "BINARY", "COLUMN", "COLUMN")
+    d.recursive = { start = value_of(g, "int"), step = g.random:int(3), most = g.random:int(40),
+      verb = g.random:pick { "union", "unionAll" } }
+    d.select = { { column = "n", alias = "n", kind = "int" } }
+    d.outer = conditions(g, { { name = "n", kind = "int" } }, 2, 3, "having")
+    d.distinct = g.random:chance(3)
   end },
   { "one value", 2, function(g, d)
     base_query(g, d, false)
@@ -695,6 +740,8 @@ local function add_select(q, item, w)
     q[item.json](q, item.column, item.path, item.alias)
   elseif item.func then
     q:selectFunc(item.func, item.column, item.alias)
+  elseif item.annotate then
+    q:annotate(item.annotate, item.column, item.alias)
   elseif item.window then
     local over = { partitionBy = item.partition, orderBy = item.order, frame = item.frame }
     if item.column then
@@ -723,7 +770,20 @@ local function add_join(q, join, w)
   end
 end
 
+-- Every so many numbers, and what of them the outer conditions leave; `+ 0`: of the type that the steps have.
+local function build_recursive(d, w)
+  local r = d.recursive
+  local start = w.ds:query("diff_a"):select(sql.col("id") + 0, "n"):where("id", "<=", given(w, r.start))
+  local step = w.ds:query("series"):select(sql.col("n") + r.step, "n"):where("n", "<", r.most)
+  local q = w.ds:query("series"):withRecursive("series", start[r.verb](start, step)):select("n")
+  grammar.add_conditions(q, d.outer, w, "where")
+  return d.distinct and q:distinct() or q
+end
+
 function grammar.build(d, w)
+  if d.recursive then
+    return build_recursive(d, w)
+  end
   local q = w.A:query()
   for _, item in ipairs(d.select or {}) do
     add_select(q, item, w)
@@ -745,14 +805,15 @@ function grammar.build(d, w)
   for _, member in ipairs(d.members or {}) do
     q[member.verb](q, grammar.build(member.query, w))
   end
-  if d.wrapped == "with" then
-    q = w.ds:query("common"):with("common", q)
+  if d.wrapped and d.wrapped ~= "from" then
+    local outer = w.ds:query("common")
+    q = outer[d.wrapped](outer, "common", q)
   elseif d.wrapped then
     q = w.ds:query("diff_a"):from(q, "derived")
   end
   grammar.add_conditions(q, d.outer or {}, w, "where")
   for _, order in ipairs(d.order or {}) do
-    q:orderBy(order.name, order.direction, { nulls = order.nulls })
+    q:orderBy(order.e and grammar.value(w, order.e) or order.name, order.direction, { nulls = order.nulls })
   end
   if d.limit then
     q:limit(d.limit)
@@ -760,11 +821,16 @@ function grammar.build(d, w)
   if d.offset then
     q:offset(d.offset)
   end
-  return q
+  return d.lock and q[d.lock](q) or q
 end
 
 local function run_once(d, w)
   local q = grammar.build(d, w)
+  if d.lock then
+    return w.ds:transaction(function()
+      return q:many()
+    end)
+  end
   if d.terminal == "pluck" then
     return q:pluck(d.of)
   elseif d.terminal and d.of then
@@ -811,7 +877,8 @@ function grammar.answer(d, rows)
   for index, row in ipairs(rows) do
     local cells = {}
     for at, item in ipairs(type(row) == "table" and items or {}) do
-      cells[at] = world.shown(row[item.alias], item.kind)
+      local from = item.annotate and row["$annotations"] or row
+      cells[at] = world.shown(from[item.alias], item.kind)
     end
     lines[index] = type(row) == "table" and table.concat(cells, " | ")
       or world.shown(row, d.terminal == "getAvg" and "average" or nil)
