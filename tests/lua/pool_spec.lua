@@ -309,7 +309,7 @@ databases.each(function(ds, database, config)
       ["class:restore"] = function(row) rows:restore(row.id, given) end,
       ["class:save"] = function(row) rows:save({ id = row.id, parentId = 5 }, given) end,
       ["bulk restore"] = function(row) rows:query():onlyDeleted():where("id", row.id):restore(given) end,
-      truncate = function() rows:truncate(given) end,
+      truncate = function() rows:query():withoutDefaultScope():truncate(given) end,
       dropTables = function() ds:dropTables({ Slow }, given) end,
     }
 
