@@ -173,6 +173,11 @@ void hy__cursor_clear(hy_cursor *cursor);
 /** Begin to run the engine's own text on a lease that is ready. `text` lives until the end. */
 hy_status hy__cursor_start_text(hy_cursor *cursor, hy_lease *lease, const char *text, bool cacheable,
                                 int64_t deadline, hy_error *err);
+/** The text of a query, found or written. */
+hy_status hy__cursor_compile(hy_cursor *cursor, const hy_source *source, const hy_query *query,
+                             hy_error *err);
+/** What belongs to the query may be gone from here on. */
+void hy__cursor_forget(hy_cursor *cursor);
 /* cursor_data.c: copies of what the query owns, at the cursor's sql. */
 hy_status hy__cursor_keep_binds(hy_cursor *cursor, bool must_copy, hy_error *err);
 hy_status hy__cursor_list_kinds(hy_cursor *cursor, const hy_kind **kinds, size_t *n, hy_error *err);
