@@ -49,6 +49,7 @@ static const char referenced[] =
 static const char not_unique[] = "a row with the same value exists";
 static const char missing[] = "a required value is missing";
 static const char bad_login[] = "the server refuses this user or password";
+static const char bad_pattern[] = "the regular expression is not valid";
 static const char bad_json[] = "the JSON document is not valid";
 
 /* Sorted by code. Those below 1000 are numbers of the storage engines and of the files below them. */
@@ -116,6 +117,7 @@ static const code_row codes[] = {
     {1130, HY_EAUTHENTICATION_FAILED, NOTHING, "the server lets nobody in from this machine"},
     {1136, HY_ESYNTAX, NOTHING, NULL},
     {1138, HY_ENOT_NULL_VIOLATION, NOTHING, missing},
+    {1139, HY_EDATA_INVALID, NOTHING, bad_pattern},
     {1142, HY_EPERMISSION_DENIED, NOTHING, "the user may not do that with this table"},
     {1143, HY_EPERMISSION_DENIED, NOTHING, "the user may not do that with this column"},
     {1146, HY_EUNDEFINED_TABLE, FIRST_TABLE, NULL},
@@ -246,6 +248,14 @@ static const code_row codes[] = {
     {3156, HY_EDATA_INVALID, NOTHING, unfit},
     {3159, HY_ETLS_REFUSED, NOTHING, "the server takes encrypted connections only: set ssl.mode"},
     {3572, HY_ELOCK_TIMEOUT, NOTHING, "a row is locked by another transaction"},
+    {3688, HY_EDATA_INVALID, NOTHING, bad_pattern},
+    {3689, HY_EDATA_INVALID, NOTHING, bad_pattern},
+    {3691, HY_EDATA_INVALID, NOTHING, bad_pattern},
+    {3692, HY_EDATA_INVALID, NOTHING, bad_pattern},
+    {3693, HY_EDATA_INVALID, NOTHING, bad_pattern},
+    {3694, HY_EDATA_INVALID, NOTHING, bad_pattern},
+    {3696, HY_EDATA_INVALID, NOTHING, bad_pattern},
+    {3697, HY_EDATA_INVALID, NOTHING, bad_pattern},
     {3730, HY_EFOREIGN_KEY_VIOLATION, NOTHING, "a foreign key refers to the table: it cannot be dropped"},
     {3819, HY_ECHECK_VIOLATION, CHECK, "a check refuses the row"},
     {3948, HY_EPERMISSION_DENIED, NOTHING, "LOAD DATA LOCAL is switched off"},

@@ -150,11 +150,18 @@ static hy_status fail_about_value(hy_status status, const char *message, hy_erro
     return hy_fail(err, status, "%s\"...%s", text, close > open ? close : "\"");
 }
 
-static hy_status fail_with_text(hy_status status, const char *state, const char *message, hy_error *err)
+/* A syntax error without a place in the statement is one in a value: a text search, a JSON path. */
+static bool is_about_value(const PGresult *result, const char *state)
+{
+    return strncmp(state, "22", CLASS_SIZE) == 0 ||
+           (strcmp(state, "42601") == 0 && PQresultErrorField(result, PG_DIAG_STATEMENT_POSITION) == NULL);
+}
+
+static hy_status fail_with_text(const PGresult *result, hy_status status, const char *message, hy_error *err)
 {
     if (message == NULL || *message == '\0')
         message = hy_status_text(status);
-    if (strncmp(state, "22", CLASS_SIZE) == 0)
+    if (is_about_value(result, PQresultErrorField(result, PG_DIAG_SQLSTATE)))
         return fail_about_value(status, message, err);
     return hy_fail(err, status, "%s", message);
 }
@@ -265,11 +272,21 @@ static void fill_fields(const PGresult *result, const char *message, hy_status s
         fill_name(err->columns, sizeof err->columns, message, "column ");
 }
 
-/* A deadline of the server's own has the code of a cancel. */
+/* A deadline of the server's own has the code of a cancel, what is no search or path that of no statement. */
 static hy_status refine(const char *state, const char *message, hy_status status)
 {
-    if (strcmp(state, "57014") == 0 && message != NULL && strstr(message, "statement timeout") != NULL)
-        return HY_EQUERY_TIMEOUT;
+    static const struct {
+        const char *state, *part;
+        hy_status status;
+    } told[] = {
+        {"57014", "statement timeout", HY_EQUERY_TIMEOUT},
+        {"42601", " in tsquery", HY_EDATA_INVALID},
+        {"42601", " of jsonpath input", HY_EDATA_INVALID},
+    };
+
+    for (size_t i = 0; i < sizeof told / sizeof told[0]; i++)
+        if (strcmp(state, told[i].state) == 0 && message != NULL && strstr(message, told[i].part) != NULL)
+            return told[i].status;
     return status;
 }
 
@@ -285,7 +302,7 @@ hy_status hy__postgres_fail(const PGresult *result, const char *sql, hy_error *e
         return hy_fail(err, HY_EDATABASE_ERROR, "%.*s", (int)strcspn(text, "\n"), text);
     }
     hy_status status = refine(state, message, status_of_state(state));
-    (void)fail_with_text(status, state, message, err);
+    (void)fail_with_text(result, status, message, err);
     if (err != NULL) {
         put_state(err, state);
         fill_fields(result, message, status, err);

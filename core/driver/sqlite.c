@@ -507,6 +507,19 @@ static hy_status bind_all(hy__sqlite *c, hy__sqlite_statement *s, const hy_bind 
 
 /* ---- running ---------------------------------------------------------------------------- */
 
+/* A full-text search takes words of a bound value for columns: only what the statement says is repeated. */
+static hy_status fail_step(hy__sqlite *c, int rc, hy_error *err)
+{
+    hy_status status = hy__sqlite_fail(c, rc, err);
+
+    if (status != HY_EUNDEFINED_COLUMN || err == NULL ||
+        strstr(sqlite3_sql(c->statement->stmt), err->columns) != NULL)
+        return status;
+    status = hy_fail(err, status, "no such column");
+    err->native_code = rc;
+    return status;
+}
+
 static hy_status first_step(hy__sqlite *c, hy_wait *wait, hy_error *err)
 {
     hy__sqlite_statement *s = c->statement;
@@ -518,7 +531,7 @@ static hy_status first_step(hy__sqlite *c, hy_wait *wait, hy_error *err)
     }
     c->pending = HY__SQLITE_IDLE;
     if (rc != SQLITE_ROW && rc != SQLITE_DONE)
-        return hy__sqlite_fail(c, rc, err);
+        return fail_step(c, rc, err);
     /* A changed schema may have changed the columns, told only now. */
     if (sqlite3_stmt_status(s->stmt, SQLITE_STMTSTATUS_REPREPARE, 0) != s->reprepared) {
         hy_status status = read_columns(s, err);

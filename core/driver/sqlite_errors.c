@@ -80,7 +80,8 @@ typedef enum name_field {
     TABLE_FIELD,
     COLUMN_FIELD,
     CONSTRAINT_FIELD,
-    COLUMN_LIST_FIELD
+    COLUMN_LIST_FIELD,
+    A_VALUE /* not a name: it is not said */
 } name_field;
 typedef struct text_row {
     const char *prefix, *suffix; /* "" or NULL: to the end */
@@ -120,6 +121,10 @@ static const text_row texts[] = {
     {"integer overflow", NULL, HY_EDATA_INVALID, NO_FIELD},
     {"datatype mismatch", NULL, HY_EDATA_INVALID, NO_FIELD},
     {"malformed JSON", NULL, HY_EDATA_INVALID, NO_FIELD},
+    {"JSON path error near ", NULL, HY_EDATA_INVALID, A_VALUE},
+    {"bad JSON path: ", NULL, HY_EDATA_INVALID, A_VALUE},
+    {"fts5: syntax error near ", NULL, HY_EDATA_INVALID, A_VALUE},
+    {"unterminated string", NULL, HY_EDATA_INVALID, NO_FIELD},
     {"hysteria_", ": not a number", HY_EDATA_INVALID, NO_FIELD},
     {"hysteria_", ": too many digits", HY_EDATA_INVALID, NO_FIELD},
     {"hysteria_", ": out of range", HY_EDATA_INVALID, NO_FIELD},
@@ -180,6 +185,7 @@ static void fill_field(hy_error *err, const text_row *row, const char *name, siz
     }
     switch (row->field) {
     case NO_FIELD:
+    case A_VALUE:
         break;
     case TABLE_FIELD:
         name = last_part(name, &size);
@@ -303,7 +309,10 @@ static hy_status fail_with_text(hy__sqlite *c, int rc, hy_error *err)
 
     if ((rc & 0xff) == SQLITE_LOCKED)
         hint = ": another statement of this connection is still open";
-    (void)hy_fail(err, status, "%s%s", message, hint);
+    if (row != NULL && row->field == A_VALUE)
+        (void)hy_fail(err, status, "%s...", row->prefix);
+    else
+        (void)hy_fail(err, status, "%s%s", message, hint);
     if (err == NULL)
         return status;
     flatten(err->message);

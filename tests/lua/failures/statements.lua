@@ -111,6 +111,28 @@ failures.each(function(ds, database)
         fails("DATA_INVALID", function() ds:rawQuery("SELECT CAST(? AS text)::date", { ROW }) end)
         fails("DATA_INVALID", function() ds:rawQuery("SELECT 1 / ?::int", { 0 }) end)
       end
+      -- Values with a syntax of their own: a search, a path. What is wrong in them is not repeated.
+      local WORDS = {
+        postgres = {
+          { "SELECT to_tsquery(?::text)", ROW .. " (" }, { "SELECT ?::text::jsonpath", "$." .. ROW .. " x" },
+        },
+        sqlite = {
+          { "SELECT json_extract('{}', ?)", ROW }, { "SELECT * FROM fail_texts WHERE fail_texts MATCH ?", '"' .. ROW },
+          { "SELECT * FROM fail_texts WHERE fail_texts MATCH ?", "a AND AND " .. ROW:gsub("%W", "") },
+        },
+        mysql = { { "SELECT json_extract('{}', ?)", ROW }, { "SELECT 'x' REGEXP concat(?, '(')", ROW } },
+        mariadb = { { "SELECT 'x' REGEXP concat(?, '(')", ROW } },
+      }
+      if database == "sqlite" then
+        ds:rawQuery("DROP TABLE IF EXISTS fail_texts")
+        ds:rawQuery("CREATE VIRTUAL TABLE fail_texts USING fts5(note)")
+        fails("UNDEFINED_COLUMN", function()
+          ds:rawQuery("SELECT * FROM fail_texts WHERE fail_texts MATCH ?", { '"' .. ROW .. '" : x' })
+        end)
+      end
+      for _, case in ipairs(WORDS[database] or {}) do
+        fails("DATA_INVALID", function() ds:rawQuery(case[1], { case[2] }) end)
+      end
     end)
 
     it("SQL that cannot be read, with the place", function()
