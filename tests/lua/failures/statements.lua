@@ -7,7 +7,7 @@ local fails, tells = failures.of, failures.tells
 local SECRET, ROW = failures.SECRET, failures.ROW
 local it = failures.it
 
-failures.each(function(ds, database)
+failures.each(function(ds, database, config)
   local User = model "FailUser" {
     hysteria.check("age >= 0"),
     id = column.increment(), email = column.string { length = 40, nullable = false, unique = true },
@@ -265,6 +265,37 @@ failures.each(function(ds, database)
       local err = fails("UNSUPPORTED", function() users:query():distinctOn("email"):many() end)
       assert.equal("DISTINCT ON", err.feature)
       assert.equal(database, err.dialect)
+    end)
+
+    it("any kind, in the log of every level, to whomever it goes", function()
+      local lines, to_stderr = {}, io.stderr
+      local function take(line)
+        lines[#lines + 1] = line
+      end
+      finally(function() rawset(io, "stderr", to_stderr) end)
+      for _, level in ipairs { "info", "warn", "error" } do
+        for _, setting in ipairs { {}, { logParams = true }, { logQueries = false, logParams = true } } do
+          for _, logger in ipairs { { info = take, warn = take, error = take }, false } do
+            local logs = { level = level, logParams = setting.logParams, logQueries = setting.logQueries,
+              customLogger = logger or nil }
+            rawset(io, "stderr", logger and to_stderr or { write = function(_, text) take(text) end })
+            local other <close> = sql.connectToSecondarySource(config { logs = logs })
+            local before = #lines
+            fails("UNIQUE_VIOLATION", function() User:using(other):insert { email = ROW, secret = SECRET } end)
+            fails("CHECK_VIOLATION", function()
+              User:using(other):where("email", ROW):update { age = -1, secret = SECRET, note = "n" }
+            end)
+            fails("UNDEFINED_TABLE", function() other:rawQuery("SELECT ? FROM fail_nowhere", { SECRET }) end)
+            fails("NOT_NULL_VIOLATION", function()
+              other:rawQuery("INSERT INTO fail_users (email, secret, note) VALUES (NULL, ?, ?)", { SECRET, ROW })
+            end)
+            rawset(io, "stderr", to_stderr)
+            assert.is_true(#lines >= before + 4, "failures were not logged")
+            local said = table.move(lines, before + 1, #lines, 1, {})
+            assert.same({}, failures.leaks(said, "log", { SECRET, not setting.logParams and ROW or nil }))
+          end
+        end
+      end
     end)
 
     it("too many or too large values", function()
