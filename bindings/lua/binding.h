@@ -224,6 +224,10 @@ hy_expr *hyl_raw_argument(lua_State *L, hy_query *q, int index, int last, const 
  * a table is called right here and cannot yield; see hyl_with_queries().
  */
 hy_query *hyl_to_query(lua_State *L, int index);
+/** What is late inside of the query at `from` is so inside of the one at `into`, which takes it in. */
+void hyl_carry_inside(lua_State *L, int into, int from);
+/** Push the Lua function that settles what is late inside of the query at `index`, and the query. */
+void hyl_push_settler(lua_State *L, int index);
 /**
  * Replace the functions among a verb's arguments by the queries that they fill, each free to yield,
  * then be `verb`. Use as `return hyl_with_queries(...)`.

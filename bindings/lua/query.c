@@ -84,14 +84,17 @@ static void take_filled(lua_State *L)
         lua_pop(L, 1);
 }
 
-static const char subquery_key = 0;
+static const char subquery_key = 0, settle_key = 0;
 
-/* core.setSubquery(fn): fn(query) gives the query that stands for one of a model inside of others, and
- * whether that must be asked anew at each run. */
+/* core.setSubquery(stand, settle): stand(query, may_wait) gives what stands for a query inside of others. If
+ * that is asked anew at each run, it is late, and second comes what settle(outer query) will need then: see
+ * outer:_extra().inside. settle gives the query that runs. */
 static int set_subquery(lua_State *L)
 {
     luaL_checktype(L, 1, LUA_TFUNCTION);
-    lua_settop(L, 1);
+    luaL_checktype(L, 2, LUA_TFUNCTION);
+    lua_settop(L, 2);
+    lua_rawsetp(L, LUA_REGISTRYINDEX, &settle_key);
     lua_rawsetp(L, LUA_REGISTRYINDEX, &subquery_key);
     return 0;
 }
@@ -107,26 +110,101 @@ static void push_extra(lua_State *L, int index)
     lua_setiuservalue(L, index, HYL_QUERY_EXTRA);
 }
 
+/* The late queries inside of the query at index, by id. Pushed, made if they are none. */
+static void push_inside(lua_State *L, int index)
+{
+    push_extra(L, index);
+    if (lua_getfield(L, -1, "inside") == LUA_TNIL) {
+        lua_pop(L, 1);
+        lua_newtable(L);
+        lua_pushvalue(L, -1);
+        lua_setfield(L, -3, "inside");
+    }
+    lua_remove(L, -2);
+}
+
+void hyl_carry_inside(lua_State *L, int into, int from)
+{
+    into = lua_absindex(L, into);
+    from = lua_absindex(L, from);
+    hyl_need_stack(L, 6);
+    if (!hy_query_has_late(lua_touserdata(L, from)))
+        return;
+    int top = lua_gettop(L);
+    push_inside(L, into);
+    push_inside(L, from);
+    for (lua_pushnil(L); lua_next(L, top + 2); lua_settop(L, top + 3)) {
+        lua_pushvalue(L, top + 3);
+        lua_insert(L, top + 4);
+        lua_rawset(L, top + 1);
+        lua_settop(L, top + 3);
+    }
+    lua_settop(L, top);
+}
+
 /* The query on top becomes what it leaves out as well: soft-deleted rows, rows of no default scope. */
 static hy_query *make_whole(lua_State *L)
 {
-    hyl_need_stack(L, 5);
+    hyl_need_stack(L, 8);
     lua_rawgetp(L, LUA_REGISTRYINDEX, &subquery_key);
     if (lua_isnil(L, -1)) {
         lua_pop(L, 1);
         return lua_touserdata(L, -1);
     }
     lua_insert(L, -2);
-    lua_call(L, 1, 2);
-    bool moves = lua_toboolean(L, -1);
-    lua_pop(L, 1);
-    if (moves && hyl_test(L, 1, HYL_QUERY) != NULL) {
-        push_extra(L, 1);
-        lua_pushboolean(L, 1);
-        lua_setfield(L, -2, "moves");
-        lua_pop(L, 1);
+    bool may_wait = hyl_test(L, 1, HYL_QUERY) != NULL;
+    lua_pushboolean(L, may_wait);
+    lua_call(L, 2, 2);
+    if (may_wait && lua_istable(L, -1)) { /* { id, query } */
+        int late = lua_gettop(L);
+        push_inside(L, 1);
+        lua_rawgeti(L, late, 1);
+        lua_rawgeti(L, late, 2);
+        lua_rawset(L, late + 1);
+        lua_settop(L, late);
     }
+    lua_pop(L, 1);
     return hyl_test(L, -1, HYL_QUERY);
+}
+
+/* q:_late(id): what is put into other queries stands for a query that is asked at each run. */
+static int query_late(lua_State *L)
+{
+    hy_query *q = hyl_check_query(L, 1);
+    hy_query_set_late(q, (uint64_t)luaL_checkinteger(L, 2));
+    return hyl_query_done(L, q);
+}
+
+static const hy_query *find_inside(void *data, uint64_t id)
+{
+    lua_State *L = data;
+    lua_rawgeti(L, 2, (lua_Integer)id);
+    const hy_query *q = hyl_test(L, -1, HYL_QUERY);
+    lua_pop(L, 1); /* the table keeps it alive */
+    return q;
+}
+
+/* q:_settled({ [id] = query }): a copy with these in the places of the late ones. */
+static int query_settled(lua_State *L)
+{
+    hy_query *q = hyl_check_query(L, 1);
+    luaL_checktype(L, 2, LUA_TTABLE);
+    lua_settop(L, 2);
+    bool has_model = lua_getiuservalue(L, 1, HYL_QUERY_MODEL) != LUA_TNIL;
+    hy_query *copy = hyl_new_query(L, has_model ? 3 : 0);
+    hyl_need_stack(L, 1);
+    hy_error err;
+    if (hy_query_copy_now(copy, q, find_inside, L, &err) != HY_OK)
+        return hyl_raise(L, &err);
+    return 1;
+}
+
+void hyl_push_settler(lua_State *L, int index)
+{
+    index = lua_absindex(L, index);
+    hyl_need_stack(L, 2);
+    lua_rawgetp(L, LUA_REGISTRYINDEX, &settle_key);
+    lua_pushvalue(L, index);
 }
 
 hy_query *hyl_to_query(lua_State *L, int index)
@@ -180,8 +258,10 @@ static int group_called(lua_State *L, int status, lua_KContext at)
     size_t depth = (size_t)lua_tointeger(L, (int)at);
     if (status == LUA_OK || status == LUA_YIELD) {
         const hy_query *other = hyl_test(L, -1, HYL_QUERY);
-        if (other != NULL && other != q) /* it gave a query of its own instead: what that asks */
+        if (other != NULL && other != q) { /* it gave a query of its own instead: what that asks */
+            hyl_carry_inside(L, 1, -1);
             hy_query_where_of(q, HY_SLOT_WHERE, HY_AND, other);
+        }
         hy_query_group_close(q, depth);
         return hyl_query_done(L, q);
     }
@@ -347,6 +427,7 @@ static int query_count_over(lua_State *L)
 {
     hy_query *q = hyl_check_query(L, 1);
     hy_query *outer = hyl_new_query(L, 0);
+    hyl_carry_inside(L, -1, 1);
     hy_query_from_query(outer, q, "counted");
     hy_expr *star = hy_expr_column(outer, "*", 1);
     hy_query_select(outer, hy_expr_call(outer, "count", 5, &star, 1, false), "value");
@@ -418,6 +499,7 @@ static int query_aggregate(lua_State *L)
         inner = q;
     }
     hy_query *outer = hyl_new_query(L, 0);
+    hyl_carry_inside(L, -1, 1);
     hy_query_from_query(outer, inner, "counted");
     const hy_model *model = a.is_alias ? NULL : hy_query_model(q);
     const hy_column *known = model != NULL ? hy_model_find_column(model, a.column, a.column_size) : NULL;
@@ -462,6 +544,12 @@ static int core_compile(lua_State *L)
 {
     static const char *const hows[] = {"binds", "literal", NULL};
     hy_query *q = hyl_check_query(L, 1);
+    if (hy_query_has_late(q)) {
+        hyl_push_settler(L, 1);
+        lua_call(L, 1, 1);
+        lua_replace(L, 1);
+        q = hyl_check_query(L, 1);
+    }
     const hy_dialect *dialect;
     hy_features features = 0;
     hy_compiler *compiler = hyl_state_get(L)->compiler;
@@ -512,6 +600,8 @@ void hyl_query_open(lua_State *L)
         {"_peek", query_peek},
         {"_about", query_about},
         {"_extra", query_extra},
+        {"_late", query_late},
+        {"_settled", query_settled},
         {"_countOver", query_count_over},
         {"_aggregate", query_aggregate},
         {NULL, NULL},

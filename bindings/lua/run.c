@@ -466,6 +466,15 @@ static int run(lua_State *L, hyl_cursor *c)
     return go(L, LUA_OK, c->at);
 }
 
+static int run_query(lua_State *L, result_mode mode);
+
+static int run_settled(lua_State *L, int status, lua_KContext mode)
+{
+    (void)status;
+    lua_replace(L, 2);
+    return run_query(L, (result_mode)mode);
+}
+
 /* core.fetch, fetchOne, pluck, scalar, execute (source, q, opts) */
 static int run_query(lua_State *L, result_mode mode)
 {
@@ -474,6 +483,11 @@ static int run_query(lua_State *L, result_mode mode)
     bool is_prepared = hyl_typeof(L, 2) == HYL_PREPARED;
     lua_settop(L, is_prepared ? 4 : 3); /* the last are its parameters */
     const hy_query *q = is_prepared ? NULL : hyl_check_query(L, 2);
+    if (q != NULL && hy_query_has_late(q)) {
+        hyl_push_settler(L, 2);
+        lua_callk(L, 1, 1, (lua_KContext)mode, run_settled);
+        return run_settled(L, LUA_OK, (lua_KContext)mode);
+    }
     hyl_run_options(L, 1, 3, &options);
     if (mode == MODE_ONE || mode == MODE_SCALAR)
         options.options.limit = 1;

@@ -149,13 +149,27 @@ static int go_on_starting(lua_State *L, int resumed, lua_KContext ctx)
     return 1;
 }
 
+static int core_stream(lua_State *L);
+
+static int stream_settled(lua_State *L, int status, lua_KContext ctx)
+{
+    (void)status;
+    (void)ctx;
+    lua_replace(L, 2);
+    return core_stream(L);
+}
+
 /* core.stream(source, q, opts) -> stream; opts.batch rows come at a time */
 static int core_stream(lua_State *L)
 {
     hyl_run run;
     lua_settop(L, 3);
     hyl_check_source(L, 1);
-    hyl_check_query(L, 2);
+    if (hy_query_has_late(hyl_check_query(L, 2))) {
+        hyl_push_settler(L, 2);
+        lua_callk(L, 1, 1, 0, stream_settled);
+        return stream_settled(L, LUA_OK, 0);
+    }
     hyl_run_options(L, 1, 3, &run);
     if (run.options.batch < 1)
         return hyl_fail(L, HY_EINVALID_ARGUMENT, "stream: option 'batch' takes a whole number from 1");

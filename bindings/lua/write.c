@@ -465,6 +465,7 @@ static int query_key_in_query(lua_State *L)
     for (size_t i = 0; i < n; i++)
         keys[i] = hyl_column_named(q, hy_model_key(model, i)->property);
     hy_expr *lhs = n == 1 ? keys[0] : hy_expr_row(q, keys, n);
+    hyl_carry_inside(L, 1, 2);
     hy_query_predicate(q, HY_SLOT_WHERE, HY_AND, false, hy_expr_in_query(q, lhs, sub, false));
     return hyl_query_done(L, q);
 }

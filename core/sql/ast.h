@@ -260,7 +260,9 @@ struct hy_tree {
     uint8_t naming; /* hy_naming of columns, without a model */
     uint8_t lock, lock_wait;
     bool distinct, has_limit, has_offset, recursive;
+    bool has_late; /* somewhere inside is a tree that is late */
     uint16_t depth;
+    uint64_t late; /* 0: as it is; else another one stands here at each run */
     int64_t limit, offset;
     hy_chain select, distinct_on, joins, group, order, with, members, rows, set, returning;
     hy_conditions where, having;
@@ -341,8 +343,19 @@ bool hy__expr_binds(hy_query *q, const hy_value *values, hy_row *row);
 bool hy__query_deepen(hy_query *q, unsigned depth);
 /** A copy of `from`'s tree in the query's arena; a failed `from` fails the query. */
 hy_tree *hy__query_adopt(hy_query *q, const hy_query *from);
-/** Copy a tree. False: memory ran out. */
-bool hy__tree_copy(hy_arena *a, hy_tree *into, const hy_tree *from);
+/** Where a copy goes, and, with `find`, what is put there for trees that are late. */
+typedef struct hy_copier {
+    hy_query *q;
+    hy_arena *arena; /* q's */
+    hy_query_finder find;
+    void *data;
+    bool missing;    /* one was not found */
+    unsigned deeper; /* levels that the new ones have more */
+} hy_copier;
+/** Copy a tree. False: memory ran out, or copier.missing. */
+bool hy__tree_copy(hy_copier *to, hy_tree *into, const hy_tree *from);
+/** Keep references to all models that another query's tree names. */
+void hy__query_hold_all(hy_query *q, const hy_query *from);
 /** The name that stands for a table: the alias, else the part after the last dot. */
 const char *hy__table_base(const char *table, const char *alias);
 const char *hy__tree_base(const hy_tree *t);

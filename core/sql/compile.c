@@ -157,6 +157,8 @@ hy_status hy_compile(hy_compiler *compiler, const hy_query *q, const hy_dialect 
         return status;
     if (q->open != NULL)
         return hy_fail(err, HY_EINVALID_ARGUMENT, "a group of conditions is still open");
+    if (tree->has_late)
+        return hy_fail(err, HY_EDEVELOPMENT_ERROR, "a query inside of the query is not settled yet");
     if (options != NULL) {
         e.features = options->features;
         e.limit_option = hy__limit_option(tree, options);

@@ -2,167 +2,188 @@
  * copy.c - a deep copy of a tree in another arena, text included.
  *
  * What belongs to models and static tables is shared. The depth of a tree is limited when it
- * is built, so the recursion here is too. False or NULL: memory ran out.
+ * is built, so the recursion here is too. False or NULL: memory ran out, or a tree that is late is
+ * not known.
  */
 #include <string.h>
 
 #include "sql/ast.h"
 
-static hy_expr *copy_expr(hy_arena *a, const hy_expr *from);
-static bool copy_group(hy_arena *a, hy_group *into, const hy_group *from);
+static hy_expr *copy_expr(hy_copier *to, const hy_expr *from);
+static bool copy_group(hy_copier *to, hy_group *into, const hy_group *from);
 
 /* ---- expressions ------------------------------------------------------------------------ */
 
-static hy_expr *copy_column(hy_arena *a, const hy_expr *from)
+static hy_expr *copy_column(hy_copier *to, const hy_expr *from)
 {
-    hy_column_expr *c = hy_arena_memdup(a, from, sizeof *c);
+    hy_column_expr *c = hy_arena_memdup(to->arena, from, sizeof *c);
 
     if (c != NULL && c->text != NULL)
-        c->text = hy_arena_strdup(a, c->text);
+        c->text = hy_arena_strdup(to->arena, c->text);
     return c != NULL ? &c->head : NULL;
 }
 
-static void own_bytes(hy_arena *a, hy_value *v)
+static void own_bytes(hy_copier *to, hy_value *v)
 {
     if (v->type == HY_TEXT || v->type == HY_BLOB || v->type == HY_DECIMAL || v->type == HY_JSON)
-        v->as.text.data = hy_arena_strndup(a, v->as.text.data, v->as.text.size);
+        v->as.text.data = hy_arena_strndup(to->arena, v->as.text.data, v->as.text.size);
 }
 
-static hy_expr *copy_value(hy_arena *a, const hy_expr *from)
+static hy_expr *copy_value(hy_copier *to, const hy_expr *from)
 {
-    hy_value_expr *v = hy_arena_memdup(a, from, sizeof *v);
+    hy_value_expr *v = hy_arena_memdup(to->arena, from, sizeof *v);
     if (v == NULL)
         return NULL;
-    own_bytes(a, &v->value);
+    own_bytes(to, &v->value);
     return &v->head;
 }
 
-static const void *copy_raw_text(hy_arena *a, const hy_raw_text *from)
+static const void *copy_raw_text(hy_copier *to, const hy_raw_text *from)
 {
-    hy_raw_text *raw = hy_arena_memdup(a, from, sizeof *raw);
+    hy_raw_text *raw = hy_arena_memdup(to->arena, from, sizeof *raw);
     if (raw != NULL)
-        raw->text = hy_arena_strndup(a, raw->text, raw->size);
+        raw->text = hy_arena_strndup(to->arena, raw->text, raw->size);
     return raw;
 }
 
-static const void *copy_function(hy_arena *a, const hy_function *from)
+static const void *copy_function(hy_copier *to, const hy_function *from)
 {
     if (from->number != HY_FUNCTION_OTHER)
         return from; /* of the static table */
-    hy_function *f = hy_arena_memdup(a, from, sizeof *f);
+    hy_function *f = hy_arena_memdup(to->arena, from, sizeof *f);
     if (f == NULL)
         return NULL;
-    f->label = hy_arena_strdup(a, f->label);
-    f->spelling = hy_arena_strdup(a, f->spelling);
+    f->label = hy_arena_strdup(to->arena, f->label);
+    f->spelling = hy_arena_strdup(to->arena, f->spelling);
     return f;
 }
 
-static const void *copy_place(hy_arena *a, const hy_json_place *from)
+static const void *copy_place(hy_copier *to, const hy_json_place *from)
 {
-    hy_json_place *place = hy_arena_memdup(a, from, sizeof *place);
+    hy_json_place *place = hy_arena_memdup(to->arena, from, sizeof *place);
     if (place == NULL)
         return NULL;
-    place->path = hy_arena_strndup(a, from->path, from->size);
-    place->steps = hy_arena_memdup(a, from->steps, from->n * sizeof *from->steps);
-    place->before = hy_arena_memdup(a, from->before, from->n * sizeof *from->before);
+    place->path = hy_arena_strndup(to->arena, from->path, from->size);
+    place->steps = hy_arena_memdup(to->arena, from->steps, from->n * sizeof *from->steps);
+    place->before = hy_arena_memdup(to->arena, from->before, from->n * sizeof *from->before);
     for (size_t i = 0; place->steps != NULL && i < from->n; i++)
         if (from->steps[i].key != NULL)
-            place->steps[i].key = hy_arena_strndup(a, from->steps[i].key, from->steps[i].size);
+            place->steps[i].key = hy_arena_strndup(to->arena, from->steps[i].key, from->steps[i].size);
     return place;
 }
 
-static const void *copy_param(hy_arena *a, const hy_param *from)
+static const void *copy_param(hy_copier *to, const hy_param *from)
 {
-    hy_param *param = hy_arena_memdup(a, from, sizeof *from);
+    hy_param *param = hy_arena_memdup(to->arena, from, sizeof *from);
 
     if (param == NULL)
         return NULL;
-    param->name = hy_arena_strdup(a, from->name);
-    param->like = from->like != NULL ? copy_expr(a, from->like) : NULL;
+    param->name = hy_arena_strdup(to->arena, from->name);
+    param->like = from->like != NULL ? copy_expr(to, from->like) : NULL;
     return param;
 }
 
-static const void *copy_aux(hy_arena *a, const hy_branch *from)
+static const void *copy_aux(hy_copier *to, const hy_branch *from)
 {
     switch (from->head.node) {
     case HY_NODE_PARAM:
-        return copy_param(a, from->aux);
+        return copy_param(to, from->aux);
     case HY_NODE_RAW:
-        return copy_raw_text(a, from->aux);
+        return copy_raw_text(to, from->aux);
     case HY_NODE_CALL:
-        return copy_function(a, from->aux);
+        return copy_function(to, from->aux);
     case HY_NODE_JSON:
-        return copy_place(a, from->aux);
+        return copy_place(to, from->aux);
     case HY_NODE_OVER:
-        return hy_arena_memdup(a, from->aux, sizeof(hy_over) + from->n - from->split - 1);
+        return hy_arena_memdup(to->arena, from->aux, sizeof(hy_over) + from->n - from->split - 1);
     default:
         return NULL;
     }
 }
 
-static hy_expr *copy_branch(hy_arena *a, const hy_expr *from)
+static hy_expr *copy_branch(hy_copier *to, const hy_expr *from)
 {
     const hy_branch *old = (const hy_branch *)from;
-    hy_branch *b = hy_arena_memdup(a, old, sizeof *old + old->n * sizeof old->args[0]);
+    hy_branch *b = hy_arena_memdup(to->arena, old, sizeof *old + old->n * sizeof old->args[0]);
 
     if (b == NULL)
         return NULL;
-    b->aux = copy_aux(a, old);
+    b->aux = copy_aux(to, old);
     for (size_t i = 0; i < b->n; i++)
-        b->args[i] = copy_expr(a, old->args[i]);
+        b->args[i] = copy_expr(to, old->args[i]);
     return &b->head;
 }
 
-static hy_tree *tree_new(hy_arena *a, const hy_tree *from)
+/* What stands now where a tree that is late was put. NULL: nobody knows it. */
+static const hy_tree *resolve(hy_copier *to, const hy_tree *from)
 {
-    hy_tree *tree = hy_arena_alloc(a, sizeof *tree);
-    return tree != NULL && hy__tree_copy(a, tree, from) ? tree : NULL;
+    const hy_query *now = to->find(to->data, from->late);
+    to->missing = to->missing || now == NULL || now->tree.has_late;
+    if (to->missing)
+        return NULL;
+    hy__query_hold_all(to->q, now);
+    unsigned deeper = now->tree.depth > from->depth ? (unsigned)now->tree.depth - from->depth : 0;
+    if (to->deeper < deeper)
+        to->deeper = deeper;
+    return &now->tree;
 }
 
-static hy_expr *copy_query(hy_arena *a, const hy_expr *from)
+static hy_tree *tree_new(hy_copier *to, const hy_tree *from)
 {
-    hy_query_expr *e = hy_arena_memdup(a, from, sizeof *e);
+    bool is_late = to->find != NULL && from->late != 0;
+    if (is_late)
+        from = resolve(to, from);
+    hy_tree *tree = from != NULL ? hy_arena_alloc(to->arena, sizeof *tree) : NULL;
+    if (tree == NULL || !hy__tree_copy(to, tree, from))
+        return NULL;
+    tree->late = is_late ? 0 : tree->late;
+    return tree;
+}
+
+static hy_expr *copy_query(hy_copier *to, const hy_expr *from)
+{
+    hy_query_expr *e = hy_arena_memdup(to->arena, from, sizeof *e);
 
     if (e == NULL)
         return NULL;
-    e->operand = copy_expr(a, e->operand);
-    e->tree = tree_new(a, e->tree);
+    e->operand = copy_expr(to, e->operand);
+    e->tree = tree_new(to, e->tree);
     return &e->head;
 }
 
-static hy_expr *copy_expr(hy_arena *a, const hy_expr *from)
+static hy_expr *copy_expr(hy_copier *to, const hy_expr *from)
 {
-    if (from == NULL || a->failed)
+    if (from == NULL || to->arena->failed)
         return NULL;
     switch ((hy_node)from->node) {
     case HY_NODE_COLUMN:
     case HY_NODE_STAR:
-        return copy_column(a, from);
+        return copy_column(to, from);
     case HY_NODE_VALUE:
-        return copy_value(a, from);
+        return copy_value(to, from);
     case HY_NODE_IN_QUERY:
     case HY_NODE_EXISTS:
     case HY_NODE_QUERY:
-        return copy_query(a, from);
+        return copy_query(to, from);
     default:
-        return copy_branch(a, from);
+        return copy_branch(to, from);
     }
 }
 
 /* ---- clauses ---------------------------------------------------------------------------- */
 
-typedef void (*cell_copier)(hy_arena *a, void *cell);
+typedef void (*cell_copier)(hy_copier *to, void *cell);
 
 /* Copies of all cells, `size` bytes each and plain, whose inner parts `fix` then copies. */
-static void copy_chain(hy_arena *a, hy_chain *into, const hy_chain *from, size_t size, cell_copier fix)
+static void copy_chain(hy_copier *to, hy_chain *into, const hy_chain *from, size_t size, cell_copier fix)
 {
     *into = (hy_chain){0};
     for (const hy_cell *old = from->first; old != NULL; old = old->next) {
-        hy_cell *cell = hy_arena_memdup(a, old, size);
+        hy_cell *cell = hy_arena_memdup(to->arena, old, size);
         if (cell == NULL)
             return;
         cell->next = NULL;
-        fix(a, cell);
+        fix(to, cell);
         if (into->last != NULL)
             into->last->next = cell;
         else
@@ -172,43 +193,43 @@ static void copy_chain(hy_arena *a, hy_chain *into, const hy_chain *from, size_t
     }
 }
 
-static void fix_item(hy_arena *a, void *cell)
+static void fix_item(hy_copier *to, void *cell)
 {
     hy_item *item = cell;
-    item->expr = copy_expr(a, item->expr);
-    item->target = copy_expr(a, item->target);
-    item->alias = hy_arena_strdup(a, item->alias);
+    item->expr = copy_expr(to, item->expr);
+    item->target = copy_expr(to, item->target);
+    item->alias = hy_arena_strdup(to->arena, item->alias);
 }
 
-static void fix_join(hy_arena *a, void *cell)
+static void fix_join(hy_copier *to, void *cell)
 {
     hy_join *join = cell;
     hy_group on = join->on;
 
-    join->table = hy_arena_strdup(a, join->table);
-    join->alias = hy_arena_strdup(a, join->alias);
-    join->tree = join->tree != NULL ? tree_new(a, join->tree) : NULL;
-    join->raw = copy_expr(a, join->raw);
-    copy_group(a, &join->on, &on);
+    join->table = hy_arena_strdup(to->arena, join->table);
+    join->alias = hy_arena_strdup(to->arena, join->alias);
+    join->tree = join->tree != NULL ? tree_new(to, join->tree) : NULL;
+    join->raw = copy_expr(to, join->raw);
+    copy_group(to, &join->on, &on);
 }
 
-static void fix_cte(hy_arena *a, void *cell)
+static void fix_cte(hy_copier *to, void *cell)
 {
     hy_cte *cte = cell;
-    cte->name = hy_arena_strdup(a, cte->name);
-    cte->tree = tree_new(a, cte->tree);
+    cte->name = hy_arena_strdup(to->arena, cte->name);
+    cte->tree = tree_new(to, cte->tree);
 }
 
-static void fix_member(hy_arena *a, void *cell)
+static void fix_member(hy_copier *to, void *cell)
 {
     hy_member *member = cell;
-    member->tree = member->tree != NULL ? tree_new(a, member->tree) : NULL;
-    member->raw = copy_expr(a, member->raw);
+    member->tree = member->tree != NULL ? tree_new(to, member->tree) : NULL;
+    member->raw = copy_expr(to, member->raw);
 }
 
-static void copy_items(hy_arena *a, hy_chain *into, const hy_chain *from)
+static void copy_items(hy_copier *to, hy_chain *into, const hy_chain *from)
 {
-    copy_chain(a, into, from, sizeof(hy_item), fix_item);
+    copy_chain(to, into, from, sizeof(hy_item), fix_item);
 }
 
 /* A group without conditions, if only because the inner ones have none. */
@@ -220,16 +241,16 @@ static bool is_empty(const hy_group *group)
     return true;
 }
 
-static hy_condition *copy_condition(hy_arena *a, hy_group *parent, const hy_condition *from)
+static hy_condition *copy_condition(hy_copier *to, hy_group *parent, const hy_condition *from)
 {
-    hy_condition *c = hy_arena_memdup(a, from, sizeof *c);
+    hy_condition *c = hy_arena_memdup(to->arena, from, sizeof *c);
     if (c == NULL)
         return NULL;
     c->next = NULL;
-    c->expr = copy_expr(a, from->expr);
+    c->expr = copy_expr(to, from->expr);
     if (from->group != NULL) {
-        c->group = hy_arena_zero(a, sizeof *c->group);
-        if (c->group == NULL || !copy_group(a, c->group, from->group))
+        c->group = hy_arena_zero(to->arena, sizeof *c->group);
+        if (c->group == NULL || !copy_group(to, c->group, from->group))
             return NULL;
         c->group->parent = parent;
     }
@@ -237,13 +258,13 @@ static hy_condition *copy_condition(hy_arena *a, hy_group *parent, const hy_cond
 }
 
 /* Groups that are open and still empty are left out. */
-static bool copy_group(hy_arena *a, hy_group *into, const hy_group *from)
+static bool copy_group(hy_copier *to, hy_group *into, const hy_group *from)
 {
     *into = (hy_group){0};
     for (const hy_condition *old = from->first; old != NULL; old = old->next) {
         if (old->group != NULL && is_empty(old->group))
             continue;
-        hy_condition *c = copy_condition(a, into, old);
+        hy_condition *c = copy_condition(to, into, old);
         if (c == NULL)
             return false;
         if (into->last != NULL)
@@ -255,37 +276,37 @@ static bool copy_group(hy_arena *a, hy_group *into, const hy_group *from)
     return true;
 }
 
-static hy_expr **copy_exprs(hy_arena *a, hy_expr *const *from, size_t n)
+static hy_expr **copy_exprs(hy_copier *to, hy_expr *const *from, size_t n)
 {
-    hy_expr **into = hy_arena_alloc(a, (n + 1) * sizeof *into);
+    hy_expr **into = hy_arena_alloc(to->arena, (n + 1) * sizeof *into);
     for (size_t i = 0; into != NULL && i < n; i++)
-        into[i] = copy_expr(a, from[i]);
+        into[i] = copy_expr(to, from[i]);
     return into;
 }
 
-static hy_row *copy_row(hy_arena *a, const hy_row *from, size_t n)
+static hy_row *copy_row(hy_copier *to, const hy_row *from, size_t n)
 {
-    hy_row *row =
-        hy_arena_memdup(a, from, sizeof *row + n * (from->plain ? sizeof(hy_bind) : sizeof(hy_expr *)));
+    hy_row *row = hy_arena_memdup(to->arena, from,
+                                  sizeof *row + n * (from->plain ? sizeof(hy_bind) : sizeof(hy_expr *)));
 
     if (row == NULL)
         return NULL;
     row->cell = (hy_cell){0};
     for (size_t i = 0; i < n; i++) {
         if (from->plain)
-            own_bytes(a, &hy__row_binds(row)[i].value);
+            own_bytes(to, &hy__row_binds(row)[i].value);
         else
-            hy__row_cells(row)[i] = copy_expr(a, hy__row_cells(from)[i]);
+            hy__row_cells(row)[i] = copy_expr(to, hy__row_cells(from)[i]);
     }
     return row;
 }
 
-static void copy_insert(hy_arena *a, hy_tree *into, const hy_tree *from)
+static void copy_insert(hy_copier *to, hy_tree *into, const hy_tree *from)
 {
-    into->columns = from->columns != NULL ? copy_exprs(a, from->columns, from->n_columns) : NULL;
+    into->columns = from->columns != NULL ? copy_exprs(to, from->columns, from->n_columns) : NULL;
     into->rows = (hy_chain){0};
     HY_EACH (hy_row, old, &from->rows) {
-        hy_row *row = copy_row(a, old, from->n_columns);
+        hy_row *row = copy_row(to, old, from->n_columns);
         if (row == NULL)
             return;
         if (into->rows.last != NULL)
@@ -297,37 +318,38 @@ static void copy_insert(hy_arena *a, hy_tree *into, const hy_tree *from)
     }
 }
 
-static hy_upsert *copy_upsert(hy_arena *a, const hy_upsert *from)
+static hy_upsert *copy_upsert(hy_copier *to, const hy_upsert *from)
 {
-    hy_upsert *upsert = from != NULL ? hy_arena_memdup(a, from, sizeof *upsert) : NULL;
+    hy_upsert *upsert = from != NULL ? hy_arena_memdup(to->arena, from, sizeof *upsert) : NULL;
     if (upsert == NULL)
         return NULL;
-    upsert->target = copy_exprs(a, from->target, from->n_target);
-    upsert->update = copy_exprs(a, from->update, from->n_update);
-    copy_items(a, &upsert->set, &from->set);
+    upsert->target = copy_exprs(to, from->target, from->n_target);
+    upsert->update = copy_exprs(to, from->update, from->n_update);
+    copy_items(to, &upsert->set, &from->set);
     return upsert;
 }
 
-bool hy__tree_copy(hy_arena *a, hy_tree *into, const hy_tree *from)
+bool hy__tree_copy(hy_copier *to, hy_tree *into, const hy_tree *from)
 {
     *into = *from;
-    into->table = hy_arena_strdup(a, from->table);
-    into->alias = hy_arena_strdup(a, from->alias);
-    into->from = from->from != NULL ? tree_new(a, from->from) : NULL;
-    copy_items(a, &into->select, &from->select);
-    copy_items(a, &into->distinct_on, &from->distinct_on);
-    copy_items(a, &into->group, &from->group);
-    copy_items(a, &into->order, &from->order);
-    copy_items(a, &into->set, &from->set);
-    copy_items(a, &into->returning, &from->returning);
-    copy_chain(a, &into->joins, &from->joins, sizeof(hy_join), fix_join);
-    copy_chain(a, &into->with, &from->with, sizeof(hy_cte), fix_cte);
-    copy_chain(a, &into->members, &from->members, sizeof(hy_member), fix_member);
-    copy_group(a, &into->where.user, &from->where.user);
-    copy_group(a, &into->where.guard, &from->where.guard);
-    copy_group(a, &into->having.user, &from->having.user);
-    copy_group(a, &into->having.guard, &from->having.guard);
-    copy_insert(a, into, from);
-    into->upsert = copy_upsert(a, from->upsert);
-    return !a->failed;
+    into->table = hy_arena_strdup(to->arena, from->table);
+    into->alias = hy_arena_strdup(to->arena, from->alias);
+    into->from = from->from != NULL ? tree_new(to, from->from) : NULL;
+    copy_items(to, &into->select, &from->select);
+    copy_items(to, &into->distinct_on, &from->distinct_on);
+    copy_items(to, &into->group, &from->group);
+    copy_items(to, &into->order, &from->order);
+    copy_items(to, &into->set, &from->set);
+    copy_items(to, &into->returning, &from->returning);
+    copy_chain(to, &into->joins, &from->joins, sizeof(hy_join), fix_join);
+    copy_chain(to, &into->with, &from->with, sizeof(hy_cte), fix_cte);
+    copy_chain(to, &into->members, &from->members, sizeof(hy_member), fix_member);
+    copy_group(to, &into->where.user, &from->where.user);
+    copy_group(to, &into->where.guard, &from->where.guard);
+    copy_group(to, &into->having.user, &from->having.user);
+    copy_group(to, &into->having.guard, &from->having.guard);
+    copy_insert(to, into, from);
+    into->upsert = copy_upsert(to, from->upsert);
+    into->has_late = from->has_late && to->find == NULL;
+    return !to->arena->failed && !to->missing;
 }

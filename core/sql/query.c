@@ -116,7 +116,7 @@ void hy__query_hold(hy_query *q, const hy_model *model)
     q->held = held;
 }
 
-static void hold_all_of(hy_query *q, const hy_query *from)
+void hy__query_hold_all(hy_query *q, const hy_query *from)
 {
     hy__query_hold(q, from->tree.model);
     for (const hy_held *held = from->held; held != NULL; held = held->next)
@@ -162,14 +162,36 @@ size_t hy_query_memory(const hy_query *q)
 
 hy_status hy_query_copy(hy_query *into, const hy_query *from, hy_error *err)
 {
+    return hy_query_copy_now(into, from, NULL, NULL, err);
+}
+
+hy_status hy_query_copy_now(hy_query *into, const hy_query *from, hy_query_finder find, void *data,
+                            hy_error *err)
+{
+    hy_copier to = {.q = into, .arena = &into->arena, .find = find, .data = data};
     hy_status status = hy_query_status(from, err);
     if (status != HY_OK)
         return status;
     /* Half a condition is none; what hooks and scopes add is whole at any time. */
     if (from->open != (from->guard != NULL ? from->guard->where : NULL))
         return hy_fail(err, HY_EINVALID_ARGUMENT, "a group of conditions is still open");
-    hold_all_of(into, from);
-    return hy__tree_copy(&into->arena, &into->tree, &from->tree) ? HY_OK : hy_fail_oom(err);
+    hy__query_hold_all(into, from);
+    bool done = hy__tree_copy(&to, &into->tree, &from->tree);
+    if (to.missing)
+        return hy_fail(err, HY_EDEVELOPMENT_ERROR, "a query inside of the query is not known any more");
+    if (!done)
+        return hy_fail_oom(err);
+    return hy__query_deepen(into, into->tree.depth + to.deeper) ? HY_OK : hy_query_status(into, err);
+}
+
+void hy_query_set_late(hy_query *q, uint64_t id)
+{
+    q->tree.late = id;
+}
+
+bool hy_query_has_late(const hy_query *q)
+{
+    return q->tree.has_late;
 }
 
 hy_tree *hy__query_adopt(hy_query *q, const hy_query *from)
@@ -184,10 +206,12 @@ hy_tree *hy__query_adopt(hy_query *q, const hy_query *from)
         hy__query_keep(q, hy_query_status(from, hy__query_error(q)));
         return NULL;
     }
-    hold_all_of(q, from);
+    hy__query_hold_all(q, from);
+    hy_copier to = {.q = q, .arena = &q->arena};
     hy_tree *tree = hy_arena_alloc(&q->arena, sizeof *tree);
-    if (tree == NULL || !hy__tree_copy(&q->arena, tree, &from->tree))
+    if (tree == NULL || !hy__tree_copy(&to, tree, &from->tree))
         return NULL;
+    q->tree.has_late = q->tree.has_late || tree->late != 0 || tree->has_late;
     return hy__query_deepen(q, tree->depth + 1U) ? tree : NULL;
 }
 

@@ -29,7 +29,7 @@ HAS_SIZE(hy_cte, 32);
 HAS_SIZE(hy_member, 32);
 HAS_SIZE(hy_row, 16);
 HAS_SIZE(hy_upsert, 64);
-HAS_SIZE(struct hy_tree, 488);
+HAS_SIZE(struct hy_tree, 496);
 #endif
 
 static void shape_tree(hy_shaping *s, const hy_tree *tree, bool outermost);
@@ -368,6 +368,7 @@ static void shape_tree(hy_shaping *s, const hy_tree *tree, bool outermost)
     const uint8_t about[] = {tree->kind,      tree->naming,   tree->lock,
                              tree->lock_wait, tree->distinct, tree->recursive};
     put(s, about, sizeof about);
+    s->shapeless |= tree->has_late; /* it has no text at all */
     put_model(s, tree->model);
     put_string(s, tree->table);
     put_string(s, tree->alias);

@@ -26,7 +26,7 @@ local prepared_mt = { __name = "hysteria.prepared", __index = methods }
 -- it, an old answer would be a hole.
 local function refuse_moving(definition, extra, ignored)
   local why
-  if extra and extra.moves then
+  if extra and extra.inside then
     why = "a query inside with default scopes (withoutDefaultScope there leaves them out)"
   elseif definition and hooks.of(definition, "beforeFetch", ignored) then
     why = "beforeFetch hooks (ignoreHooks leaves them out)"

@@ -88,20 +88,50 @@ function reading.of_key(query, definition, unscoped)
   return query
 end
 
--- A query on a model inside of another query (a condition, a union, what is selected from) leaves out the
--- same. Second: whether what it leaves out is asked anew at each read.
-function reading.subquery(query)
+-- A query on a model inside of another query (a condition, a union, what is selected from) leaves out the same.
+local function whole(query)
   local class, extra = about_query(query)
   local definition = class and class._definition
-  local moves = extra and extra.moves or false
-  if not definition or not definition.filtered then
-    return query, moves
-  end
-  local asks = is_scoped(definition, extra and extra.unscoped)
-  return reading.filter(query, definition, extra), moves or asks
+  return definition and definition.filtered and reading.filter(query, definition, extra) or query
 end
 
-core.setSubquery(reading.subquery)
+-- Default scopes are asked when the outer query runs: until then `inside` keeps the question.
+local function needs_asking(query)
+  local class, extra = about_query(query)
+  local definition = class and class._definition
+  return extra and extra.inside ~= nil or definition and is_scoped(definition, extra and extra.unscoped)
+end
+
+-- The query as it runs now, with what the late ones inside of it ask now.
+local function settle(query)
+  local now, _, extra = {}, about_query(query)
+  for id, inner in next, extra.inside do
+    local asked = whole(inner)
+    _, extra = about_query(asked)
+    now[id] = extra and extra.inside and settle(asked) or asked
+  end
+  return query:_settled(now)
+end
+
+local last_id = 0
+
+-- What stands for a query inside of another; second, where it is late: { id, query }. In a default scope
+-- nothing waits, for that is when it is asked.
+function reading.subquery(query, may_wait)
+  local open = asking[coroutine.running()]
+  if not needs_asking(query) then
+    return whole(query)
+  elseif may_wait and not (open and next(open)) then
+    last_id = last_id + 1
+    query = query:clone():_late(last_id)
+    return query, { last_id, query }
+  end
+  local asked = whole(query)
+  local _, extra = about_query(asked)
+  return extra and extra.inside and settle(asked) or asked
+end
+
+core.setSubquery(reading.subquery, settle)
 
 -- All of that and the beforeFetch hooks: the query that runs. `ctx` may be made later.
 function reading.prepare(query, definition, extra, ignored, make_ctx)

@@ -111,6 +111,100 @@ databases.each(function(ds)
     assert.same({ 2, 4, 6 }, seen(Derived:using(ds):query(), "id"))
   end)
 
+  -- Every place that a query may stand in, as a function that gives the outer one and the field to look at.
+  local PLACES = {
+    ["IN"] = function() return notes:query():whereIn("memberId", inner()) end,
+    ["NOT IN"] = function() return notes:query():whereNotIn("memberId", Member:query():select("id"):withDeleted()) end,
+    ["a function"] = function() return notes:query():whereIn("memberId", function() return inner() end) end,
+    ["a group"] = function()
+      return notes:query():where(function(q) q:where("id", ">", 0):whereIn("memberId", inner()) end)
+    end,
+    ["a query that a group gives"] = function()
+      return notes:query():where(function() return notes:query():whereIn("memberId", inner()) end)
+    end,
+    EXISTS = function()
+      return notes:query():whereExists(Member:query():whereColumn("inside_members.id", "inside_notes.member_id"))
+    end,
+    ["EXISTS of a plain table"] = function()
+      return notes:query():whereExists(function(q)
+        q:from("inside_notes", "n"):whereColumn("n.id", "inside_notes.id"):whereIn("n.member_id", inner())
+      end)
+    end,
+    ["a join"] = function() return notes:query():join({ Member:query(), "m" }, "m.id", "inside_notes.member_id") end,
+    ["WITH"] = function() return notes:query():with("m", inner()):join("m", "m.id", "inside_notes.member_id") end,
+    ["a query in a query"] = function()
+      return notes:query():whereIn("id", notes:query():select("id"):whereIn("memberId", inner()))
+    end,
+    ["a table"] = function() return ds:from("inside_notes"):whereIn("member_id", inner()), "member_id" end,
+    ["FROM"] = function() return ds:from("inside_notes"):from(Member:query(), "m"), "id" end,
+    ["UNION"] = function() return notes:query():select("memberId"):where("memberId", -1):union(inner()) end,
+    ["a view"] = function() return Own:using(ds):query(), "id" end,
+    ["a view's FROM"] = function() return Derived:using(ds):query(), "id" end,
+    ["a clone"] = function() return notes:query():whereIn("memberId", inner()):clone() end,
+  }
+  local OTHERS = { ["NOT IN"] = { { 2, 4, 6 }, { 1, 3, 5 } } }
+
+  for name, make in pairs(PLACES) do
+    it("are asked when the statement runs, in " .. name, function()
+      local q, field = make()
+      local expected = OTHERS[name] or { { 1, 3 }, { 2, 4, 6 } }
+      for _, now in ipairs { 1, 2, 1 } do
+        tenant = now
+        assert.same(expected[now], seen(q, field))
+        assert.equal(#expected[now], #q:many())
+        assert.equal(#expected[now], q:count())
+        assert.equal(#expected[now], q:getCount(field or "memberId"))
+        assert.equal(#expected[now], q:clone():limit(100):count())
+        assert.equal(#expected[now], #q:paginate(1, 100).data)
+        assert.is_true(q:exists())
+        assert.is_not_nil(q:one())
+        local rows = 0
+        for _ in q:stream() do
+          rows = rows + 1
+        end
+        assert.equal(#expected[now], rows)
+      end
+      assert.not_equal(q:toQuery(), (function() tenant = 2 return q:toQuery() end)())
+    end)
+  end
+
+  it("are asked when a write runs", function()
+    local update = notes:query():whereIn("memberId", inner())
+    local grouped = notes:query():whereIn("memberId", inner()):groupBy("id")
+    local select = notes:query():select("id"):whereIn("memberId", inner())
+    tenant = 2
+    assert.equal(3, update:update { memberId = 7 })
+    assert.equal(0, update:update { memberId = 7 })
+    assert.equal(3, notes:where("memberId", 7):count())
+    tenant = 1
+    assert.equal(2, #update:update({ memberId = 9 }, { returning = true }))
+    ds:query("inside_notes"):allRows():delete()
+    for id = 1, 6 do
+      notes:insert { id = id, memberId = id }
+    end
+    tenant = 2
+    assert.equal(3, #select:many())
+    assert.equal(3, grouped:delete())
+    assert.same({ 1, 3, 5 }, seen(notes:query()))
+    tenant = 1
+    local row = notes:query():insert { memberId = Member:query():selectFunc("max", "id", "most") }
+    assert.equal(3, row.memberId)
+    assert.equal(1, notes:where("id", row.id):update { memberId = Member:query():selectFunc("min", "id", "least") })
+    assert.equal(1, notes:findOneByPrimaryKey(row.id).memberId)
+    ds:query("inside_notes"):allRows():delete()
+    for id = 1, 6 do
+      notes:insert { id = id, memberId = id }
+    end
+  end)
+
+  it("are what they were when they were put there, but for what they leave out", function()
+    local members_query = Member:using(ds):query():select("id"):where("id", ">", 0)
+    local q = notes:query():whereIn("memberId", members_query)
+    members_query:where("id", 1)
+    assert.same({ 1, 3 }, seen(q))
+    assert.same({ 1 }, seen(members_query, "id"))
+  end)
+
   it("do not ask for themselves", function()
     local selfish = Selfish:using(ds)
     local default = hysteria.sql.connect { type = "sqlite", database = ":memory:" } -- of the verb in the scope

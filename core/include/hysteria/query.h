@@ -166,6 +166,17 @@ HY_API hy_query *hy_query_new(const hy_model *model);
 HY_API void hy_query_free(hy_query *q);
 /** Copy `from` (nodes and text) into the empty query `into` of the same model. */
 HY_API hy_status hy_query_copy(hy_query *into, const hy_query *from, hy_error *err);
+/**
+ * A query that is late (id not 0) is put into others as it is, but only stands for what it asks when they
+ * run: it cannot be compiled inside of them. hy_query_copy_now() copies a query and takes, for each late
+ * one inside, the query that `find` gives for its id, borrowed; NULL: HY_EDEVELOPMENT_ERROR.
+ */
+HY_API void hy_query_set_late(hy_query *q, uint64_t id);
+/** Is there a late one inside? */
+HY_API bool hy_query_has_late(const hy_query *q);
+typedef const hy_query *(*hy_query_finder)(void *data, uint64_t id);
+HY_API hy_status hy_query_copy_now(hy_query *into, const hy_query *from, hy_query_finder find, void *data,
+                                   hy_error *err);
 /** HY_OK or the first failure of a builder call. */
 HY_API hy_status hy_query_status(const hy_query *q, hy_error *err);
 /** Forget that failure (a caller that has reported it and goes on). */
