@@ -831,6 +831,46 @@ static void half_a_group_is_not_copied(void **state)
     hy_query_free(q);
 }
 
+static const hy_query *find_seven(void *data, uint64_t id)
+{
+    return id == 7 ? data : NULL;
+}
+
+static void a_late_query_is_settled_by_a_copy(void **state)
+{
+    hy_query *q = hy_query_new(user), *sub = hy_query_new(user), *now = hy_query_new(user);
+    hy_query *copy = hy_query_new(user);
+    hy_sql sql;
+    hy_error err;
+
+    (void)state;
+    hy_query_select(sub, col(sub, "id"), NULL);
+    hy_query_set_late(sub, 7);
+    assert_false(hy_query_has_late(sub)); /* itself, not inside */
+    where(q, hy_expr_in_query(q, col(q, "id"), sub, false));
+    assert_true(hy_query_has_late(q));
+    assert_fails(HY_EDEVELOPMENT_ERROR, err,
+                 hy_compile(compiler, q, hy_dialect_find("sqlite"), NULL, &sql, &err));
+
+    hy_query_select(now, col(now, "id"), NULL);
+    where(now, equals(now, "age", hy_int(1)));
+    assert_int_equal(HY_OK, hy_query_copy_now(copy, q, find_seven, now, &err));
+    assert_false(hy_query_has_late(copy));
+    assert_true(hy_query_has_late(q));
+    assert_non_null(strstr(text_of(copy), "WHERE \"age\" = ?"));
+    hy_query_free(copy);
+
+    copy = hy_query_new(user);
+    assert_fails(HY_EDEVELOPMENT_ERROR, err, hy_query_copy_now(copy, q, find_seven, NULL, &err));
+    hy_query_free(copy);
+    copy = hy_query_new(user); /* what is to stand there must be settled itself */
+    assert_fails(HY_EDEVELOPMENT_ERROR, err, hy_query_copy_now(copy, q, find_seven, q, &err));
+    hy_query_free(copy);
+    hy_query_free(now);
+    hy_query_free(sub);
+    hy_query_free(q);
+}
+
 static void groups_tell_their_depth(void **state)
 {
     hy_query *q = hy_query_new(user);
@@ -1251,6 +1291,7 @@ int main(void)
         cmocka_unit_test(groups_tell_their_depth),
         cmocka_unit_test(cuts_joins),
         cmocka_unit_test(half_a_group_is_not_copied),
+        cmocka_unit_test(a_late_query_is_settled_by_a_copy),
         cmocka_unit_test(guards_keep_slots_apart),
         cmocka_unit_test(copies_are_independent),
         cmocka_unit_test(deep_queries_compile),
