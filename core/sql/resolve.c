@@ -152,6 +152,7 @@ static void name_as_written(hy_name *out, const char *text)
     out->label = text;
     out->column = NULL;
     out->kind = HY_KIND_ANY;
+    out->sensitive = false;
 }
 
 bool hy__resolve_qualified(hy_emitter *e, const hy_column_expr *c, hy_name *out)
