@@ -311,7 +311,8 @@ local CONDITIONS = {
   { 1, function(g)
     hit(g, "EXISTS")
     return { form = g.random:pick { "Exists", "NotExists" }, of = g.random:pick { "i", "aId", "flag" },
-      grouped = g.random:chance(2), offset = g.random:int(0, 12), limit = g.random:chance(3) and g.random:int(0, 2) or nil }
+      grouped = g.random:chance(2), offset = g.random:int(0, 12),
+      limit = g.random:chance(3) and g.random:int(0, 2) or nil }
   end, function(q, verb, c, w)
     local sub = w.B:query():select(c.of):offset(c.offset)
     if c.limit then
