@@ -539,10 +539,37 @@ static void emit_after_call(hy_emitter *e, const hy_expr *call)
         hy__text_decimal_close(e, call);
 }
 
+static bool is_number_value(const hy_expr *x)
+{
+    hy_type type = x->node == HY_NODE_VALUE ? ((const hy_value_expr *)x)->value.type : HY_NULL;
+
+    return type == HY_INT || type == HY_DECIMAL;
+}
+
+/* NULLIF(price, 2) and the like compare what they are given: where decimals are text, text with text. */
+static void emit_decimal_call(hy_emitter *e, const hy_branch *b)
+{
+    emit_call_name(e, b);
+    for (size_t i = 0; i < b->n; i++) {
+        bool number = is_number_value(b->args[i]);
+        hy__puts(e, i > 0 ? ", " : "(");
+        hy__puts(e, number ? "CAST(" : "");
+        hy__emit_expr(e, b->args[i]);
+        hy__puts(e, number ? " AS TEXT)" : "");
+    }
+    PUT(e, ")");
+}
+
 static void emit_call(hy_emitter *e, const hy_expr *x)
 {
+    const hy_branch *b = (const hy_branch *)x;
+    bool compares = b->n > 1 && ((const hy_function *)b->aux)->result == HY_RESULT_ARGUMENT;
+
     emit_before_call(e, x);
-    emit_call_core(e, x);
+    if (compares && is_text_decimal(e, x))
+        emit_decimal_call(e, b);
+    else
+        emit_call_core(e, x);
     emit_after_call(e, x);
 }
 

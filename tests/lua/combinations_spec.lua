@@ -100,6 +100,13 @@ local CASES = {
     return { w.p():where(ten, ">", sql.decimal("9.00")):count(),
       w.p():where("price", "<", ten):orderBy("id"):pluck("id") }
   end },
+  { "functions that compare decimals with values", { { 4 }, { 4 }, { 1, 4 } }, function(w)
+    return {
+      w.p():whereNull(sql.func("nullif", sql.col("price"), sql.decimal("2"))):pluck("id"),
+      w.p():whereNull(sql.func("nullif", sql.col("price"), 2)):pluck("id"),
+      w.p():where(sql.func("coalesce", sql.col("price"), 1), "<", 10):orderBy("id"):pluck("id"),
+    }
+  end },
   -- an alias that is called like a column
   { "pluck in the order of an alias", { { 3, 1, 4, 2, 5 }, { 3, 1, 4, 2, 5 } }, function(w)
     return {
