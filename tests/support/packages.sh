@@ -63,6 +63,7 @@ apt=("${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -q)
 policy=/usr/sbin/policy-rc.d
 if [[ " ${missing[*]} " == *" postgresql-"* || " ${missing[*]} " == *" pgbouncer "* ]] && [ ! -e $policy ]; then
     trap '"${as_root[@]}" rm -f $policy' EXIT
-    printf '#!/bin/sh\nexit 101\n' | "${as_root[@]}" install -m 755 /dev/stdin $policy
+    printf '#!/bin/sh\nexit 101\n' | "${as_root[@]}" tee $policy >/dev/null
+    "${as_root[@]}" chmod 755 $policy
 fi
 "${apt[@]}" install -y --no-install-recommends "${missing[@]}" </dev/null
