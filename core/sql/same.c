@@ -9,38 +9,6 @@
 
 #include "sql/ast.h"
 
-static bool same_value(const hy_value *a, const hy_value *b)
-{
-    if (a->type != b->type)
-        return false;
-    switch (a->type) {
-    case HY_NULL:
-        return true;
-    case HY_BOOL:
-        return a->as.boolean == b->as.boolean;
-    case HY_INT:
-        return a->as.integer == b->as.integer;
-    case HY_DOUBLE:
-        return a->as.number == b->as.number;
-    case HY_TEXT:
-    case HY_BLOB:
-    case HY_DECIMAL:
-    case HY_JSON:
-        return a->as.text.size == b->as.text.size &&
-               (a->as.text.size == 0 || memcmp(a->as.text.data, b->as.text.data, a->as.text.size) == 0);
-    case HY_UUID:
-        return memcmp(a->as.uuid, b->as.uuid, sizeof a->as.uuid) == 0;
-    case HY_DATE:
-        return a->as.days == b->as.days;
-    case HY_TIME:
-    case HY_TIMESTAMP:
-        return a->as.micros == b->as.micros;
-    case HY_TYPE_COUNT:
-        break;
-    }
-    return false;
-}
-
 static bool same_function(const hy_function *a, const hy_function *b)
 {
     return a == b || (a->number == HY_FUNCTION_OTHER && b->number == HY_FUNCTION_OTHER &&
@@ -88,7 +56,7 @@ static bool same_expr(const hy_expr *a, const hy_expr *b)
     case HY_NODE_STAR:
         return hy__same_column(a, b);
     case HY_NODE_VALUE:
-        return same_value(&((const hy_value_expr *)a)->value, &((const hy_value_expr *)b)->value);
+        return hy_value_equal(&((const hy_value_expr *)a)->value, &((const hy_value_expr *)b)->value);
     case HY_NODE_IN_QUERY:
     case HY_NODE_EXISTS:
     case HY_NODE_QUERY:

@@ -237,43 +237,13 @@ static void fill(const hy_shape *shape, hy_shaping *s, const hy_query *q, hy_sql
 }
 
 #ifdef HY_CHECK_SHAPES
-static bool same_bytes(const void *a, const void *b, size_t size)
-{
-    return size == 0 || memcmp(a, b, size) == 0;
-}
-
-static bool same_value(const hy_value *a, const hy_value *b)
-{
-    if (a->type != b->type)
-        return false;
-    switch (a->type) {
-    case HY_TEXT:
-    case HY_BLOB:
-    case HY_DECIMAL:
-    case HY_JSON:
-        return a->as.text.size == b->as.text.size &&
-               same_bytes(a->as.text.data, b->as.text.data, a->as.text.size);
-    case HY_UUID:
-        return same_bytes(a->as.uuid, b->as.uuid, sizeof a->as.uuid);
-    case HY_BOOL:
-        return a->as.boolean == b->as.boolean;
-    case HY_DOUBLE:
-        return same_bytes(&a->as.number, &b->as.number, sizeof a->as.number);
-    case HY_NULL:
-    case HY_TYPE_COUNT:
-        return true;
-    default:
-        return a->as.integer == b->as.integer;
-    }
-}
-
 static bool same_binds(const hy_sql *a, const hy_sql *b)
 {
     if (a->n_binds != b->n_binds)
         return false;
     for (size_t i = 0; i < a->n_binds; i++)
         if (a->binds[i].kind != b->binds[i].kind || a->binds[i].sensitive != b->binds[i].sensitive ||
-            !same_value(&a->binds[i].value, &b->binds[i].value))
+            !hy_value_equal(&a->binds[i].value, &b->binds[i].value))
             return false;
     return true;
 }

@@ -37,22 +37,13 @@ static bool same_columns(const hy_sql *a, const hy_sql *b)
     return same;
 }
 
-static bool same_bytes(const hy_value *a, const hy_value *b)
-{
-    return a->as.text.size == b->as.text.size &&
-           (a->as.text.size == 0 || memcmp(a->as.text.data, b->as.text.data, a->as.text.size) == 0);
-}
-
 static bool same_binds(const hy_sql *a, const hy_sql *b)
 {
     bool same = a->n_binds == b->n_binds;
 
     for (size_t i = 0; same && i < a->n_binds; i++) {
         const hy_bind *x = &a->binds[i], *y = &b->binds[i];
-        bool bytes = x->value.type == HY_TEXT || x->value.type == HY_JSON || x->value.type == HY_DECIMAL;
-        same = x->kind == y->kind && x->sensitive == y->sensitive && x->value.type == y->value.type &&
-               (bytes ? same_bytes(&x->value, &y->value)
-                      : x->value.type != HY_INT || x->value.as.integer == y->value.as.integer);
+        same = x->kind == y->kind && x->sensitive == y->sensitive && hy_value_equal(&x->value, &y->value);
     }
     return same;
 }
