@@ -546,14 +546,15 @@ databases.each(function(ds, database)
           for index, text in ipairs(CORPUS) do
             local sent, ok, result
             local share = index <= hostile_text.n_known and SHARE_KNOWN or SHARE_MADE
-            if share_of(slot, index + used, share) then
+            local meant = slot.except and slot.except[text]
+            if not meant and share_of(slot, index + used, share) then
               sent, ok, result = run(slot, text)
               judge(counts, slot, database, text, sent, result, harmless)
             end
             if sent then
               executed = executed + 1
               check_answer(counts, slot, text, ok, result)
-            elseif ok then
+            elseif ok and not meant then
               note(counts, slot, database, text, "nothing was sent and nothing refused")
             end
           end
