@@ -130,6 +130,9 @@ static hy_expr *in_any(lua_State *L, hy_query *q, hy_expr *lhs, int index, bool 
 {
     if (lua_istable(L, index))
         return in_list(L, q, lhs, index, negated, what);
+    size_t size;
+    if (hyl_typeof(L, index) == HYL_PARAM)
+        return hy_expr_in_param(q, lhs, hyl_node_word(L, index, &size), negated);
     hy_query *sub = hyl_to_query(L, index);
     if (sub == NULL)
         hyl_fail_argument(L, index, what, "a list or a query");

@@ -107,7 +107,33 @@ static lua_Integer count(lua_State *L, int table)
     return n;
 }
 
-static void fill_one(lua_State *L, int names, const hy_param *param, int params, hy_bind *bind)
+/* The list on top of the stack as one bind. */
+static void fill_list(lua_State *L, hy_query *values, const hy_dialect *dialect, const hy_param *param,
+                      hy_bind *bind)
+{
+    hy_error err;
+    int list = lua_gettop(L);
+    if (!lua_istable(L, list))
+        hyl_fail(L, HY_EINVALID_ARGUMENT, "parameter '%.60s' takes a list", param->name);
+    hyl_check_plain(L, list, param->name);
+    size_t n = lua_rawlen(L, list);
+    if (count(L, list) != (lua_Integer)n)
+        hyl_fail(L, HY_EINVALID_ARGUMENT, "parameter '%.60s' takes a list without keys or holes",
+                 param->name);
+    hy_expr **items = lua_newuserdatauv(L, sizeof *items * (n + 1), 0);
+    for (size_t i = 0; i < n; i++) {
+        lua_rawgeti(L, list, (lua_Integer)i + 1);
+        items[i] = hyl_to_expr(L, values, -1, param->like, NULL, param->name);
+        lua_pop(L, 1);
+    }
+    hyl_query_check(L, values);
+    if (hy_expr_list_bind(values, dialect, param->like, items, n, bind, &err) != HY_OK)
+        hyl_fail(L, err.status, "parameter '%.60s': %s", param->name, err.message);
+    lua_pop(L, 1);
+}
+
+static void fill_one(lua_State *L, int names, const hy_dialect *dialect, const hy_param *param, int params,
+                     hy_bind *bind)
 {
     hy_query *values = lua_touserdata(L, names + 1);
     bool hidden = bind->sensitive;
@@ -116,11 +142,19 @@ static void fill_one(lua_State *L, int names, const hy_param *param, int params,
         refuse_unknown(L, names, params); /* misspelt, perhaps */
         hyl_fail(L, HY_ENIL_VALUE, "parameter '%.60s' has no value (sql.null means NULL)", param->name);
     }
+    if (param->use == HY_PARAM_LIST) {
+        fill_list(L, values, dialect, param, bind);
+        bind->sensitive = bind->sensitive || hidden;
+        lua_pop(L, 1);
+        return;
+    }
     hy_expr *value = hyl_to_expr(L, values, -1, param->like, NULL, param->name);
     hyl_query_check(L, values);
     if (!hy_expr_bind(value, bind))
         hyl_fail(L, HY_EINVALID_ARGUMENT, "parameter '%.60s' takes a value, not SQL", param->name);
     bind->sensitive = bind->sensitive || hidden;
+    if (param->use == HY_PARAM_COUNT && (bind->value.type != HY_INT || bind->value.as.integer < 0))
+        hyl_fail(L, HY_EINVALID_ARGUMENT, "parameter '%.60s' takes a whole number from 0", param->name);
     if (bind->value.type == HY_NULL && param->like != NULL)
         hyl_fail(L, HY_EINVALID_ARGUMENT,
                  "parameter '%.60s': nothing compares equal to NULL; whereNull asks for it", param->name);
@@ -148,7 +182,7 @@ const hy_sql *hyl_prepared_fill(lua_State *L, int index, int params, hy_source *
         refuse_unknown(L, top + 1, params);
     for (size_t i = 0; p->sql.params != NULL && i < p->sql.n_binds; i++)
         if (p->sql.params[i] != NULL)
-            fill_one(L, top + 1, p->sql.params[i], params, &p->binds[i]);
+            fill_one(L, top + 1, p->dialect, p->sql.params[i], params, &p->binds[i]);
     lua_settop(L, top);
     return &p->sql;
 }

@@ -488,14 +488,22 @@ static int64_t check_count(lua_State *L, int index, const char *what)
 static int query_limit(lua_State *L)
 {
     hy_query *q = hyl_check_query(L, 1);
-    hy_query_limit(q, check_count(L, 2, "limit"));
+    size_t size;
+    if (hyl_typeof(L, 2) == HYL_PARAM)
+        hy_query_limit_param(q, hyl_node_word(L, 2, &size));
+    else
+        hy_query_limit(q, check_count(L, 2, "limit"));
     return hyl_query_done(L, q);
 }
 
 static int query_offset(lua_State *L)
 {
     hy_query *q = hyl_check_query(L, 1);
-    hy_query_offset(q, check_count(L, 2, "offset"));
+    size_t size;
+    if (hyl_typeof(L, 2) == HYL_PARAM)
+        hy_query_offset_param(q, hyl_node_word(L, 2, &size));
+    else
+        hy_query_offset(q, check_count(L, 2, "offset"));
     return hyl_query_done(L, q);
 }
 
@@ -535,7 +543,10 @@ static int query_table(lua_State *L)
 static int query_window(lua_State *L)
 {
     int64_t parts[2];
-    hy_query_window(hyl_check_query(L, 1), &parts[0], &parts[1]);
+    const hy_query *q = hyl_check_query(L, 1);
+    if (hy_query_has_window_param(q))
+        return hyl_fail(L, HY_EINVALID_ARGUMENT, "the query has parameters: prepare it, and run that");
+    hy_query_window(q, &parts[0], &parts[1]);
     for (int i = 0; i < 2; i++)
         if (parts[i] >= 0)
             lua_pushinteger(L, parts[i]);

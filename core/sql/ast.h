@@ -264,6 +264,7 @@ struct hy_tree {
     uint16_t depth;
     uint64_t late; /* 0: as it is; else another one stands here at each run */
     int64_t limit, offset;
+    hy_expr *limit_param, *offset_param; /* instead of the numbers, which then mean nothing */
     hy_chain select, distinct_on, joins, group, order, with, members, rows, set, returning;
     hy_conditions where, having;
     hy_expr **columns; /* of an INSERT */
@@ -328,6 +329,11 @@ void hy__hide_selected(hy_tree *tree);
 /** Hide what stands beside something secret in a new node whose operands are all set. */
 void hy__spread_secrecy(hy_branch *b);
 
+/** A parameter for a number of rows, or for a list of what `like` is. */
+hy_expr *hy__expr_param_used(hy_query *q, const char *name, const hy_expr *like, hy_param_use use);
+bool hy__expr_is_whole(const hy_expr *x);
+/** Text that may travel in a list of one bind. */
+bool hy__expr_is_listed_text(const hy_expr *x);
 /** By its column, or by itself where no column is known. */
 bool hy__expr_is_decimal(const hy_expr *x);
 /** A node with room for `n` arguments; its depth is theirs and one. NULL if any is NULL. */

@@ -292,6 +292,19 @@ void hy_query_limit(hy_query *q, int64_t limit)
     }
     q->tree.has_limit = true;
     q->tree.limit = limit;
+    q->tree.limit_param = NULL;
+}
+
+void hy_query_limit_param(hy_query *q, const char *name)
+{
+    q->tree.limit_param = hy__expr_param_used(q, name, NULL, HY_PARAM_COUNT);
+    q->tree.has_limit = q->tree.limit_param != NULL;
+}
+
+void hy_query_offset_param(hy_query *q, const char *name)
+{
+    q->tree.offset_param = hy__expr_param_used(q, name, NULL, HY_PARAM_COUNT);
+    q->tree.has_offset = q->tree.offset_param != NULL;
 }
 
 void hy_query_offset(hy_query *q, int64_t offset)
@@ -304,6 +317,7 @@ void hy_query_offset(hy_query *q, int64_t offset)
     }
     q->tree.has_offset = true;
     q->tree.offset = offset;
+    q->tree.offset_param = NULL;
 }
 
 void hy_query_with(hy_query *q, const char *name, const hy_query *sub, bool recursive, bool materialized)
@@ -391,9 +405,11 @@ void hy_query_clear_part(hy_query *q, hy_part part)
         break;
     case HY_PART_LIMIT:
         t->has_limit = false;
+        t->limit_param = NULL;
         break;
     case HY_PART_OFFSET:
         t->has_offset = false;
+        t->offset_param = NULL;
         break;
     case HY_PART_LOCK:
         t->lock = HY_LOCK_NONE;

@@ -490,7 +490,10 @@ void hy__clause_limit(hy_emitter *e)
     const hy_tree *tree = e->scope->tree;
     const int64_t *limit = hy__limit_of(tree, e->scope->outer == NULL ? e->limit_option : NULL);
 
-    if (limit != NULL) {
+    if (tree->limit_param != NULL) {
+        PUT(e, " LIMIT ");
+        hy__emit_expr(e, tree->limit_param);
+    } else if (limit != NULL) {
         PUT(e, " LIMIT ");
         emit_count(e, limit);
     } else if (tree->has_offset && e->dialect->limit_all != NULL) {
@@ -499,7 +502,10 @@ void hy__clause_limit(hy_emitter *e)
     }
     if (tree->has_offset) {
         PUT(e, " OFFSET ");
-        emit_count(e, &tree->offset);
+        if (tree->offset_param != NULL)
+            hy__emit_expr(e, tree->offset_param);
+        else
+            emit_count(e, &tree->offset);
     }
 }
 

@@ -348,6 +348,8 @@ bool hy__tree_copy(hy_copier *to, hy_tree *into, const hy_tree *from)
     copy_group(to, &into->where.guard, &from->where.guard);
     copy_group(to, &into->having.user, &from->having.user);
     copy_group(to, &into->having.guard, &from->having.guard);
+    into->limit_param = from->limit_param != NULL ? copy_expr(to, from->limit_param) : NULL;
+    into->offset_param = from->offset_param != NULL ? copy_expr(to, from->offset_param) : NULL;
     copy_insert(to, into, from);
     into->upsert = copy_upsert(to, from->upsert);
     into->has_late = from->has_late && to->find == NULL;

@@ -100,11 +100,37 @@ static bool are_rows(hy_expr *const *list, size_t n)
     return true;
 }
 
+/* operand IN what one placeholder brings */
+static void emit_in_param(hy_emitter *e, const hy_branch *b)
+{
+    bool whole = hy__expr_is_whole(b->args[0]);
+    const hy_list_text *list = whole ? e->dialect->integer_list : e->dialect->text_list;
+
+    if (list == NULL) {
+        hy__emit_unsupported(e, "a parameter for a list of texts");
+        return;
+    }
+    hy__emit_operand(e, b->args[0]);
+    hy__puts(e, negated(&b->head) ? list->not_before : list->before);
+    hy__emit_expr(e, b->args[1]);
+    hy__puts(e, list->after);
+}
+
+static bool is_list_param(const hy_expr *x)
+{
+    return x->node == HY_NODE_PARAM &&
+           ((const hy_param *)((const hy_branch *)x)->aux)->use == HY_PARAM_LIST;
+}
+
 void hy__emit_in(hy_emitter *e, const hy_expr *x)
 {
     const hy_branch *b = (const hy_branch *)x;
     const hy_list_text *list = list_text(e, b);
 
+    if (is_list_param(b->args[1])) {
+        emit_in_param(e, b);
+        return;
+    }
     bool denied = negated(x) || e->negating;
     if (denied && hy__emit_has(e, HY_TRAIT_ROW_NOT_IN_DROPS) && are_rows(b->args, b->n)) {
         emit_rows_spelled(e, b);

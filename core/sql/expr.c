@@ -393,6 +393,16 @@ bool hy__expr_is_decimal(const hy_expr *x)
            (x->node == HY_NODE_VALUE && ((const hy_value_expr *)x)->value.type == HY_DECIMAL);
 }
 
+bool hy__expr_is_whole(const hy_expr *x)
+{
+    return is_whole((hy_kind)x->kind);
+}
+
+bool hy__expr_is_listed_text(const hy_expr *x)
+{
+    return x->kind == HY_KIND_STRING || x->kind == HY_KIND_TEXT || x->kind == HY_KIND_ULID;
+}
+
 /* What an arithmetic operator yields. A quotient of numbers that are not floats differs between databases. */
 static hy_kind arithmetic_kind(hy_op op, const hy_expr *lhs, const hy_expr *rhs)
 {

@@ -424,6 +424,11 @@ void hy_query_window(const hy_query *q, int64_t *limit, int64_t *offset)
     *offset = q->tree.has_offset ? q->tree.offset : -1;
 }
 
+bool hy_query_has_window_param(const hy_query *q)
+{
+    return q->tree.limit_param != NULL || q->tree.offset_param != NULL;
+}
+
 bool hy_query_has_lock(const hy_query *q)
 {
     return q->tree.lock != HY_LOCK_NONE;

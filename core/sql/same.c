@@ -22,7 +22,8 @@ static bool same_aux(const hy_branch *a, const hy_branch *b)
 
     switch ((hy_node)a->head.node) {
     case HY_NODE_PARAM:
-        return strcmp(((const hy_param *)a->aux)->name, ((const hy_param *)b->aux)->name) == 0;
+        return ((const hy_param *)a->aux)->use == ((const hy_param *)b->aux)->use &&
+               strcmp(((const hy_param *)a->aux)->name, ((const hy_param *)b->aux)->name) == 0;
     case HY_NODE_RAW:
         return raw->size == other_raw->size && memcmp(raw->text, other_raw->text, raw->size) == 0;
     case HY_NODE_CALL:

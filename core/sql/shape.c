@@ -29,7 +29,7 @@ HAS_SIZE(hy_cte, 32);
 HAS_SIZE(hy_member, 32);
 HAS_SIZE(hy_row, 16);
 HAS_SIZE(hy_upsert, 64);
-HAS_SIZE(struct hy_tree, 496);
+HAS_SIZE(struct hy_tree, 512);
 #endif
 
 static void shape_tree(hy_shaping *s, const hy_tree *tree, bool outermost);
@@ -354,6 +354,7 @@ static void shape_limit(hy_shaping *s, const hy_tree *tree, bool outermost)
 {
     const int64_t *limit = hy__limit_of(tree, outermost ? s->limit : NULL);
 
+    s->shapeless |= tree->limit_param != NULL || tree->offset_param != NULL;
     put_byte(s, limit != NULL);
     put_byte(s, tree->has_offset);
     if (limit != NULL)

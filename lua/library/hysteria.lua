@@ -412,8 +412,8 @@
 ---@field groupByRaw fun(self, text: string, ...: any): hysteria.Query
 ---@field orderBy fun(self, column: any, direction: ("asc"|"desc")?, options: table?): hysteria.Query
 ---@field orderByRaw fun(self, text: string, ...: any): hysteria.Query
----@field limit fun(self, n: integer): hysteria.Query
----@field offset fun(self, n: integer): hysteria.Query
+---@field limit fun(self, n: any): hysteria.Query # a whole number, or sql.param
+---@field offset fun(self, n: any): hysteria.Query # a whole number, or sql.param
 ---@field join fun(self, table: any, ...: any): hysteria.Query
 ---@field innerJoin fun(self, table: any, ...: any): hysteria.Query
 ---@field leftJoin fun(self, table: any, ...: any): hysteria.Query

@@ -287,6 +287,39 @@ static void calculated_decimals(hy_query *q)
     and_(q, hy_expr_compare(q, HY_OP_GT, product, val(q, hy_int(9))));
     hy_query_order_by(q, product, HY_ASC, HY_NULLS_DEFAULT);
 }
+static void window_params(hy_query *q)
+{
+    pick(q, "id");
+    and_(q, cmp(q, "age", HY_OP_GT, hy_int(7)));
+    hy_query_limit_param(q, "count");
+    hy_query_offset_param(q, "from");
+}
+static void offset_param(hy_query *q)
+{
+    pick(q, "id");
+    hy_query_limit_param(q, "count");
+    hy_query_clear_part(q, HY_PART_LIMIT);
+    hy_query_offset_param(q, "from");
+    hy_query_offset(q, 4);
+    hy_query_limit(q, 5);
+}
+static void list_param(hy_query *q)
+{
+    pick(q, "id");
+    and_(q, cmp(q, "age", HY_OP_GT, hy_int(7)));
+    and_(q, hy_expr_in_param(q, col(q, "id"), "ids", true));
+    and_(q, cmp(q, "age", HY_OP_LT, hy_int(9)));
+}
+static void texts_param(hy_query *q)
+{
+    pick(q, "id");
+    and_(q, hy_expr_in_param(q, col(q, "firstName"), "names", false));
+}
+static void floats_param(hy_query *q)
+{
+    pick(q, "id");
+    and_(q, hy_expr_in_param(q, col(q, "score"), "scores", false));
+}
 static void parameter(hy_query *q)
 {
     pick(q, "id");
@@ -480,6 +513,24 @@ static const golden cases[] = {
      "SELECT SUM(`balance` * `age`) AS `total` FROM `users`", "", "total:decimal",
      .sqlite = "SELECT CAST(hysteria_sum(" CALCULATED
                ") AS TEXT) COLLATE hysteria_decimal AS `total` FROM `users`"},
+    {"parameters for LIMIT and OFFSET", USER, window_params,
+     "SELECT `id` FROM `users` WHERE `age` > ? LIMIT ? OFFSET ?",
+     "int:7/integer <count>null:/bigInteger <from>null:/bigInteger"},
+    {"a number in place of a parameter", USER, offset_param, "SELECT `id` FROM `users` LIMIT ? OFFSET ?",
+     "int:5/bigInteger int:4/bigInteger"},
+    {"a parameter for a list of numbers", USER, list_param,
+     "SELECT `id` FROM `users` WHERE `age` > ? AND `id` NOT IN (SELECT value FROM JSON_TABLE(?, '$[*]' "
+     "COLUMNS "
+     "(value BIGINT PATH '$')) AS hysteria_list) AND `age` < ?",
+     "int:7/integer <ids>null:/text int:9/integer",
+     .postgres = "SELECT `id` FROM `users` WHERE `age` > ? AND `id` <> ALL(?::bigint[]) AND `age` < ?",
+     .sqlite =
+         "SELECT `id` FROM `users` WHERE `age` > ? AND `id` NOT IN (SELECT value FROM json_each(?)) AND "
+         "`age` < ?"},
+    {"a parameter for a list of texts", USER, texts_param, "!a parameter for a list of texts",
+     "<names>null:/text", .postgres = "SELECT `id` FROM `users` WHERE `first_name` = ANY(?::text[])",
+     .sqlite = "SELECT `id` FROM `users` WHERE `first_name` IN (SELECT value FROM json_each(?))"},
+    {"no parameter for a list of floats", USER, floats_param, .fails = HY_EINVALID_ARGUMENT},
     {"parameter", USER, parameter, "SELECT `id` FROM `users` WHERE `age` = ? AND `active` = ?",
      "<years>null:/integer bool:true/boolean"},
     {"values inline", USER, inlined, NULL, .inline_values = true,

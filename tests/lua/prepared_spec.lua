@@ -125,7 +125,7 @@ databases.each(function(ds, database, config)
       error_of(function() rows:query():where("n", sql.param("n")):many() end).code)
     assert.equal("INVALID_ARGUMENT",
       error_of(function() rows:query():where("n", sql.param("n")):update { name = "x" } end).code)
-    assert.is_true(hysteria.isError(error_of(function() rows:query():whereIn("n", sql.param("list")) end)))
+    assert.equal("INVALID_ARGUMENT", error_of(function() rows:query():whereIn("n", sql.param("list")):many() end).code)
     assert.is_true(hysteria.isError(error_of(function() rows:insert { n = sql.param("n") } end)))
     assert.equal(20, rows:query():count())
   end)
@@ -195,6 +195,90 @@ databases.each(function(ds, database, config)
       trx:rollback()
       assert.equal(0, #prepared:many({ n = 50 }, { trx = false }))
     end)
+  end)
+
+  it("takes limits and offsets", function()
+    local q = rows:query():where("n", ">", sql.param("n")):orderBy("n"):limit(sql.param("count")):offset(sql.param("from"))
+    local page = q:prepare()
+    local function found(n, count, from)
+      local list = {}
+      for index, row in ipairs(page:many { n = n, count = count, from = from }) do
+        list[index] = row.n
+      end
+      return table.concat(list, " ")
+    end
+    assert.equal("1 2 3", found(0, 3, 0))
+    assert.equal("7 8", found(4, 2, 2))
+    assert.equal("", found(0, 0, 0))
+    assert.equal("20", found(0, 5, 19))
+    assert.equal(6, page:one({ n = 4, count = 5, from = 1 }).n)
+    assert.equal(5, page:count { n = 3, count = 5, from = 2 })
+    assert.same({ "count", "from", "n" }, page:parameters())
+    for _, wrong in ipairs { -1, 1.5, "3", sql.null, true } do
+      assert.equal("INVALID_ARGUMENT", error_of(function() page:many { n = 1, count = wrong, from = 0 } end).code)
+    end
+    assert.equal("NIL_VALUE", error_of(function() page:many { n = 1, from = 0 } end).code)
+    -- Without prepare() nothing runs, in whatever way.
+    for _, verb in ipairs { "many", "one", "count", "exists" } do
+      assert.equal("INVALID_ARGUMENT", error_of(q[verb], q).code)
+    end
+    assert.equal("INVALID_ARGUMENT", error_of(function() q:clone():paginate(1, 5) end).code)
+    assert.equal("INVALID_ARGUMENT", error_of(function() for _ in q:clone():chunk(5) do assert(false) end end).code)
+    assert.equal(3, #rows:query():limit(sql.param("x")):clearLimit():limit(3):many())
+  end)
+
+  it("takes whole lists of numbers", function()
+    local among = rows:query():whereIn("n", sql.param("list")):orderBy("n"):prepare()
+    local others = rows:query():whereNotIn("n", sql.param("list")):prepare()
+    local function found(list)
+      local numbers = {}
+      for index, row in ipairs(among:many { list = list }) do
+        numbers[index] = row.n
+      end
+      return table.concat(numbers, " ")
+    end
+    assert.equal("3 5", found { 5, 3, 99, 3 })
+    assert.equal("", found {})
+    assert.equal(20, others:count { list = {} })
+    assert.equal(18, others:count { list = { 1, 2 } })
+    local many = {}
+    for index = 1, 3000 do
+      many[index] = index + 10
+    end
+    assert.equal(10, among:count { list = many })
+    assert.equal(2, rows:query():where("n", sql.op.in_(sql.param("list"))):where("id", ">", 0):prepare()
+      :count { list = { 7, 8 } })
+    for _, wrong in ipairs { { "x" }, { 1, sql.null }, { 1.5 }, 3, "3", { a = 1 }, { sql.rawStatement("1") } } do
+      assert.is_string(error_of(function() among:many { list = wrong } end).code)
+    end
+  end)
+
+  it("takes whole lists of texts where one placeholder can bring them", function()
+    local by_name = rows:query():whereIn("name", sql.param("names"))
+    if database == "mysql" or database == "mariadb" then
+      local err = error_of(function() by_name:prepare():many { names = { "a" } } end)
+      assert.equal("UNSUPPORTED", err.code)
+      return
+    end
+    local hostile = { "name 1", "it's", 'a"b', "c,d", "{e}", "NULL", "", "back\\slash", "ü" }
+    ds:transaction(function(trx)
+      for _, name in ipairs(hostile) do
+        if name ~= "name 1" then
+          rows:insert { n = 1000, name = name }
+        end
+      end
+      local prepared = by_name:prepare()
+      for _, name in ipairs(hostile) do
+        local list = prepared:many { names = { name, "no such" } }
+        assert.is_true(#list >= 1)
+        assert.equal(name, list[1].name)
+      end
+      assert.equal(#hostile, prepared:count { names = hostile })
+      trx:rollback()
+    end)
+    assert.equal("INVALID_ARGUMENT", error_of(function()
+      ds:query("prepared_rows"):whereIn("n", sql.param("list")):prepare()
+    end).code)
   end)
 
   it("sends the same text each time", function()

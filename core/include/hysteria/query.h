@@ -208,7 +208,8 @@ HY_API hy_ordering hy_query_ordering(const hy_query *q, size_t i);
 HY_API const char *hy_query_table(const hy_query *q);
 /** What limit() and offset() said; -1: nothing. */
 HY_API void hy_query_window(const hy_query *q, int64_t *limit, int64_t *offset);
-HY_API bool hy_query_has_group(const hy_query *q); /* GROUP BY or HAVING */
+HY_API bool hy_query_has_window_param(const hy_query *q); /* one of them is a parameter */
+HY_API bool hy_query_has_group(const hy_query *q);        /* GROUP BY or HAVING */
 HY_API bool hy_query_has_set_operation(const hy_query *q);
 HY_API bool hy_query_is_distinct(const hy_query *q);  /* DISTINCT or DISTINCT ON */
 HY_API bool hy_query_has_distinct(const hy_query *q); /* DISTINCT of whole rows */
@@ -253,13 +254,27 @@ HY_API hy_expr *hy_expr_value_like(hy_query *q, const hy_expr *other, const hy_v
 /** A bound value stored in `column`: must fit. NULL column: its own type. */
 HY_API hy_expr *hy_expr_value_for(hy_query *q, const hy_column *column, const hy_value *value);
 /* A placeholder that is filled at each run: sql.param("name"), see hy_sql.params. */
+typedef enum hy_param_use {
+    HY_PARAM_VALUE,
+    HY_PARAM_COUNT, /* of rows, from 0 on */
+    HY_PARAM_LIST   /* see hy_expr_list_bind() */
+} hy_param_use;
 typedef struct hy_param {
     const char *name;
     const hy_expr *like; /* what its value is compared with; NULL: nothing */
+    hy_param_use use;
 } hy_param;
 HY_API hy_expr *hy_expr_param(hy_query *q, const char *name, hy_kind kind);
 /** The same, its values to be read as hy_expr_value_like(q, like, value) does; `like` may be NULL. */
 HY_API hy_expr *hy_expr_param_like(hy_query *q, const char *name, const hy_expr *like);
+/** operand IN a list that is said at each run: of whole numbers, or of texts. */
+HY_API hy_expr *hy_expr_in_param(hy_query *q, hy_expr *operand, const char *name, bool negated);
+/**
+ * The one bind of such a list, its bytes the query's. HY_EINVALID_ARGUMENT: an item is no value, is NULL,
+ * or is no whole number (no text) as the list's type has it.
+ */
+HY_API hy_status hy_expr_list_bind(hy_query *q, const hy_dialect *dialect, const hy_expr *like,
+                                   hy_expr *const *items, size_t n, hy_bind *out, hy_error *err);
 /** The bind of an expression that is a value. False: it is none. Bytes live as long as its query. */
 HY_API bool hy_expr_bind(const hy_expr *e, hy_bind *out);
 /**
@@ -380,6 +395,9 @@ HY_API void hy_query_order_by(hy_query *q, hy_expr *item, hy_direction direction
 /** Last call wins; must not be negative (HY_EINVALID_ARGUMENT). */
 HY_API void hy_query_limit(hy_query *q, int64_t limit);
 HY_API void hy_query_offset(hy_query *q, int64_t offset);
+/** The same with a number that is said at each run. */
+HY_API void hy_query_limit_param(hy_query *q, const char *name);
+HY_API void hy_query_offset_param(hy_query *q, const char *name);
 HY_API void hy_query_with(hy_query *q, const char *name, const hy_query *sub, bool recursive,
                           bool materialized);
 HY_API void hy_query_set_operation(hy_query *q, hy_set_op op, const hy_query *other);
