@@ -21,6 +21,7 @@ typedef enum form {
     FORM_OP,      /* (col, value) with a fixed operator */
     FORM_REGEXP,  /* (col, pattern, { flags = "i" }?) */
     FORM_JSON,    /* (col, value) (col, path, value) (col, path, op, value) */
+    FORM_JSON_IN, /* (col, list) (col, path, list) */
     FORM_EXISTS,  /* (query | fn) */
     FORM_RAW      /* (text, params?) */
 } form;
@@ -31,7 +32,7 @@ typedef struct verb {
     hy_connector connector;
     bool negated;
     form form;
-    int op; /* FORM_OP, FORM_REGEXP: hy_op; FORM_JSON: hy_json_test */
+    int op; /* FORM_OP, FORM_REGEXP, FORM_JSON_IN: hy_op; FORM_JSON: hy_json_test */
 } verb;
 
 /* A family: name, orName, andName. */
@@ -66,6 +67,8 @@ static const verb verbs[] = {
     FAMILY("whereJsonNotEquals", "WhereJsonNotEquals", HY_SLOT_WHERE, true, FORM_JSON, HY_JSON_EQUALS),
     FAMILY("whereJsonContains", "WhereJsonContains", HY_SLOT_WHERE, false, FORM_JSON, HY_JSON_CONTAINS),
     FAMILY("whereJsonNotContains", "WhereJsonNotContains", HY_SLOT_WHERE, true, FORM_JSON, HY_JSON_CONTAINS),
+    FAMILY("whereJsonIn", "WhereJsonIn", HY_SLOT_WHERE, false, FORM_JSON_IN, HY_OP_IN),
+    FAMILY("whereJsonNotIn", "WhereJsonNotIn", HY_SLOT_WHERE, false, FORM_JSON_IN, HY_OP_NOT_IN),
     FAMILY("whereJsonRaw", "WhereJsonRaw", HY_SLOT_WHERE, false, FORM_RAW, 0),
     FAMILY("having", "Having", HY_SLOT_HAVING, false, FORM_COMPARE, 0),
     FAMILY("havingNot", "HavingNot", HY_SLOT_HAVING, true, FORM_COMPARE, 0),
@@ -540,6 +543,17 @@ static hy_expr *read_json(lua_State *L, hy_query *q, const verb *v, int n_args)
     return json_match(L, q, (hy_json_test)v->op, lhs, value, v->name);
 }
 
+static hy_expr *read_json_in(lua_State *L, hy_query *q, const verb *v, int n_args)
+{
+    if (n_args != 2 && n_args != 3)
+        hyl_fail(L, HY_EINVALID_ARGUMENT, "%s takes (column, list) or (column, path, list)", v->name);
+    check_value(L, v, n_args + 1);
+    hy_expr *lhs = operand(L, q, v, 2);
+    if (n_args == 3)
+        lhs = hyl_to_json_place(L, q, lhs, 3, HY_JSON_VALUE, v->name);
+    return json_compare(L, q, (hy_op)v->op, lhs, n_args + 1, v->name);
+}
+
 static hy_expr *read_raw(lua_State *L, hy_query *q, const verb *v, int n_args)
 {
     size_t size;
@@ -640,6 +654,8 @@ static hy_expr *read_form(lua_State *L, hy_query *q, const verb *v, int n_args)
         return read_regexp(L, q, v);
     case FORM_JSON:
         return read_json(L, q, v, n_args);
+    case FORM_JSON_IN:
+        return read_json_in(L, q, v, n_args);
     case FORM_EXISTS: {
         hy_query *sub = hyl_to_query(L, 2);
         if (sub == NULL)

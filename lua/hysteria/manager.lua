@@ -437,6 +437,25 @@ function manager.softDelete(class, subject, given)
   return remember(keyed.soft_key(frozen, key, true, rest or {}, record), not record and given)
 end
 
+manager.softDeleteRecord = manager.softDelete
+
+-- combineProps(record, data): the record with these fields, nothing is written; of a plain table a new
+-- one with both.
+function manager.combineProps(class, target, data, given)
+  options.need_type(target, "table", "target", "combineProps")
+  local shape = getmetatable(target)
+  if shape and shape.class ~= nil then
+    return target:mergeProps(data, given)
+  end
+  local frozen, merged = model.freeze(class), {}
+  for _, fields in ipairs { options.plain(target, "combineProps: target"), options.need(data, "data", "combineProps") } do
+    for name, value in next, writing.checked(frozen, class._definition, fields, given or {}) do
+      merged[name] = value
+    end
+  end
+  return merged
+end
+
 function manager.restore(class, subject, given)
   local frozen, rest = write_target(class, given, KEYED, "restore")
   local key, record = key_of(class, subject, "restore")

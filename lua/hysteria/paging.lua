@@ -464,3 +464,5 @@ function methods.chunk(q, size, given)
     return last and rows or nil
   end
 end
+
+methods.chunkById = methods.chunk -- there is no other

@@ -337,6 +337,12 @@
 ---@field whereNotJson fun(self, column: any, ...: any): hysteria.Query
 ---@field andWhereNotJson fun(self, column: any, ...: any): hysteria.Query
 ---@field orWhereNotJson fun(self, column: any, ...: any): hysteria.Query
+---@field whereJsonIn fun(self, column: any, ...: any): hysteria.Query
+---@field andWhereJsonIn fun(self, column: any, ...: any): hysteria.Query
+---@field orWhereJsonIn fun(self, column: any, ...: any): hysteria.Query
+---@field whereJsonNotIn fun(self, column: any, ...: any): hysteria.Query
+---@field andWhereJsonNotIn fun(self, column: any, ...: any): hysteria.Query
+---@field orWhereJsonNotIn fun(self, column: any, ...: any): hysteria.Query
 ---@field whereJsonEquals fun(self, column: any, ...: any): hysteria.Query
 ---@field andWhereJsonEquals fun(self, column: any, ...: any): hysteria.Query
 ---@field orWhereJsonEquals fun(self, column: any, ...: any): hysteria.Query
@@ -479,6 +485,7 @@
 ---@field performance fun(self, unit: ("millis"|"seconds")?): table
 ---@field prepare fun(self, options: { ignoreHooks: boolean|string[]|nil }?): hysteria.Prepared
 ---@field chunk fun(self, size: integer, options: hysteria.CursorOptions?): fun(): hysteria.Record[]?
+---@field chunkById fun(self, size: integer, options: hysteria.CursorOptions?): fun(): hysteria.Record[]?
 ---@field stream fun(self, options: hysteria.StreamOptions?): hysteria.Stream
 ---@field each fun(self, fn: fun(row: hysteria.Record), options: hysteria.StreamOptions?): integer
 ---@field insert fun(self, row: hysteria.Row, options: hysteria.WriteOptions?): any
@@ -632,6 +639,8 @@
 ---@field delete fun(self, options: hysteria.WriteOptions?): any
 ---@field updateRecord fun(self, record: any, changes: hysteria.Row?, options: hysteria.WriteOptions?): hysteria.Record
 ---@field deleteRecord fun(self, record: any, options: hysteria.WriteOptions?): integer
+---@field softDeleteRecord fun(self, record: any, options: hysteria.WriteOptions?): hysteria.Record
+---@field combineProps fun(self, target: table, data: hysteria.Row, options: { unguarded: boolean? }?): table
 ---@field softDelete fun(self, record: any, options: hysteria.WriteOptions?): hysteria.Record
 ---@field restore fun(self, record: any, options: hysteria.WriteOptions?): hysteria.Record
 ---@field refresh fun(self, record: any, options: table?): hysteria.Record?

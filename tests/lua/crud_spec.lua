@@ -315,6 +315,11 @@ databases.each(function(ds, database)
       user:mergeProps { age = 5 }
       assert.equal(5, user.age)
       assert.equal("UNDEFINED_COLUMN", error_of(user.mergeProps, user, { aeg = 1 }).code)
+      assert.equal(user, users:combineProps(user, { age = 5 }))
+      local some, more = { email = "a@x.org", age = 1 }, { age = 2 }
+      assert.same({ email = "a@x.org", age = 2 }, users:combineProps(some, more))
+      assert.same({ email = "a@x.org", age = 1 }, some)
+      assert.equal("UNDEFINED_COLUMN", error_of(users.combineProps, users, some, { aeg = 1 }).code)
       assert.is_true(user:has("age"))
       assert.is_false(user:has("nothing"))
       local plain = user:toTable()

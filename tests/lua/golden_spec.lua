@@ -307,7 +307,8 @@ for _, made in ipairs {
   { "between", { "a", "b" }, "%s AND %s", ordered = true },
   { sql.op.between("a", "b"), nil, "%s AND %s", ordered = true },
   { "not between", { "a", "b" }, "NOT (%s AND %s)", ordered = true },
-  { "in", { "a", "b" }, "%s OR %s", loose = true }, { sql.op.notIn { "a", "b" }, nil, "NOT (%s OR %s)" },
+  { "in", { "a", "b" }, "%s OR %s", loose = true, verb = "whereJsonIn" },
+  { sql.op.notIn { "a", "b" }, nil, "NOT (%s OR %s)", verb = "whereJsonNotIn" },
 } do
   local more = {}
   for _, dialect in ipairs(DIALECTS) do
@@ -319,6 +320,9 @@ for _, made in ipairs {
     } or { unsupported = "comparing JSON documents" }
   end
   where("whereJson", { "c", "$", made[1], made[2], n = made[2] and 4 or 3 }, "", {}, more)
+  if made.verb then
+    where(made.verb, { "c", "$", { "a", "b" } }, "", {}, more)
+  end
 end
 for base, test in pairs { whereJsonContains = "%s", whereJsonNotContains = "NOT (%s)" } do
   where(base, { "c", "k[1]", sql.object {} },

@@ -24,7 +24,7 @@ local WORD = "harmless"
 local NEED_NONE = {
   ["takes nothing, or options that are no text"] = "allRows clone distinct explain exists first firstOrFail forShare "
     .. "lockForUpdate many one oneOrFail onlyDeleted delete softDelete restore truncate withDeleted "
-    .. "withoutDefaultScope removeAnnotations clearRemoveAnnotations prepare stream each chunk",
+    .. "withoutDefaultScope removeAnnotations clearRemoveAnnotations prepare stream each chunk chunkById",
   ["takes nothing: what it names is a part of the query"] = "clear clearDistinct clearDistinctOn clearFrom "
     .. "clearGroupBy clearHaving clearJoin clearLimit clearLockQuery clearOffset clearOrderBy clearRelations "
     .. "clearSelect clearUnionQuery clearWhere clearWithQuery",

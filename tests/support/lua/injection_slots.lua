@@ -135,6 +135,11 @@ row("value", "whereJsonEquals", function(w, text) return w.Person:query():whereJ
 row("value", "whereJsonContains", function(w, text)
   return w.Person:query():whereJsonContains("tree", sql.object { [text] = { text } })
 end, { inside = true, key = true })
+row("value", "whereJson, an order", function(w, text) return w.Person:query():whereJson("tree", "a", "<", text) end,
+  JSON)
+row("path", "whereJson, a key of an order", function(w, text)
+  return w.Person:query():whereJson("tree", { text, "b" }, ">=", 1)
+end)
 row("path", "whereJsonEquals, a path", function(w, text)
   return w.Person:query():whereJsonEquals("tree", text, 1)
 end)
@@ -281,6 +286,8 @@ local FAMILIES = {
   { "Json", is_document, JSON }, { "NotJson", is_document, JSON }, { "JsonEquals", is_document, JSON },
   { "JsonNotEquals", is_document, JSON }, { "JsonContains", is_document, JSON },
   { "JsonNotContains", is_document, JSON },
+  { "JsonIn", function(query, verb, text) return query[verb](query, "tree", { text, "b" }) end, JSON },
+  { "JsonNotIn", function(query, verb, text) return query[verb](query, "tree", { "a", text }) end, JSON },
   { "JsonRaw", function(query, verb, text) return query[verb](query, "name = ?", { text }) end },
 }
 local OF_HAVING = { [""] = true, Not = true, In = true, NotIn = true, Between = true, NotBetween = true, Null = true,
