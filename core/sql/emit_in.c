@@ -118,8 +118,7 @@ static void emit_in_param(hy_emitter *e, const hy_branch *b)
 
 static bool is_list_param(const hy_expr *x)
 {
-    return x->node == HY_NODE_PARAM &&
-           ((const hy_param *)((const hy_branch *)x)->aux)->use == HY_PARAM_LIST;
+    return x->node == HY_NODE_PARAM && ((const hy_param *)((const hy_branch *)x)->aux)->use == HY_PARAM_LIST;
 }
 
 void hy__emit_in(hy_emitter *e, const hy_expr *x)

@@ -448,7 +448,8 @@ function manager.combineProps(class, target, data, given)
     return target:mergeProps(data, given)
   end
   local frozen, merged = model.freeze(class), {}
-  for _, fields in ipairs { options.plain(target, "combineProps: target"), options.need(data, "data", "combineProps") } do
+  options.need(data, "data", "combineProps")
+  for _, fields in ipairs { options.plain(target, "combineProps: target"), data } do
     for name, value in next, writing.checked(frozen, class._definition, fields, given or {}) do
       merged[name] = value
     end

@@ -232,8 +232,8 @@ local function check_key(part, given, what)
       local lost = part.query:clone():clearOrderBy():clearLimit():clearOffset()
       lost:_guard(lost.whereNull, by.name)
       if methods.exists(lost, { trx = given.trx, timeout = given.timeout, ignoreHooks = given.ignoreHooks }) then
-        refuse(what, "rows have NULL in `%s` of the key and would be left out: order by that column, or leave them out by "
-          .. "whereNotNull", by.name)
+        refuse(what, "rows have NULL in `%s` of the key and would be left out: order by that column, or leave them "
+          .. "out by whereNotNull", by.name)
       end
     end
   end

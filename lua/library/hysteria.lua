@@ -473,7 +473,7 @@
 ---@field firstOrFail fun(self, options: hysteria.ReadOptions?): hysteria.Record
 ---@field exists fun(self, options: hysteria.ReadOptions?): boolean
 ---@field pluck fun(self, column: any, options: hysteria.ReadOptions?): any[]
----@field getCount fun(self, column: string?, options: hysteria.ReadOptions?): integer # with distinct(): different values
+---@field getCount fun(self, column: string?, options: hysteria.ReadOptions?): integer # distinct(): values
 ---@field count fun(self, column: string?, options: hysteria.ReadOptions?): integer
 ---@field getMax fun(self, column: string, options: hysteria.ReadOptions?): any
 ---@field getMin fun(self, column: string, options: hysteria.ReadOptions?): any

@@ -138,7 +138,8 @@ local FRAMES = {
   },
 }
 
-local function check(case, frame, dialect)
+-- `swap`: as if the first two binds had changed places.
+local function check(case, frame, dialect, swap)
   local q = frame.build(case)
   local refused = part_of(case, "unsupported", dialect)
   if refused then
@@ -150,6 +151,9 @@ local function check(case, frame, dialect)
   end
   local text, binds = frame.expect(case, dialect)
   local got = q:unWrap(dialect)
+  if swap then
+    got.bindings[1], got.bindings[2] = got.bindings[2], got.bindings[1]
+  end
   assert.equal(spell(text, dialect, frame.base), got.sql)
   assert.equal(shown(binds), shown(got.bindings))
 end
@@ -559,6 +563,21 @@ case("clone", {
   end,
 })
 
+-- what only sets something: the statement stays as it is
+for name, arguments in pairs { allRows = {}, removeAnnotations = {}, clearRemoveAnnotations = {}, timeout = { 100 },
+  ignoreHooks = { true }, withoutDefaultScope = {}, clearRelations = {} } do
+  verb(name, arguments, {})
+end
+
+-- Verbs in Lua that need no case here, by why.
+local NO_CASE = {
+  ["they run the query, or show it"] = "many one first oneOrFail firstOrFail exists pluck count getCount getMax getMin "
+    .. "getAvg getSum paginate paginateWithCursor chunk chunkById stream each insert insertMany upsert upsertMany "
+    .. "update updateMany delete softDelete restore increment decrement truncate explain performance prepare toQuery toSql "
+    .. "unWrap",
+  ["of models alone: their own specs have them"] = "load scope withDeleted onlyDeleted",
+}
+
 -- ---- specs ------------------------------------------------------------------------------------
 
 describe("golden SQL", function()
@@ -572,6 +591,40 @@ describe("golden SQL", function()
     end
     table.sort(lacking)
     assert.same({}, lacking)
+  end)
+
+  it("has a case for every verb in Lua, or a reason", function()
+    local reasons, wrong = {}, {}
+    for _, names in pairs(NO_CASE) do
+      for name in names:gmatch("%S+") do
+        reasons[name] = true
+        wrong[#wrong + 1] = (covered[name] or not rawget(core.queryMethods, name)) and name or nil
+      end
+    end
+    for name, fn in pairs(core.queryMethods) do
+      local in_lua = type(name) == "string" and not name:find("^_") and debug.getinfo(fn, "S").what ~= "C"
+      if in_lua and not covered[name] and not reasons[name] then
+        wrong[#wrong + 1] = name
+      end
+    end
+    table.sort(wrong)
+    assert.same({}, wrong)
+  end)
+
+  it("would find two binds that changed places", function()
+    local found = 0
+    for _, dialect in ipairs(DIALECTS) do
+      for _, frame in ipairs(FRAMES) do
+        for _, made in ipairs(cases) do
+          local _, binds = frame.expect(made, dialect)
+          if not part_of(made, "unsupported", dialect) and #binds > 1 and shown { binds[1] } ~= shown { binds[2] } then
+            assert.is_false(pcall(check, made, frame, dialect, true), made.verb)
+            found = found + 1
+          end
+        end
+      end
+    end
+    assert.is_true(found > 1000)
   end)
 
   it("names no verb that is none", function()

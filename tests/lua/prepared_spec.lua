@@ -198,7 +198,8 @@ databases.each(function(ds, database, config)
   end)
 
   it("takes limits and offsets", function()
-    local q = rows:query():where("n", ">", sql.param("n")):orderBy("n"):limit(sql.param("count")):offset(sql.param("from"))
+    local q = rows:query():where("n", ">", sql.param("n")):orderBy("n")
+      :limit(sql.param("count")):offset(sql.param("from"))
     local page = q:prepare()
     local function found(n, count, from)
       local list = {}
@@ -231,11 +232,7 @@ databases.each(function(ds, database, config)
     local among = rows:query():whereIn("n", sql.param("list")):orderBy("n"):prepare()
     local others = rows:query():whereNotIn("n", sql.param("list")):prepare()
     local function found(list)
-      local numbers = {}
-      for index, row in ipairs(among:many { list = list }) do
-        numbers[index] = row.n
-      end
-      return table.concat(numbers, " ")
+      return table.concat(numbers(among:many { list = list }), " ")
     end
     assert.equal("3 5", found { 5, 3, 99, 3 })
     assert.equal("", found {})
