@@ -573,8 +573,8 @@ end
 local NO_CASE = {
   ["they run the query, or show it"] = "many one first oneOrFail firstOrFail exists pluck count getCount getMax getMin "
     .. "getAvg getSum paginate paginateWithCursor chunk chunkById stream each insert insertMany upsert upsertMany "
-    .. "update updateMany delete softDelete restore increment decrement truncate explain performance prepare toQuery toSql "
-    .. "unWrap",
+    .. "update updateMany delete softDelete restore increment decrement truncate explain performance prepare toQuery "
+    .. "toSql unWrap",
   ["of models alone: their own specs have them"] = "load scope withDeleted onlyDeleted",
 }
 
