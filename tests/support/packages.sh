@@ -7,7 +7,7 @@ build=(gcc libc6-dev make cmake ninja-build pkg-config
     liblua5.4-dev libsqlite3-dev libpq-dev libmariadb-dev libssl-dev libgmp-dev libjansson-dev libsodium-dev uthash-dev)
 # locales: the sources of a locale with a decimal comma, which a test makes
 test=(lua5.4 lua-busted libcmocka-dev locales)
-servers=(postgresql-15 mariadb-server-core pgbouncer openssl)
+servers=(postgresql-15 mariadb-server-core mariadb-client-core pgbouncer openssl)
 lint=(clang-format clang-tidy cppcheck lua-check binutils g++)
 bench=(lua5.4 valgrind)
 # clang's run-time libraries, libFuzzer among them, are a package of their own
