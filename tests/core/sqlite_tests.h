@@ -20,7 +20,7 @@
 #include <hysteria/source.h>
 #include <source/source_impl.h>
 
-enum { MS = 1000000 };
+enum { MS = 1000000, BUSY = 10000 /* ms that the driver waits unasked */ };
 
 extern char directory[];
 extern char file[64];

@@ -282,7 +282,7 @@ static void waits_for_another_process(void **state)
                  hy_source_execute_raw(source, "INSERT INTO t VALUES (1)", NULL, 0, &hurried, NULL, &err));
     assert_int_equal(err.native_code, SQLITE_BUSY);
     int64_t took = hy_monotonic_ns() - began;
-    assert_true(took >= 79 * (int64_t)MS && took < 1500 * (int64_t)MS);
+    assert_true(took >= 79 * (int64_t)MS && took < BUSY * (int64_t)MS);
     assert_string_equal(one(source, "SELECT count(*) FROM t"), "0"); /* readers go on */
 
     assert_int_equal(0, pthread_create(&thread, NULL, let_go_soon, &go));
@@ -340,7 +340,7 @@ static void a_stale_snapshot_is_a_serialization_failure(void **state)
     int64_t began = hy_monotonic_ns();
     assert_fails(HY_ESERIALIZATION_FAILURE, err,
                  hy_source_execute_raw(source, "INSERT INTO t VALUES (2)", NULL, 0, &on, NULL, &err));
-    assert_true(hy_monotonic_ns() - began < 1000 * (int64_t)MS); /* not waited for: it cannot heal */
+    assert_true(hy_monotonic_ns() - began < BUSY * (int64_t)MS); /* not waited for: it cannot heal */
     assert_int_equal(err.native_code, SQLITE_BUSY_SNAPSHOT);
     hy_lease_release(lease);
     hy_source_unref(source);
@@ -443,7 +443,7 @@ static void a_deadline_stops_an_endless_statement(void **state)
                  hy_source_execute_raw(source, endless, NULL, 0, &hurried, NULL, &err));
     int64_t took = hy_monotonic_ns() - began;
     printf("    stopped after %lld ms of 100\n", (long long)(took / MS));
-    assert_true(took >= 99 * (int64_t)MS && took < 600 * (int64_t)MS);
+    assert_true(took >= 99 * (int64_t)MS && took < BUSY * (int64_t)MS);
     assert_string_equal(one(source, "SELECT 1"), "1"); /* the connection is fine, and without a deadline */
     hy_source_unref(source);
 }
@@ -592,10 +592,11 @@ static void a_changed_session_is_restored(void **state)
 
 /* ---- writers ----------------------------------------------------------------------------- */
 
-enum { WRITERS = 8 };
+enum { WRITERS = 8, MOST_COMMITS = 300 };
 typedef struct writer {
     hy_source *source;
     pthread_t thread;
+    pthread_barrier_t *start;
     atomic_bool *stop;
     int commits;
     int64_t longest;
@@ -628,6 +629,7 @@ static void *write_until_stopped(void *ctx)
     writer *w = ctx;
     hy_error err;
 
+    (void)pthread_barrier_wait(w->start);
     while (!atomic_load(w->stop) && w->status == HY_OK) {
         int64_t began = hy_monotonic_ns();
         w->status = transfer(w->source, &err);
@@ -636,7 +638,9 @@ static void *write_until_stopped(void *ctx)
             w->longest = took;
         if (w->status == HY_OK)
             w->commits++;
-        else
+        if (w->commits == MOST_COMMITS) /* the first to have so many ends it for all */
+            atomic_store(w->stop, true);
+        if (w->status != HY_OK)
             snprintf(w->message, sizeof w->message, "%.120s", err.message);
     }
     return NULL;
@@ -646,6 +650,7 @@ static void writers_are_served_alike(void **state)
 {
     hy_source *source = open_file();
     writer writers[WRITERS];
+    pthread_barrier_t begin;
     atomic_bool stop = false;
     int least = INT32_MAX, most = 0, total = 0;
     int64_t longest = 0;
@@ -653,12 +658,11 @@ static void writers_are_served_alike(void **state)
     (void)state;
     run(source, "CREATE TABLE counter (n INTEGER)");
     run(source, "INSERT INTO counter VALUES (0)");
+    assert_int_equal(0, pthread_barrier_init(&begin, NULL, WRITERS));
     for (int i = 0; i < WRITERS; i++) {
-        writers[i] = (writer){.source = source, .stop = &stop};
+        writers[i] = (writer){.source = source, .start = &begin, .stop = &stop};
         assert_int_equal(0, pthread_create(&writers[i].thread, NULL, write_until_stopped, &writers[i]));
     }
-    sleep_ms(3000);
-    atomic_store(&stop, true);
     for (int i = 0; i < WRITERS; i++) {
         pthread_join(writers[i].thread, NULL);
         if (writers[i].status != HY_OK)
@@ -668,10 +672,10 @@ static void writers_are_served_alike(void **state)
         longest = writers[i].longest > longest ? writers[i].longest : longest;
         total += writers[i].commits;
     }
+    pthread_barrier_destroy(&begin);
     printf("    %d commits, %d to %d a thread, longest %lld us\n", total, least, most,
            (long long)(longest / 1000));
-    assert_true(least > 50);
-    assert_true(most < least * 1.2);
+    assert_true(most < least * 1.5); /* without the queue one may do a hundred times what another does */
     char expected[32];
     snprintf(expected, sizeof expected, "%d", total);
     assert_string_equal(one(source, "SELECT n FROM counter"), expected);

@@ -291,9 +291,8 @@ static void closing_waits_for_nobody(void **state)
         hy__job_send(&w->job, worker);
     }
     expect(&t.inside, MOST_SENDERS);
-    int64_t began = hy_monotonic_ns();
-    hy__worker_close(worker);
-    assert_true(hy_monotonic_ns() - began < 100 * (int64_t)MS);
+    hy__worker_close(worker); /* it would wait for ever */
+    assert_int_equal(t.inside, MOST_SENDERS);
     let_go(10); /* what was sent is still done */
     expect(&t.dropped, 10);
     assert_int_equal(t.ran, 10);
