@@ -192,5 +192,6 @@ void sums_are_exact(void **state);
 void sums_agree_with_integers(void **state);
 void two_numbers_are_exact(void **state);
 void sums_slide_over_windows(void **state);
+void a_full_disk_ends_the_transaction(void **state);
 
 #endif

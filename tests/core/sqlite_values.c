@@ -1,5 +1,5 @@
 /*
- * sqlite_values.c - values, errors, exact decimals.
+ * sqlite_values.c - values, errors, exact decimals, a full disk.
  */
 #include "sqlite_tests.h"
 
@@ -522,5 +522,40 @@ void sums_slide_over_windows(void **state)
                             "SELECT group_concat(s, ' ') FROM (SELECT hysteria_sum(column1) OVER (ORDER BY"
                             " column1 ROWS 1 PRECEDING) AS s FROM (VALUES (1), (2), (0.5), (4)))"),
                         "0.5 1.5 3.0 6.0");
+    hy_source_unref(source);
+}
+
+/* ---- a full disk -------------------------------------------------------------------------- */
+
+void a_full_disk_ends_the_transaction(void **state)
+{
+    static const hy_connect_option pages = {"max_page_count", "20"};
+    hy_source_config config = config_of(file);
+    hy_transaction *trx;
+    hy_error err;
+    hy_status status = HY_OK;
+
+    (void)state;
+    config.connect.options = &pages;
+    config.connect.n_options = 1;
+    hy_source *source = open_config(config);
+    run(source, "CREATE TABLE t (a)");
+    run(source, "INSERT INTO t VALUES ('before')");
+    assert_int_equal(HY_OK, hy_source_begin(source, NULL, &trx, &err));
+    const hy_run_options in = {.transaction = trx};
+    for (int i = 0; status == HY_OK && i < 200; i++)
+        status = hy_source_execute_raw(source, "INSERT INTO t VALUES (randomblob(2000))", NULL, 0, &in, NULL,
+                                       &err);
+    assert_int_equal(status, HY_EDISK_FULL);
+    assert_int_equal(err.native_code, SQLITE_FULL);
+    assert_int_equal(hy_transaction_get_state(trx), HY_TRX_FAILED);
+    assert_fails(HY_ETRANSACTION_ABORTED, err,
+                 hy_source_execute_raw(source, "INSERT INTO t VALUES (1)", NULL, 0, &in, NULL, &err));
+    assert_int_equal(HY_OK, hy_transaction_commit(trx, &err));
+    assert_fails(HY_ETRANSACTION_ABORTED, err, hy_transaction_run(trx, &err));
+    hy_transaction_free(trx);
+    assert_string_equal(one(source, "SELECT count(*) FROM t"), "1");
+    run(source, "INSERT INTO t VALUES (1)"); /* the write ticket is free again */
+    assert_string_equal(one(source, "PRAGMA integrity_check"), "ok");
     hy_source_unref(source);
 }

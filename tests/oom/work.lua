@@ -65,8 +65,11 @@ local function refused(code, fn, ...)
   end
 end
 
+-- A transaction that was lost with the memory may hold the lock until it is collected: nobody waits long.
 local function connect()
-  return sql.connect { type = "sqlite", database = database, pool = { max = 3 } }
+  return sql.connect {
+    type = "sqlite", database = database, pool = { max = 3 }, driverOptions = { busy_timeout = 100 },
+  }
 end
 
 function script.prepare()
