@@ -60,7 +60,9 @@ end
 function script.run()
   local Everything, Part = define()
 
-  sql.connect { type = "sqlite", database = database, pool = { max = 2 }, name = "main" }
+  sql.connect {
+    type = "sqlite", database = database, pool = { max = 2 }, name = "main", driverOptions = { busy_timeout = 100 },
+  }
   sql.createTables { Everything, Part }
   step()
   assert(sql.isConnected() and sql.getDbType() == "sqlite")
