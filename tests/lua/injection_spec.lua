@@ -43,8 +43,9 @@ local NAME_MAX = {
 local NO_ANSWER = { outcomeUnknown = true, transaction = true }
 local NO_CODES = { CONNECTION_LOST = true, QUERY_TIMEOUT = true, QUERY_CANCELED = true, DEVELOPMENT_ERROR = true }
 
--- Statements that are not the slot's own; the question is asked of MySQL before an upsert, once a second.
+-- What MySQL is asked before an upsert, at most once a second.
 local QUESTION = "^SELECT index_name FROM information_schema%.statistics"
+-- Statements that are not the slot's own.
 local CONTROL = { BEGIN = true, START = true, SET = true, COMMIT = true, ROLLBACK = true, SAVEPOINT = true,
   RELEASE = true }
 
@@ -465,6 +466,8 @@ databases.each(function(ds, database)
     local Person, Canary = define()
     local w = { ds = ds, Person = Person:using(ds) }
     local seen, watching = {}, true
+    -- The clock by which MySQL is asked stands still: the question comes once, or every time.
+    local deadline, asks = core.deadline, false
 
     local function reset_rows()
       ds:query("inj"):truncate()
@@ -476,6 +479,9 @@ databases.each(function(ds, database)
       ds:createTables { Person, Canary }
       ds:query("inj_canary"):insertMany { { id = 1, name = "one" }, { id = 2, name = "two" } }
       reset_rows()
+      rawset(core, "deadline", function(ms)
+        return ms ~= 1 and deadline(ms) or asks and math.maxinteger or 0
+      end)
       ds:addObserver {
         onBeforeQuery = function(event)
           if watching then
@@ -486,6 +492,7 @@ databases.each(function(ds, database)
     end)
 
     teardown(function()
+      rawset(core, "deadline", deadline)
       watching = false
       ds:dropTables({ Person, Canary }, { ifExists = true })
     end)
@@ -508,7 +515,7 @@ databases.each(function(ds, database)
         return nil, ok, result -- observers are told before the driver looks at the bytes
       end
       for _, statement in ipairs(seen) do
-        if not CONTROL[statement:match("^%u+")] and not statement:find(QUESTION) then
+        if not CONTROL[statement:match("^%u+")] then
           return statement, ok, result
         end
       end
@@ -536,8 +543,10 @@ databases.each(function(ds, database)
     it("leaves the database as it was, wherever it stands", function()
       local counts, used, executed = tally(), 0, 0
       for _, slot in ipairs(slots) do
+        asks = false
         run(slot, WORD) -- what is asked only once is asked now
         local statement, _, failure = run(slot, WORD)
+        asks = statement ~= nil and statement:find(QUESTION) ~= nil
         local harmless = harmless_of(database, statement)
         if slot.kind == "path" and statement then
           add_tokens(harmless, database, run(slot, "0"))
