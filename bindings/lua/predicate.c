@@ -499,7 +499,7 @@ static hy_expr *json_compare(lua_State *L, hy_query *q, hy_op op, hy_expr *lhs, 
         e = json_each(L, q, HY_OR, equal, lhs, index, check_list(L, index, what), what);
         return op == HY_OP_IN ? e : hy_expr_not(q, e);
     default:
-        if (orders[op] != 0)
+        if (op < HY_OP_COUNT && orders[op] != 0)
             return json_match(L, q, orders[op], lhs, index, what);
         hyl_fail(L, HY_EINVALID_ARGUMENT,
                  "%s: in documents there are = != < <= > >= between, in and their opposites, not '%s'", what,

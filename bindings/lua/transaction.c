@@ -176,6 +176,15 @@ static int transaction_rollback_to(lua_State *L)
     return finish(L, t, hy_transaction_rollback_to(t->trx, depth, &t->err), 0);
 }
 
+/* doom(depth): needs no memory, and fails for nothing but wrong arguments */
+static int transaction_doom(lua_State *L)
+{
+    const hyl_transaction *t = hyl_check(L, 1, HYL_TRANSACTION);
+    if (t->trx != NULL)
+        hy_transaction_doom(t->trx, (size_t)luaL_checkinteger(L, 2));
+    return 0;
+}
+
 static int transaction_state(lua_State *L)
 {
     static const char *const names[] = {"active", "failed", "finished", "unknown"};
@@ -258,6 +267,7 @@ void hyl_transaction_open(lua_State *L)
         {"savepoint", transaction_savepoint},
         {"release", transaction_release},
         {"rollbackTo", transaction_rollback_to},
+        {"doom", transaction_doom},
         {"state", transaction_state},
         {"depth", transaction_depth},
         {"source", transaction_source},

@@ -33,8 +33,9 @@ struct hy_transaction {
     hy_cursor control; /* runs the transaction's own statements */
     hy_transaction_state state;
     bool read_only;
-    bool gone;  /* the connection has no transaction any more: nothing to send */
-    bool ended; /* by a statement of its own, not by an error */
+    bool gone;     /* the connection has no transaction any more: nothing to send */
+    bool ended;    /* by a statement of its own, not by an error */
+    size_t doomed; /* 0: not; else only what goes back below this depth revives it */
 
     operation op; /* what the task does */
     char texts[MOST_TEXTS][TEXT_SIZE];
@@ -350,10 +351,14 @@ static hy_status after_release(hy_transaction *trx, hy_status status, hy_error *
 
 static hy_status after_rollback_to(hy_transaction *trx, hy_status status, hy_error *err)
 {
+    bool revives = trx->doomed == 0 || trx->target < trx->doomed;
+
     trx->state = HY_TRX_ACTIVE; /* revived, unless the driver says otherwise */
     status = after_release(trx, status, err);
-    if (status != HY_OK)
+    if (status != HY_OK || !revives)
         trx->state = HY_TRX_FAILED; /* what should be gone may still be there: never commit it */
+    else
+        trx->doomed = 0;
     return status;
 }
 
@@ -546,6 +551,15 @@ hy_status hy_transaction_rollback_to(hy_transaction *trx, size_t depth, hy_error
     add_savepoint_text(trx, "ROLLBACK TO SAVEPOINT", trx->savepoints[depth - 1]);
     add_savepoint_text(trx, "RELEASE SAVEPOINT", trx->savepoints[depth - 1]);
     return HY_OK;
+}
+
+void hy_transaction_doom(hy_transaction *trx, size_t depth)
+{
+    if (!is_open(trx))
+        return;
+    trx->state = HY_TRX_FAILED;
+    if (trx->doomed == 0 || depth < trx->doomed)
+        trx->doomed = depth + 1;
 }
 
 hy_transaction_state hy_transaction_get_state(const hy_transaction *trx)

@@ -442,6 +442,7 @@ manager.softDeleteRecord = manager.softDelete
 -- combineProps(record, data): the record with these fields, nothing is written; of a plain table a new
 -- one with both.
 function manager.combineProps(class, target, data, given)
+  model.need(class, "combineProps")
   options.need_type(target, "table", "target", "combineProps")
   local shape = getmetatable(target)
   if shape and shape.class ~= nil then

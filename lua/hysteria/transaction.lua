@@ -111,6 +111,7 @@ local function new(source, core_trx, parent, depth)
     _finished = false,
     _committed = false,
     _after_commit = false,
+    _scoped = false,
     _fate = { parent = parent and parent._fate or nil },
   }, transaction_mt)
   innermost[core_trx] = trx
@@ -217,10 +218,22 @@ local function may_end(trx, given, what)
   return false
 end
 
+-- A callback inside of it that has not ended, or could not be ended: what it wrote is not to be stored.
+local function refuse_open_scope(self)
+  local inner = innermost[self._core]
+  while inner and inner ~= self do
+    if inner._scoped and is_live(inner) then
+      core.raise("INVALID_ARGUMENT", "commit: a savepoint's callback inside of this transaction has not ended")
+    end
+    inner = inner._parent
+  end
+end
+
 function methods:commit(given)
   if not may_end(self, given, "commit") then
     return false
   end
+  refuse_open_scope(self)
   local list, parent = self._after_commit, self._parent
   finish(self)
   if parent then
@@ -242,6 +255,7 @@ function methods:rollback(given)
   if not may_end(self, given, "rollback") then
     return false
   end
+  self._core:doom(self._depth) -- should it come to nothing, for want of memory say, nothing is stored
   finish(self)
   self._fate.undone = true
   if self._parent then
@@ -277,9 +291,13 @@ end
 -- went wrong in the callback is what the caller must see, so the rollback's own error is not.
 local scope_mt = {
   __close = function(scope)
+    local trx = scope.trx
+    if not trx._finished then
+      scope.core_trx:doom(trx._depth)
+    end
     leave(scope)
-    if is_live(scope.trx) then
-      pcall(methods.rollback, scope.trx)
+    if is_live(trx) then
+      pcall(methods.rollback, trx)
     end
   end,
 }
@@ -288,6 +306,7 @@ local function enter(trx, ambient)
   local scope = setmetatable({
     trx = trx, handle = trx._source:_handle(), core_trx = trx._core, pushed = false,
   }, scope_mt)
+  trx._scoped = true
   if ambient then
     core.ambientPush(scope.handle, trx._core)
     scope.pushed = true

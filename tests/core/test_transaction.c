@@ -377,6 +377,53 @@ static void a_failed_way_back_fails_it(void **state)
     hy_source_unref(source);
 }
 
+/* Who was about to go back never came to it: what it wanted gone is not stored. */
+static void a_doomed_one_is_not_stored(void **state)
+{
+    hy_source *source = open_source();
+    hy_transaction *trx = begin(source);
+    hy_error err;
+
+    (void)state;
+    size_t depth = savepoint(trx);
+    assert_int_equal(HY_OK, run(trx, "INSERT ghost", &err));
+    hy_transaction_doom(trx, depth);
+    assert_int_equal(hy_transaction_get_state(trx), HY_TRX_FAILED);
+    assert_fails(HY_ETRANSACTION_ABORTED, err, run(trx, "INSERT 2", &err));
+    assert_fails(HY_ETRANSACTION_ABORTED, err, commit(trx, &err));
+    assert_sent("BEGIN; SAVEPOINT hy_sp_1; INSERT ghost; ROLLBACK");
+    hy_transaction_doom(trx, 0); /* it is over */
+    assert_int_equal(hy_transaction_get_state(trx), HY_TRX_FINISHED);
+    hy_transaction_free(trx);
+    hy_source_unref(source);
+}
+
+/* Only going back as far as that revives it. */
+static void a_doomed_one_is_revived_where_it_was_to_go(void **state)
+{
+    hy_source *source = open_source();
+    hy_transaction *trx = begin(source);
+    hy_error err;
+
+    (void)state;
+    size_t outer = savepoint(trx), middle = savepoint(trx), inner = savepoint(trx);
+    hy_transaction_doom(trx, middle);
+    hy_transaction_doom(trx, inner); /* that one is gone with the other */
+    assert_int_equal(HY_OK, back_to(trx, inner, &err));
+    assert_int_equal(hy_transaction_get_state(trx), HY_TRX_FAILED);
+    assert_int_equal(HY_OK, back_to(trx, middle, &err));
+    assert_int_equal(hy_transaction_get_state(trx), HY_TRX_ACTIVE);
+    hy_transaction_doom(trx, middle);
+    assert_int_equal(HY_OK, back_to(trx, outer, &err));
+    assert_int_equal(HY_OK, run(trx, "INSERT good", &err));
+    hy_transaction_doom(trx, 0);
+    size_t depth;
+    assert_fails(HY_ETRANSACTION_ABORTED, err, hy_transaction_savepoint(trx, &depth, &err));
+    assert_int_equal(HY_OK, rollback(trx, &err));
+    hy_transaction_free(trx);
+    hy_source_unref(source);
+}
+
 static void an_error_may_leave_it_open(void **state)
 {
     hy_source *source = open_source();
@@ -713,6 +760,8 @@ int main(void)
         T(a_failed_one_refuses_statements_locally),
         T(a_savepoint_revives_it),
         T(a_failed_way_back_fails_it),
+        T(a_doomed_one_is_not_stored),
+        T(a_doomed_one_is_revived_where_it_was_to_go),
         T(an_error_may_leave_it_open),
         T(one_that_is_gone_stores_nothing),
         T(one_whose_connection_broke_can_only_be_rolled_back),

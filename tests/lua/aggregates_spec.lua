@@ -18,7 +18,8 @@ databases.each(function(ds)
     ds:createTables { Sale, Line }
     sales:insertMany {
       { buyerId = 1, kind = "a", amount = "10.00", weight = 1.5 }, { buyerId = 1, kind = "b", amount = "10.00" },
-      { buyerId = 2, kind = "a", amount = "10.00", weight = 1.5 }, { buyerId = 2, kind = "b", amount = "0.30", weight = 4 },
+      { buyerId = 2, kind = "a", amount = "10.00", weight = 1.5 },
+      { buyerId = 2, kind = "b", amount = "0.30", weight = 4 },
       { buyerId = 3, kind = "b", amount = "0.30" }, { kind = "b" },
     }
     Line:using(ds):insertMany { { saleId = 1 }, { saleId = 1 }, { saleId = 2 }, { saleId = 4 } }

@@ -235,7 +235,7 @@ databases.each(function(ds, database, config)
       ds:query("page_holes"):insert { id = id, n = id % 3 > 0 and id or sql.null, code = id < 9 and id or sql.null }
     end
     -- The ids that pages of two in this order give, sorted.
-    local function walk(q, key)
+    local function in_twos(q, key)
       local found, cursor = {}, nil
       repeat
         local page = q:paginateWithCursor(2, cursor, { key = key })
@@ -247,8 +247,8 @@ databases.each(function(ds, database, config)
     end
     local all = { 1, 2, 3, 4, 5, 6, 7, 8, 9 }
     for _, direction in ipairs { "asc", "desc" } do
-      assert.same(all, walk(ds:query("page_holes"):orderBy("n", direction), "id"))
-      assert.same(all, walk(ds:query("page_holes"):orderBy("code", direction), "id"))
+      assert.same(all, in_twos(ds:query("page_holes"):orderBy("n", direction), "id"))
+      assert.same(all, in_twos(ds:query("page_holes"):orderBy("code", direction), "id"))
       -- A key that is NULL somewhere: all rows, or an error that says so.
       local fine, got = pcall(walk, ds:query("page_holes"):orderBy("n", direction), "code")
       if fine then
@@ -257,7 +257,7 @@ databases.each(function(ds, database, config)
         assert.matches("NULL in `code` of the key", tostring(got))
       end
       assert.same({ 1, 2, 3, 4, 5, 6, 7, 8 },
-        walk(ds:query("page_holes"):whereNotNull("code"):orderBy("n", direction), "code"))
+        in_twos(ds:query("page_holes"):whereNotNull("code"):orderBy("n", direction), "code"))
     end
     local raises = {}
     for _, direction in ipairs { "asc", "desc" } do

@@ -298,6 +298,12 @@ HY_API hy_status hy_transaction_rollback(hy_transaction *trx, hy_error *err);
 HY_API hy_status hy_transaction_savepoint(hy_transaction *trx, size_t *depth, hy_error *err);
 HY_API hy_status hy_transaction_release(hy_transaction *trx, size_t depth, hy_error *err);
 HY_API hy_status hy_transaction_rollback_to(hy_transaction *trx, size_t depth, hy_error *err);
+/**
+ * From now on the transaction counts as failed, at once and whatever else goes wrong, until it goes
+ * back to the savepoint of that depth or to one around it; depth 0: to its end. For who is about to go back
+ * and may not come to it. Of a transaction that is over: nothing.
+ */
+HY_API void hy_transaction_doom(hy_transaction *trx, size_t depth);
 HY_API hy_transaction_state hy_transaction_get_state(const hy_transaction *trx);
 HY_API size_t hy_transaction_depth(const hy_transaction *trx);
 HY_API hy_source *hy_transaction_source(const hy_transaction *trx);
