@@ -326,15 +326,18 @@ typedef struct hyl_transaction {
     hy_transaction_options options;
     hy_error err; /* of the step that runs: a yield may lie in it */
     hy_wait wait;
-    size_t depth; /* its result, 0: none */
+    size_t depth;  /* its result, 0: none */
+    size_t barred; /* callbacks that run on after their savepoint has ended: nothing joins by itself */
     hyl_patience patience;
 } hyl_transaction;
 
 hyl_source *hyl_check_source(lua_State *L, int index);
 /** Raise if the source's observer is running: it may look at statements, not send any. */
 void hyl_check_may_run(lua_State *L, const hyl_source *s);
-/** Push the transaction userdata that a statement run now joins, or nil. */
+/** Push the transaction userdata of the innermost callback that runs now, or nil. */
 void hyl_push_ambient(lua_State *L, int source);
+/** The same for a statement that is to join it: raises where it may not. */
+void hyl_push_joined(lua_State *L, int source);
 void hyl_source_open(lua_State *L);
 
 /** The core's observer: copies what it is told, touches no Lua. */

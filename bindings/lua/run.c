@@ -102,7 +102,7 @@ void hyl_run_options(lua_State *L, int source, int index, hyl_run *run)
     bool maybe = s->n_ambient > 0 || !lua_isnil(L, -1);
     lua_pop(L, 1);
     if (ambient && maybe) {
-        hyl_push_ambient(L, source);
+        hyl_push_joined(L, source);
         if (!lua_isnil(L, -1))
             run->options.transaction = ((hyl_transaction *)hyl_check(L, -1, HYL_TRANSACTION))->trx;
         lua_pop(L, 1);

@@ -48,6 +48,15 @@ void hyl_push_ambient(lua_State *L, int source)
     lua_replace(L, list);
 }
 
+void hyl_push_joined(lua_State *L, int source)
+{
+    hyl_push_ambient(L, source);
+    if (!lua_isnil(L, -1) && ((hyl_transaction *)hyl_check(L, -1, HYL_TRANSACTION))->barred > 0)
+        hyl_fail(
+            L, HY_ETRANSACTION_NOT_ACTIVE,
+            "the savepoint of this callback has ended: what it did now would stay whatever becomes of it");
+}
+
 /* Take entry i of the list at `list` out. */
 static void remove_entry(lua_State *L, int list, hyl_source *s, int i)
 {
@@ -151,7 +160,7 @@ static int core_ambient(lua_State *L)
 {
     hyl_check_source(L, 1);
     lua_settop(L, 1);
-    hyl_push_ambient(L, 1);
+    hyl_push_joined(L, 1);
     return 1;
 }
 

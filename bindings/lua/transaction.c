@@ -185,6 +185,14 @@ static int transaction_doom(lua_State *L)
     return 0;
 }
 
+/* bar(n): so many callbacks more, or fewer, whose savepoint has ended before them */
+static int transaction_bar(lua_State *L)
+{
+    hyl_transaction *t = hyl_check(L, 1, HYL_TRANSACTION);
+    t->barred += (size_t)luaL_checkinteger(L, 2);
+    return 0;
+}
+
 static int transaction_state(lua_State *L)
 {
     static const char *const names[] = {"active", "failed", "finished", "unknown"};
@@ -268,6 +276,7 @@ void hyl_transaction_open(lua_State *L)
         {"release", transaction_release},
         {"rollbackTo", transaction_rollback_to},
         {"doom", transaction_doom},
+        {"bar", transaction_bar},
         {"state", transaction_state},
         {"depth", transaction_depth},
         {"source", transaction_source},

@@ -111,7 +111,9 @@ local function new(source, core_trx, parent, depth)
     _finished = false,
     _committed = false,
     _after_commit = false,
-    _scoped = false,
+    _scoped = false, -- made for a callback
+    _joined = false, -- that callback runs, and its statements join by themselves
+    _barred = false, -- and it has ended before the callback did
     _fate = { parent = parent and parent._fate or nil },
   }, transaction_mt)
   innermost[core_trx] = trx
@@ -125,19 +127,21 @@ local function begin(source, given)
   return trx
 end
 
-local function nest(parent)
-  transaction.core_of(parent)
-  local trx = new(parent._source, parent._core, parent, parent._core:savepoint())
-  parent._source:_tell("savepoint", trx)
-  return trx
-end
-
 local function innermost_live(core_trx)
   local trx = innermost[core_trx]
   while trx and not is_live(trx) do
     trx = trx._parent
   end
   return trx or nil
+end
+
+-- Savepoints are a stack: a new one lies in the innermost that is open, whatever it was asked of.
+local function nest(asked)
+  local core_trx = transaction.core_of(asked)
+  local parent = innermost_live(core_trx) or asked
+  local trx = new(asked._source, core_trx, parent, core_trx:savepoint())
+  asked._source:_tell("savepoint", trx)
+  return trx
 end
 
 -- The transaction that a call of this source made now would join, or nil.
@@ -182,10 +186,21 @@ function transaction.has_snapshot(trx, opts)
   return level:gsub("-", " ") == "REPEATABLE READ"
 end
 
+-- What lies inside of it ends with it. A callback that goes on after that joins nothing: its statements
+-- would be those of what is around it.
 local function finish(trx)
+  local inner = innermost[trx._core]
   trx._finished = true
-  if innermost[trx._core] == trx then
-    innermost[trx._core] = trx._parent or nil
+  innermost[trx._core] = trx._parent or nil
+  while inner and inner._parent do
+    if inner._joined and not inner._barred then
+      inner._barred = true
+      inner._core:bar(1)
+    end
+    if inner == trx then
+      break
+    end
+    inner = inner._parent
   end
 end
 
@@ -235,15 +250,16 @@ function methods:commit(given)
   end
   refuse_open_scope(self)
   local list, parent = self._after_commit, self._parent
-  finish(self)
   if parent then
     self._core:release(self._depth)
+    finish(self)
     parent._source:_tell("release", self)
     for index = 1, list and #list or 0 do
       parent:afterCommit(list[index])
     end
     return true
   end
+  finish(self)
   self._core:commit()
   self._committed, self._fate.committed = true, true
   self._source:_tell("commit", self)
@@ -281,6 +297,12 @@ end
 -- ---- callback form ----------------------------------------------------------------------------
 
 local function leave(scope)
+  local trx = scope.trx
+  trx._joined = false
+  if trx._barred then
+    trx._barred = false
+    scope.core_trx:bar(-1)
+  end
   if scope.pushed then
     scope.pushed = false
     core.ambientPop(scope.handle, scope.core_trx)
@@ -292,11 +314,12 @@ end
 local scope_mt = {
   __close = function(scope)
     local trx = scope.trx
-    if not trx._finished then
+    local live = is_live(trx)
+    if live then
       scope.core_trx:doom(trx._depth)
     end
     leave(scope)
-    if is_live(trx) then
+    if live then
       pcall(methods.rollback, trx)
     end
   end,
@@ -309,7 +332,7 @@ local function enter(trx, ambient)
   trx._scoped = true
   if ambient then
     core.ambientPush(scope.handle, trx._core)
-    scope.pushed = true
+    scope.pushed, trx._joined = true, true
   end
   return scope
 end

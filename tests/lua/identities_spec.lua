@@ -36,6 +36,7 @@ databases.each(function(ds, database)
         if shapes[d.shape] then
           local ok, err = pcall(grammar.run, d, w)
           if ok then
+            d.lock = nil -- would want a transaction around everything
             fn(d, r)
             checks = checks + 1
           else

@@ -270,6 +270,70 @@ databases.each(function(ds, database, config)
         assert.equal("", seen())
       end)
 
+      it("may be ended in any order, each with what was begun in it", function()
+        local function text(name, trx)
+          entries:insert({ text = name }, { trx = trx })
+        end
+        ds:transaction(function(trx)
+          local one = trx:savepoint()
+          local two = trx:savepoint() -- lies in the first
+          text("a", two)
+          two:commit()
+          one:commit()
+          one, two = trx:savepoint(), trx:savepoint()
+          text("b", two)
+          one:commit()
+          assert.is_false(two.isActive)
+          one, two = trx:savepoint(), trx:savepoint()
+          text("ghost", two)
+          two:commit()
+          one:rollback()
+          local around <close> = trx:savepoint()
+          trx:savepoint(function()
+            text("c")
+          end)
+          around:commit()
+        end)
+        local trx = ds:startTransaction()
+        text("d", trx)
+        do
+          local one <close> = trx:savepoint()
+          local two <close> = trx:savepoint()
+          text("e", two)
+          one:commit()
+        end
+        trx:commit()
+        assert.equal("a b c d e", seen())
+      end)
+
+      it("that were rolled back inside of a callback leave the rest as it is", function()
+        ds:transaction(function(trx)
+          entries:insert { text = "a" }
+          local outer = trx:savepoint()
+          outer:savepoint(function()
+            entries:insert { text = "ghost" }
+            outer:rollback()
+          end)
+          entries:insert { text = "b" }
+        end)
+        assert.equal("a b", seen())
+      end)
+
+      it("that have ended before their callback are joined by nothing", function()
+        ds:transaction(function(trx)
+          entries:insert { text = "a" }
+          local err = error_of(ds.transaction, ds, function(inner)
+            inner:rollback()
+            assert.equal("TRANSACTION_NOT_ACTIVE", error_of(function() entries:count() end).code)
+            assert.equal(1, entries:query():count { trx = trx })
+            entries:insert { text = "ghost" }
+          end)
+          assert.equal("TRANSACTION_NOT_ACTIVE", err.code)
+          entries:insert { text = "b" }
+        end)
+        assert.equal("a b", seen())
+      end)
+
       -- A rollback that comes to nothing, here because what it tells about is in the way.
       it("that cannot be gone back to are not stored with what is around them", function()
         local err = error_of(function()
