@@ -539,23 +539,17 @@ static void emit_after_call(hy_emitter *e, const hy_expr *call)
         hy__text_decimal_close(e, call);
 }
 
-static bool is_number_value(const hy_expr *x)
-{
-    hy_type type = x->node == HY_NODE_VALUE ? ((const hy_value_expr *)x)->value.type : HY_NULL;
-
-    return type == HY_INT || type == HY_DECIMAL;
-}
-
-/* NULLIF(price, 2) and the like compare what they are given: where decimals are text, text with text. */
+/*
+ * NULLIF(price, 2) and the like compare what they are given. Short decimals lie there as numbers, long ones
+ * and what is calculated as text: all become text that compares as numbers.
+ */
 static void emit_decimal_call(hy_emitter *e, const hy_branch *b)
 {
     emit_call_name(e, b);
     for (size_t i = 0; i < b->n; i++) {
-        bool number = is_number_value(b->args[i]);
-        hy__puts(e, i > 0 ? ", " : "(");
-        hy__puts(e, number ? "CAST(" : "");
+        hy__puts(e, i > 0 ? ", CAST(" : "(CAST(");
         hy__emit_expr(e, b->args[i]);
-        hy__puts(e, number ? " AS TEXT)" : "");
+        PUT(e, TEXT_DECIMAL_END);
     }
     PUT(e, ")");
 }

@@ -99,8 +99,6 @@ size_t hy__select_position(const hy_tree *tree, const hy_item *named)
 
     if (tree->kind != HY_STATEMENT_SELECT || tree->select.n == 0 || !has_values(named->expr))
         return 0;
-    if (named->nulls != HY_NULLS_DEFAULT) /* it may have to be asked whether it is NULL */
-        return 0;
     HY_EACH (hy_item, item, &tree->select) {
         if (item->expr->node == HY_NODE_STAR || item->expr->node == HY_NODE_RAW)
             return 0; /* of these nobody knows how many columns they are */

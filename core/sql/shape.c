@@ -250,14 +250,15 @@ static void shape_items(hy_shaping *s, const hy_chain *items)
     }
 }
 
-/* What stands there by its position in the SELECT has no values of its own. */
+/* What stands there by its position in the SELECT has no values of its own, unless it is asked whether it is
+ * NULL. */
 static void shape_placed(hy_shaping *s, const hy_tree *tree, const hy_chain *items)
 {
     put_count(s, items->n);
     HY_EACH (hy_item, item, items) {
         const size_t position = hy__select_position(tree, item);
         put_count(s, position);
-        if (position == 0)
+        if (position == 0 || item->nulls != HY_NULLS_DEFAULT)
             shape_expr(s, item->expr);
         put_byte(s, item->direction);
         put_byte(s, item->nulls);

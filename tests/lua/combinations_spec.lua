@@ -13,6 +13,7 @@ local Person = model "CombPerson" {
   age = column.integer(),
   nick = column.string { length = 20, databaseName = "called" },
   price = column.decimal { precision = 20, scale = 2 },
+  cost = column.decimal { precision = 12, scale = 2 }, -- the same, which SQLite keeps as numbers
 }
 local Item = model "CombItem" {
   hysteria.tableName("comb_items"),
@@ -106,6 +107,22 @@ local CASES = {
       w.p():whereNull(sql.func("nullif", sql.col("price"), 2)):pluck("id"),
       w.p():where(sql.func("coalesce", sql.col("price"), 1), "<", 10):orderBy("id"):pluck("id"),
     }
+  end },
+  { "functions that compare short decimals", { { 4 }, { 4 }, { 1, 2, 3, 4, 5 }, { 4 }, { 1, 4 } }, function(w)
+    return {
+      w.p():whereNull(sql.func("nullif", sql.col("cost"), sql.decimal("2"))):pluck("id"),
+      w.p():whereNull(sql.func("nullif", sql.col("cost"), 2)):pluck("id"),
+      w.p():whereNull(sql.func("nullif", sql.col("cost"), sql.col("price"))):orderBy("id"):pluck("id"),
+      w.p():whereNull(sql.func("nullif", sql.col("cost"), w.p():select("cost"):where("id", 4))):pluck("id"),
+      w.p():where(sql.func("coalesce", sql.col("cost"), 1), "<", 10):orderBy("id"):pluck("id"),
+    }
+  end },
+  { "the order of a group by what it is of, NULLs at a stated end", { 0, 10, 20 }, function(w)
+    local function tens()
+      return sql.func("coalesce", sql.col("age"), 5)
+    end
+    return w.p():select(tens(), "x"):groupBy(tens()):orderBy(tens(), "asc",
+      w.ds:can("NULLS_ORDER") and { nulls = "last" } or nil):pluck("x")
   end },
   -- an alias that is called like a column
   { "pluck in the order of an alias", { { 3, 1, 4, 2, 5 }, { 3, 1, 4, 2, 5 } }, function(w)
@@ -223,7 +240,8 @@ databases.each(function(ds, database)
       ds:dropTables({ Item, Person }, { ifExists = true })
       ds:createTables { Person, Item }
       for index, row in ipairs(PEOPLE) do
-        P:insert { name = row[1], age = row[2], nick = "n" .. index, price = sql.decimal(row[3]) }
+        local price = sql.decimal(row[3])
+        P:insert { name = row[1], age = row[2], nick = "n" .. index, price = price, cost = price }
       end
       for index = 1, 8 do
         I:insert { personId = index <= 5 and 1 or 2, v = index }
