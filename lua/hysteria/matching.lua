@@ -57,16 +57,21 @@ function matching.key(definition, names, row)
   return #parts > 0 and table.concat(parts, ",") or nil
 end
 
--- The values of these columns in their order, as q:_keyIn wants them.
-function matching.values(definition, names, row)
-  if #names == 1 then
-    return matching.value(definition, row, names[1])
-  end
+-- The values of these columns in their order.
+function matching.list(definition, names, row)
   local list = {}
   for index, name in ipairs(names) do
     list[index] = matching.value(definition, row, name)
   end
   return list
+end
+
+-- The same as q:_keyIn wants them: of one column its value.
+function matching.values(definition, names, row)
+  if #names == 1 then
+    return matching.value(definition, row, names[1])
+  end
+  return matching.list(definition, names, row)
 end
 
 -- Can it be told which other values a database takes for equal? It may mind neither case nor accents,

@@ -119,11 +119,18 @@ local function update_places(run, places)
   elseif run.given.returning then
     place_rows(run, places, result)
   end
+  if #places == 1 then
+    run.counts[places[1]] = count
+  end
   return count
 end
 
--- A CASE would have to name a secret column, which no expression does: those go row by row.
+-- A CASE would have to name a secret column, which no expression does: those go row by row, and so do rows
+-- whose hooks must know whether they were there.
 local function per_statement(run, group)
+  if run.must_know then
+    return 1
+  end
   local names = changed_names(run, run.changes[group[1]])
   for _, name in ipairs(names) do
     if run.definition and run.definition.by_property[name].secret then
@@ -212,7 +219,7 @@ local function new_run(query, by, rows, given)
   local inner = { returning = asked }
   return {
     query = query, by = by, rows = rows, given = inner, added = added,
-    keys = {}, changes = {}, versions = {}, into = {}, others = {},
+    keys = {}, changes = {}, versions = {}, counts = {}, into = {}, others = {},
   }
 end
 
@@ -241,9 +248,14 @@ end
 
 local AFTER = { "afterUpdate", "afterSave" }
 
-local function run_after(run, ctx_of, result)
-  for index, changes in ipairs(run.changes) do
-    hooks.after(run.definition, AFTER, run.ignored, changes, ctx_of(index), result)
+local function must_know(definition, ignored)
+  return hooks.of(definition, AFTER[1], ignored) ~= nil or hooks.of(definition, AFTER[2], ignored) ~= nil
+end
+
+-- Of a row that no statement found nothing has happened.
+local function run_after(run, ctx_of)
+  for index, changes in ipairs(run.must_know and run.changes or {}) do
+    hooks.after(run.definition, AFTER, run.ignored, changes, ctx_of(index), run.counts[index] or 0)
   end
 end
 
@@ -252,13 +264,13 @@ local function update_copies(run, inner)
   run.place = inner
   local function ctx_of(index)
     contexts[index] = contexts[index] or running.context("update", run.definition, inner.ds, inner.trx, {
-      bulk = true, query = run.query, ids = run.keys[index],
+      bulk = true, query = run.query, ids = matching.list(run.definition, run.by, run.rows[index]),
     })
     return contexts[index]
   end
   run_before(run, ctx_of)
   local result = update_all(run)
-  run_after(run, ctx_of, result)
+  run_after(run, ctx_of)
   return result
 end
 
@@ -310,6 +322,7 @@ function updating_many.update(query, frozen, extra, rows, given)
     return update_all(run)
   end
   run.ignored = hooks.ignored(given.ignoreHooks, "updateMany")
+  run.must_know = must_know(definition, run.ignored)
   local also = writing.is_seen(definition, given.returning)
   return writing.with_hooks(definition, "update", run.ignored, place, also, function(inner)
     return update_copies(run, inner)

@@ -382,7 +382,7 @@ local function update_there(run, index, key)
   end
   if next(changes) ~= nil then
     local ctx = running.context("upsert", definition, place.ds, place.trx, {
-      bulk = run.bulk, ids = matching.values(definition, run.found_by, key),
+      bulk = run.bulk, ids = matching.list(definition, run.found_by, key),
     })
     hooks.run(definition, "beforeUpdate", ignored, changes, ctx)
     writing.fill(definition.updaters, changes)

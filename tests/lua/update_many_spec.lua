@@ -254,8 +254,8 @@ databases.each(function(ds, database)
     local hooked = Hooked:using(ds)
     hooked:insertMany({ { n = 1 }, { n = 2 }, { n = 3, locked = true } }, { returning = false, ignoreHooks = true })
     assert.equal(2, hooked:updateMany { { id = 1, n = 10 }, { id = 2, n = 20 }, { id = 3, n = 30 } })
-    assert.same({ { "save", 10, 1, true }, { "save", 20, 2, true }, { "save", 30, 3, true }, { "after", 10, 20 },
-      { "after", 20, 40 }, { "after", 30, 60 } }, log)
+    assert.same({ { "save", 10, { 1 }, true }, { "save", 20, { 2 }, true }, { "save", 30, { 3 }, true },
+      { "after", 10, 20 }, { "after", 20, 40 } }, log)
     assert.same({ 10, 20, 3 }, hooked:query():orderBy("id"):pluck("n"))
     local err = error_of(hooked.updateMany, hooked, { { id = 1, n = 5 }, { id = 2, n = 13 } })
     assert.same({ "VALIDATION_ERROR", 2 }, { err.code, err.row })
@@ -263,6 +263,44 @@ databases.each(function(ds, database)
     hooked:hook("afterUpdate", function() error("no") end)
     assert.is_false(pcall(hooked.updateMany, hooked, { { id = 1, n = 99 } }))
     assert.equal(13, hooked:findOneByPrimaryKey(1).n)
+  end)
+
+  it("runs the hooks after it for the rows that were written, and no others", function()
+    local log, tenant = {}, 1
+    local function hear(name)
+      return function(changes, ctx)
+        log[#log + 1] = ("%s %s of %s: %d"):format(name, changes.n, table.concat(ctx.ids, "-"), ctx.count)
+      end
+    end
+    local Owned = model "ManyOwned" {
+      hysteria.defaultScope(function(q) q:where("tenant", tenant) end), hysteria.unique { "shop", "code" },
+      hysteria.afterUpdate(hear("update")), hysteria.afterSave(hear("save")),
+      id = column.increment(), tenant = column.integer(), shop = column.integer(),
+      code = column.string { length = 20 }, n = column.integer(),
+    }
+    ds:dropTables({ Owned }, { ifExists = true })
+    ds:createTables { Owned }
+    local owned = Owned:using(ds)
+    owned:insertMany({
+      { tenant = 1, shop = 1, code = "a", n = 0 }, { tenant = 2, shop = 1, code = "b", n = 0 },
+      { tenant = 1, shop = 1, code = "c", n = 0 },
+    }, { returning = false, ignoreHooks = true })
+    local rows = { { id = 2, n = 5 }, { id = 1, n = 6 }, { id = 99, n = 7 }, { id = 1, n = 8 }, { id = 3, n = 9 } }
+    local both = { "update 6 of 1: 1", "save 6 of 1: 1", "update 8 of 1: 1", "save 8 of 1: 1",
+      "update 9 of 3: 1", "save 9 of 3: 1" }
+    assert.equal(3, owned:updateMany(rows))
+    assert.same(both, log)
+    log = {}
+    local list = owned:updateMany(rows, { returning = { "n" } })
+    assert.same({ { 6, 8, 9 }, both }, { { list[1].n, list[2] and list[2].n, list[3] and list[3].n }, log })
+    log = {}
+    assert.equal(1, owned:updateMany({ { shop = 1, code = "b", n = 5 }, { shop = 1, code = "c", n = 6 } },
+      { by = { "shop", "code" }, ignoreHooks = "afterSave" }))
+    assert.same({ "update 6 of 1-c: 1" }, log)
+    log = {}
+    assert.equal(0, owned:updateMany { { id = 2, n = 5 }, { id = 99, n = 6 } })
+    assert.same({}, log)
+    assert.same({ 8, 0, 6 }, owned:query():withoutDefaultScope():orderBy("id"):pluck("n"))
   end)
 
   it("does the same for a plain table", function()
