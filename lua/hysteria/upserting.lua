@@ -373,19 +373,45 @@ local function read_there(run, key)
   return record
 end
 
+-- What every update sets joins the changes, as set_calculated has it in one statement: functions see the
+-- whole row. Its values are prepared already; what they give and what a hook has set is prepared now.
+-- `before`: the changes as the hooks got them.
+local function complete_changes(run, row, changes, before)
+  local whole, fresh, updaters = {}, {}, {}
+  for name, value in next, row do
+    whole[name] = value
+  end
+  for name, value in next, changes do
+    whole[name] = value
+    if not rawequal(value, before[name]) then
+      fresh[name] = value
+    end
+  end
+  for _, entry in ipairs(run.definition.updaters or {}) do
+    if changes[entry.property] == nil and not run.conflicts[entry.property] then
+      updaters[#updaters + 1] = entry
+    end
+  end
+  writing.fill(updaters, fresh, whole)
+  writing.prepare(run.definition, fresh)
+  for name, value in next, fresh do
+    changes[name] = value
+  end
+end
+
 -- Update the row that is there. Gives its record.
 local function update_there(run, index, key)
   local definition, place, ignored = run.definition, run.place, run.ignored
-  local row, changes = run.rows[index], {}
+  local row, changes, before = run.rows[index], {}, {}
   for _, name in ipairs(run.ignore and {} or run.names[index]) do
-    changes[name] = row[name]
+    changes[name], before[name] = row[name], row[name]
   end
   if next(changes) ~= nil then
     local ctx = running.context("upsert", definition, place.ds, place.trx, {
       bulk = run.bulk, ids = matching.list(definition, run.found_by, key),
     })
     hooks.run(definition, "beforeUpdate", ignored, changes, ctx)
-    writing.fill(definition.updaters, changes)
+    complete_changes(run, row, changes, before)
     local query = at_key(run, key)
     writing.set_columns(query, definition, changes)
     core.execute(place.handle, query, place.opts)

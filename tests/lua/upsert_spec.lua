@@ -457,6 +457,51 @@ databases.each(function(ds, database)
     end
   end)
 
+  it("prepares and calculates alike, by one statement and row by row", function()
+    local function columns(more)
+      local list = {
+        hysteria.tableName("upsert_stamps"), id = column.increment(),
+        sku = column.string { length = 20, unique = true }, flag = column.boolean(),
+        v = column.string { prepare = function(text) return text .. "+" end },
+        w = column.string { prepare = function(text) return text .. "*" end },
+        stamp = column.string {
+          autoUpdate = function(row) return ("x%s %s"):format(row.v, row.sku) end,
+          prepare = function(text) return text:upper() .. "!" end,
+        },
+      }
+      return table.move(more, 1, #more, #list + 1, list)
+    end
+    local Plain = model "UpsertStampPlain" (columns {})
+    local Scoped = model "UpsertStampScoped" (columns { hysteria.defaultScope(function(q) q:where("id", ">", 0) end) })
+    local ids
+    local Hooked = model "UpsertStampHooked" (columns {
+      hysteria.beforeUpdate(function(changes, ctx)
+        ids, changes.w, changes.flag = ctx.ids, "hook", false
+        changes.v = changes.v == "four+" and "five" or changes.v
+      end),
+    })
+    ds:dropTables({ Plain }, { ifExists = true })
+    ds:createTables { Plain }
+    Plain:using(ds):insert { sku = "a", v = "one", w = "w", flag = true }
+    local function stored()
+      local row = Plain:using(ds):findOneBy("sku", "a")
+      return { row.v, row.w, row.stamp, row.flag }
+    end
+    for _, class in ipairs { Plain, Scoped } do
+      assert.equal("XTWO+ A!", class:using(ds):upsert({ sku = "a" }, { v = "two" }).stamp)
+      assert.same({ "two+", "w*", "XTWO+ A!", true }, stored())
+      class:using(ds):upsertMany({ "sku" }, { { sku = "a", v = "six", w = "n" } }, { updateColumns = { "w" } })
+      assert.same({ "two+", "n*", "XSIX+ A!", true }, stored())
+      class:using(ds):upsert({ sku = "a" }, { w = "w", stamp = "given" })
+      assert.same({ "two+", "w*", "GIVEN!", true }, stored())
+    end
+    Hooked:using(ds):upsert({ sku = "a" }, { v = "three" })
+    assert.same({ "three+", "hook*", "XTHREE+ A!", false }, stored())
+    assert.same({ 1 }, ids)
+    Hooked:using(ds):upsert({ sku = "a" }, { v = "four" })
+    assert.same({ "five+", "hook*", "XFIVE A!", false }, stored())
+  end)
+
   for _, class in ipairs { Counter, Seen } do
     it("leaves one row to those that come at once: " .. class._definition.name, function()
       ds:dropTables({ class }, { ifExists = true })
