@@ -31,6 +31,7 @@ local FIND_OR_FAIL = options.names(FIND, "customError")
 local WRITE = options.names(writing.options, "connection", "track")
 local KEYED = options.names(keyed.options, "connection", "track")
 local UPSERT = options.names(upserting.options, "connection", "track")
+local MERGE = options.names("unguarded")
 local WHERE_WRITE = options.names(KEYED, "where", "withDeleted", "onlyDeleted")
 
 -- ---- sources ----------------------------------------------------------------------------------
@@ -444,14 +445,19 @@ manager.softDeleteRecord = manager.softDelete
 function manager.combineProps(class, target, data, given)
   model.need(class, "combineProps")
   options.need_type(target, "table", "target", "combineProps")
+  given = options.check(given, MERGE, "combineProps")
   local shape = getmetatable(target)
-  if shape and shape.class ~= nil then
+  if type(shape) == "table" and shape.class ~= nil then
+    if shape.class._definition ~= class._definition then
+      core.raise("INVALID_ARGUMENT", ("combineProps: the record is one of %s, not of %s"):format(
+        shape.class._definition.name, class._definition.name))
+    end
     return target:mergeProps(data, given)
   end
   local frozen, merged = model.freeze(class), {}
   options.need(data, "data", "combineProps")
   for _, fields in ipairs { options.plain(target, "combineProps: target"), data } do
-    for name, value in next, writing.checked(frozen, class._definition, fields, given or {}) do
+    for name, value in next, writing.checked(frozen, class._definition, fields, given) do
       merged[name] = value
     end
   end

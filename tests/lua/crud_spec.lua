@@ -320,6 +320,14 @@ databases.each(function(ds, database)
       assert.same({ email = "a@x.org", age = 2 }, users:combineProps(some, more))
       assert.same({ email = "a@x.org", age = 1 }, some)
       assert.equal("UNDEFINED_COLUMN", error_of(users.combineProps, users, some, { aeg = 1 }).code)
+      assert.equal("UNKNOWN_OPTION", error_of(users.combineProps, users, some, more, { ungarded = true }).code)
+      assert.equal("INVALID_ARGUMENT", error_of(users.combineProps, users, some, more, "x").code)
+      local Other = model "CrudOther" {
+        hysteria.tableName "crud_users", id = column.increment(), age = column.integer(),
+      }
+      local foreign = error_of(users.combineProps, users, Other:using(ds):query():first(), { age = 3 })
+      assert.equal("INVALID_ARGUMENT", foreign.code)
+      assert.matches("one of CrudOther, not of CrudUser", foreign.message, 1, true)
       assert.is_true(user:has("age"))
       assert.is_false(user:has("nothing"))
       local plain = user:toTable()
