@@ -342,6 +342,16 @@ static int query_selects(lua_State *L)
     return 1;
 }
 
+/* q:_hasAlias(name): is something selected under it? */
+static int query_has_alias(lua_State *L)
+{
+    hy_query *q = hyl_check_query(L, 1);
+    size_t size;
+    const char *name = hyl_check_text(L, 2, "name", &size);
+    lua_pushboolean(L, hy_query_has_alias(q, name, size));
+    return 1;
+}
+
 static int query_model(lua_State *L)
 {
     hyl_check_query(L, 1);
@@ -477,6 +487,27 @@ static int aggregate_of_table(lua_State *L, const aggregate *a)
     return push_aggregate(L, q, a, hy_expr_column(q, a->column, a->column_size));
 }
 
+/* Under which name the rows of `inner` have what is asked for; where LIMIT alone chose them it is added. */
+static const char *name_inside(lua_State *L, hy_query *inner, const aggregate *a)
+{
+    static const char value[] = "hysteria_value";
+    bool fixed =
+        hy_query_is_distinct(inner) || hy_query_has_group(inner) || hy_query_has_set_operation(inner);
+    const char *name = hy_query_name_selected(inner, a->column, a->column_size, value);
+    if (name != NULL)
+        return name;
+    if (!fixed && !hy_query_names_alias(inner))
+        hy_query_clear_part(inner, HY_PART_SELECT);
+    hy_query_select(inner, hy_expr_column(inner, a->column, a->column_size), NULL);
+    hyl_query_check(L, inner);
+    if (fixed)
+        hyl_fail(L, HY_EINVALID_ARGUMENT,
+                 "%s of '%s': the query does not select it, and would give other rows if it did", a->func,
+                 a->column);
+    name = hy_query_name_selected(inner, a->column, a->column_size, value);
+    return name != NULL ? name : a->column; /* "*": the database says it */
+}
+
 /* q:_aggregate(func, column). Of a query with DISTINCT a column's different values are counted. */
 static int query_aggregate(lua_State *L)
 {
@@ -490,20 +521,15 @@ static int query_aggregate(lua_State *L)
     lua_pushvalue(L, 1);
     lua_call(L, 1, 1);
     hy_query *inner = lua_touserdata(L, -1);
-    hy_query_clear_part(inner, HY_PART_ORDER);
+    if (!hy_query_has_limit(q) || !a.derived) /* else the order decides which rows count */
+        hy_query_clear_part(inner, HY_PART_ORDER);
     if (!a.derived)
         return aggregate_of_table(L, &a);
-    if (hy_query_has_limit(q)) {
-        lua_pop(L, 1); /* the order decides which rows count */
-        lua_pushvalue(L, 1);
-        inner = q;
-    }
+    const char *name = name_inside(L, inner, &a);
     hy_query *outer = hyl_new_query(L, 0);
     hyl_carry_inside(L, -1, 1);
     hy_query_from_query(outer, inner, "counted");
-    const hy_model *model = a.is_alias ? NULL : hy_query_model(q);
-    const hy_column *known = model != NULL ? hy_model_find_column(model, a.column, a.column_size) : NULL;
-    return push_aggregate(L, outer, &a, hyl_column_named(outer, known != NULL ? known->name : a.column));
+    return push_aggregate(L, outer, &a, hyl_column_named(outer, name));
 }
 
 /* ---- module ------------------------------------------------------------------------------ */
@@ -603,6 +629,7 @@ void hyl_query_open(lua_State *L)
         {"_late", query_late},
         {"_settled", query_settled},
         {"_countOver", query_count_over},
+        {"_hasAlias", query_has_alias},
         {"_aggregate", query_aggregate},
         {NULL, NULL},
     };

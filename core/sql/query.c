@@ -317,6 +317,80 @@ bool hy_query_selects(const hy_query *q, const char *name, size_t size)
     return false;
 }
 
+/* All that the table has is selected, hidden columns apart. */
+static bool selects_star(const hy_tree *tree)
+{
+    bool found = tree->select.n == 0;
+
+    HY_EACH (hy_item, item, &tree->select)
+        found = found || is_own_star(tree, item->expr);
+    return found;
+}
+
+/* The column of the query's own model that this is; NULL: none. */
+static const hy_column *own_column(const hy_tree *tree, const hy_column_expr *c)
+{
+    const char *base = hy__tree_base(tree), *label = hy__column_label(c);
+    size_t qualifier = c->head.qualifier;
+    bool own = qualifier == 0 || (base != NULL && strlen(base) == qualifier && c->text != NULL &&
+                                  strncmp(c->text, base, qualifier) == 0);
+
+    if (c->column != NULL || tree->model == NULL || !own)
+        return c->column;
+    return hy_model_find_column(tree->model, label, strlen(label));
+}
+
+/* A name without a table means one column only, else the database would refuse it. */
+static bool means_same(const hy_tree *tree, const hy_expr *a, const hy_expr *b)
+{
+    const hy_column_expr *x = (const hy_column_expr *)a, *y = (const hy_column_expr *)b;
+    const hy_column *own = own_column(tree, x);
+
+    if (own != NULL || own_column(tree, y) != NULL)
+        return own == own_column(tree, y);
+    if (a->qualifier > 0 && b->qualifier > 0)
+        return hy__same_column(a, b);
+    return strcmp(hy__column_label(x), hy__column_label(y)) == 0;
+}
+
+/* What the column is called among all that the table has. */
+static const char *name_in_star(const hy_tree *tree, const hy_column_expr *c)
+{
+    const char *base = hy__tree_base(tree);
+    const hy_column *own = own_column(tree, c);
+
+    if (own != NULL)
+        return (own->flags & HY_COLUMN_HIDDEN) == 0 ? own->name : NULL;
+    bool elsewhere = c->head.qualifier > 0 && (base == NULL || strlen(base) != c->head.qualifier ||
+                                               strncmp(c->text, base, c->head.qualifier) != 0);
+    return tree->model == NULL && !elsewhere ? hy__column_label(c) : NULL;
+}
+
+const char *hy_query_name_selected(hy_query *q, const char *name, size_t size, const char *alias)
+{
+    hy_tree *tree = &q->tree;
+
+    HY_EACH (hy_item, item, &tree->select)
+        if (item->alias != NULL && strlen(item->alias) == size && memcmp(item->alias, name, size) == 0)
+            return item->alias;
+    const hy_expr *column = hy_expr_column_or_alias(q, name, size);
+    if (column == NULL || column->node != HY_NODE_COLUMN)
+        return NULL;
+    HY_EACH (hy_item, item, &tree->select) {
+        if (item->expr->node != HY_NODE_COLUMN || !means_same(tree, item->expr, column))
+            continue;
+        const hy_column_expr *c = (const hy_column_expr *)item->expr;
+        if (item->alias == NULL && c->column != NULL) /* by its own name everything about it stays known */
+            return c->column->name;
+        if (item->alias == NULL && tree->members.n > 0) /* whose order goes by that name */
+            return hy__column_label(c);
+        if (item->alias == NULL)
+            ((hy_item *)item)->alias = alias;
+        return item->alias;
+    }
+    return selects_star(tree) ? name_in_star(tree, (const hy_column_expr *)column) : NULL;
+}
+
 size_t hy_query_n_order(const hy_query *q)
 {
     return q->tree.order.n;

@@ -226,6 +226,11 @@ HY_API bool hy_query_names_alias(const hy_query *q);
  * one of all columns that are not hidden? False without a model.
  */
 HY_API bool hy_query_selects(const hy_query *q, const char *name, size_t size);
+/**
+ * The name under which a query around this one finds that column: its alias, what it is called there, or
+ * `alias` (borrowed), which it is then given. NULL: it is not selected, or cannot be built (see the status).
+ */
+HY_API const char *hy_query_name_selected(hy_query *q, const char *name, size_t size, const char *alias);
 HY_API bool hy_query_has_lock(const hy_query *q);
 /** The name that stands for the base table: its alias, else the table. Borrowed. */
 HY_API const char *hy_query_base_name(const hy_query *q);
