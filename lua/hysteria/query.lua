@@ -100,8 +100,12 @@ function methods.exists(q, given)
   return found
 end
 
-local function is_alias(q, name)
-  return type(name) == "string" and not name:find(".", 1, true) and q:_has("select")
+-- No column of the model's, so what is selected under that name; a plain table may have any column.
+local function is_alias(q, name, definition)
+  if type(name) ~= "string" then
+    return false
+  end
+  return q:_hasAlias(name) or (definition and not name:find(".", 1, true) and q:_has("select"))
 end
 
 -- One field of rows that must be selected as they are.
@@ -129,10 +133,10 @@ function methods.pluck(q, column, given)
   local prepared, handle, opts = reading.begin(q, definition, extra, options.check(given, READ, "pluck"), "pluck")
   local made = definition and (definition.by_property[column] or definition.by_database[column])
   local list
-  if not prepared:_has("set") and prepared:_has("alias") then
-    list = field_of(core.fetch(handle, prepared:clone():select { column, PLUCKED }, opts), PLUCKED)
-  elseif prepared:_has("set") or (definition and not made and is_alias(prepared, column)) then
+  if prepared:_has("set") or (not made and is_alias(prepared, column, definition)) then
     list = field_of(core.fetch(handle, prepared, opts), made and made.property or column, definition)
+  elseif prepared:_has("alias") then
+    list = field_of(core.fetch(handle, prepared:clone():select { column, PLUCKED }, opts), PLUCKED)
   else
     if rawequal(prepared, q) then
       prepared = q:clone()
