@@ -13,6 +13,7 @@ local running = require("hysteria.running")
 local state = require("hysteria.state")
 local tracking = require("hysteria.tracking")
 local transaction = require("hysteria.transaction")
+local unique = require("hysteria.unique")
 local updating = require("hysteria.updating")
 local updating_many = require("hysteria.updating_many")
 local upserting = require("hysteria.upserting")
@@ -519,8 +520,13 @@ local function insert_with_key(frozen, place, row, given, there)
   end)
   if ok then
     return result
-  elseif core.isError(result) and result.code == "UNIQUE_VIOLATION" and there(true) then
-    return nil
+  elseif core.isError(result) and result.code == "UNIQUE_VIOLATION" then
+    local definition = state.definition_of[frozen]
+    if there(true) then
+      return nil
+    elseif #definition.default_scopes > 0 and there(true, true) then
+      unique.out_of_scope(definition, definition.keys, "save", result)
+    end
   end
   error(result, 0)
 end
@@ -541,8 +547,8 @@ local function save_row(class, data, frozen, rest)
   local place = writing.place_of(definition, state.source_of[frozen], nil, budget())
   return transaction.atomic(place, function(trx)
     local inner = { handle = place.handle, ds = place.ds, trx = trx, opts = running.inside(place.opts, trx) }
-    local function there(lock)
-      local found = keyed.query(frozen, definition, key, { withoutDefaultScope = unscoped })
+    local function there(lock, any)
+      local found = keyed.query(frozen, definition, key, { withoutDefaultScope = any or unscoped })
       found:select(table.unpack(definition.keys))
       if lock and place.handle:can("LOCK") then
         found:lockForUpdate()
@@ -589,7 +595,24 @@ function manager.save(class, data, given)
   return remember(save_row(of_connection(class, given), data, frozen, rest), given)
 end
 
-local FIRST_OR_INSERT = options.names(WRITE, "fullResponse")
+local FIRST_OR_INSERT = options.names(KEYED, "fullResponse")
+
+-- Nothing equals `find.where` in the default scopes, and yet an insert failed: is it outside of them?
+local function check_scope(class, find, cause)
+  local definition, columns = class._definition, {}
+  if not reading.is_scoped(definition, find.withoutDefaultScope) then
+    return
+  end
+  for name in next, find.where do
+    columns[#columns + 1] = name
+  end
+  table.sort(columns)
+  columns = unique.column_list(definition, columns, "search", "firstOrInsert")
+  find.withoutDefaultScope = true
+  if unique.covers(definition, columns) and manager.findOne(class, find) ~= nil then
+    unique.out_of_scope(definition, columns, "firstOrInsert", cause)
+  end
+end
 
 -- Somebody else may insert the same row between looking and inserting: then it is found after
 -- all. Inside a transaction the attempt has a savepoint of its own, so that it may fail.
@@ -618,6 +641,9 @@ local function insert_unless_there(class, row, rest, find, budget)
   if core.isError(result) and result.code == "UNIQUE_VIOLATION" then
     find.timeout = budget().timeout
     found = manager.findOne(class, find)
+    if found == nil then
+      check_scope(class, find, result)
+    end
   end
   if found == nil then
     error(result, 0)
@@ -631,10 +657,10 @@ function manager.firstOrInsert(class, search, data, given)
   given = options.check(given, FIRST_OR_INSERT, "firstOrInsert")
   local budget = running.budget(given)
   local find = { connection = given.connection, trx = given.trx, timeout = given.timeout, where = search,
-    ignoreHooks = given.ignoreHooks, track = given.track }
+    ignoreHooks = given.ignoreHooks, track = given.track, withoutDefaultScope = given.withoutDefaultScope }
   local rest = {}
   for name, value in next, given do
-    if name ~= "fullResponse" then
+    if WRITE[name] then
       rest[name] = value
     end
   end

@@ -1,4 +1,5 @@
--- Which columns of a model are a unique key: what verbs that find rows by given columns ask.
+-- Which columns of a model are a unique key: what verbs that find rows by given columns ask, and what
+-- they say of a row that is in the way.
 local core = require("hysteria.core")
 local options = require("hysteria.options")
 
@@ -24,14 +25,24 @@ local function unique_keys(definition)
   return list
 end
 
-local function same_names(a, b)
-  local found = options.names(table.unpack(a))
-  for _, name in ipairs(b) do
+local function contains(all, some)
+  local found = options.names(table.unpack(all))
+  for _, name in ipairs(some) do
     if not found[name] then
       return false
     end
   end
-  return #a == #b
+  return true
+end
+
+-- Do these columns name one row at most?
+function unique.covers(definition, columns)
+  for _, key in ipairs(unique_keys(definition)) do
+    if contains(columns, key) then
+      return true
+    end
+  end
+  return false
 end
 
 local function property_of(definition, name, what)
@@ -62,7 +73,7 @@ function unique.need(definition, columns, what)
   local keys = unique_keys(definition)
   local shown = {}
   for index, key in ipairs(keys) do
-    if same_names(key, columns) then
+    if #key == #columns and contains(key, columns) then
       return
     end
     shown[index] = "(" .. table.concat(key, ", ") .. ")"
@@ -70,6 +81,14 @@ function unique.need(definition, columns, what)
   core.raise("INVALID_ARGUMENT", ("%s: (%s) is no unique key of %s; %s"):format(what, table.concat(columns, ", "),
     definition.name, #shown > 0 and "it has " .. table.concat(shown, ", ") or "it has none"), {
       model = definition.name,
+    })
+end
+
+-- An insert met a row that the model's default scopes leave out.
+function unique.out_of_scope(definition, columns, what, cause)
+  core.raise("UNIQUE_VIOLATION", ("%s: the row with the same values in (%s) is outside of the default scope of %s and "
+    .. "was not changed; withoutDefaultScope reaches it"):format(what, table.concat(columns, ", "), definition.name), {
+      model = definition.name, table = cause.table, cause = cause,
     })
 end
 

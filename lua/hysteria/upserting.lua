@@ -336,12 +336,6 @@ local function find(run, row, lock, any)
   return core.fetchOne(run.place.handle, query, run.place.opts)
 end
 
-local function out_of_scope(run, cause)
-  core.raise("UNIQUE_VIOLATION", ("%s: the row with the same values in (%s) is outside of the default scope of %s and "
-    .. "was not changed; withoutDefaultScope reaches it"):format(run.what, table.concat(run.columns, ", "),
-    run.definition.name), { model = run.definition.name, table = cause.table, cause = cause })
-end
-
 -- The new record, or nil where a row came to be there in the meantime.
 local function insert_unless_there(run, row)
   local place = run.place
@@ -355,7 +349,7 @@ local function insert_unless_there(run, row)
     if find(run, row, true) then
       return nil
     elseif run.scoped and find(run, row, true, true) then
-      out_of_scope(run, record)
+      unique.out_of_scope(run.definition, run.columns, run.what, record)
     end
   end
   error(record, 0)

@@ -53,17 +53,24 @@
 ---@field connection hysteria.Source?
 ---@field track boolean?
 ---@field where table?
----@field withoutDefaultScope boolean? of what names its rows by a key: rows that the default scopes leave out, too
+
+---@class hysteria.KeyedWriteOptions: hysteria.WriteOptions
+---@field withoutDefaultScope boolean? rows that the default scopes leave out, too
+
+---@class hysteria.FirstOptions: hysteria.KeyedWriteOptions
+---@field fullResponse boolean? gives { isNew, model }
 
 ---@class hysteria.KeyOptions: hysteria.CallOptions
 ---@field withoutDefaultScope boolean?
 
----@class hysteria.UpsertOptions: hysteria.WriteOptions
+---@class hysteria.UpsertOptions: hysteria.KeyedWriteOptions
 ---@field updateOnConflict boolean? false: a row that is there stays as it is
 ---@field updateColumns string|string[]|nil of a row that is there; else all that the data has
 
 ---@class hysteria.UpdateManyOptions: hysteria.WriteOptions
 ---@field by string|string[]|nil the unique key that rows are found by; else the primary key
+
+---@class hysteria.KeyedUpdateManyOptions: hysteria.UpdateManyOptions, hysteria.KeyedWriteOptions
 
 ---@class hysteria.FindOptions: hysteria.ReadOptions
 ---@field connection hysteria.Source?
@@ -596,11 +603,11 @@
 ---@field unWrap fun(self, dialect: string?): hysteria.DryStatements
 
 ---@class hysteria.Record
----@field save fun(self, options: hysteria.WriteOptions?): hysteria.Record
----@field update fun(self, changes: hysteria.Row, options: hysteria.WriteOptions?): hysteria.Record
----@field delete fun(self, options: hysteria.WriteOptions?): integer
----@field softDelete fun(self, options: hysteria.WriteOptions?): hysteria.Record
----@field restore fun(self, options: hysteria.WriteOptions?): hysteria.Record
+---@field save fun(self, options: hysteria.KeyedWriteOptions?): hysteria.Record
+---@field update fun(self, changes: hysteria.Row, options: hysteria.KeyedWriteOptions?): hysteria.Record
+---@field delete fun(self, options: hysteria.KeyedWriteOptions?): integer
+---@field softDelete fun(self, options: hysteria.KeyedWriteOptions?): hysteria.Record
+---@field restore fun(self, options: hysteria.KeyedWriteOptions?): hysteria.Record
 ---@field refresh fun(self, options: hysteria.KeyOptions?): hysteria.Record?
 ---@field load fun(self, relation: string, fn: fun(q: hysteria.Query)?, options: hysteria.CallOptions?): hysteria.Record
 ---@field mergeProps fun(self, data: hysteria.Row, options: { unguarded: boolean? }?): hysteria.Record
@@ -631,18 +638,18 @@
 ---@field insertMany fun(self, rows: hysteria.Row[], options: hysteria.WriteOptions?): any
 ---@field upsert fun(self, search: hysteria.Row, data: hysteria.Row?, options: hysteria.UpsertOptions?): any
 ---@field upsertMany fun(self, columns: string|string[], rows: hysteria.Row[], options: hysteria.UpsertOptions?): any
----@field save fun(self, data: table, options: hysteria.WriteOptions?): hysteria.Record
+---@field save fun(self, data: table, options: hysteria.KeyedWriteOptions?): hysteria.Record
 ---@field validate fun(self, data: hysteria.Row): { valid: boolean, errors: table<string, string[]>? }
----@field firstOrInsert fun(self, search: hysteria.Row, data: hysteria.Row?, options: table?): hysteria.Record, boolean
----@field update fun(self, changes: hysteria.Row, options: hysteria.WriteOptions?): any
----@field updateMany fun(self, rows: hysteria.Row[], options: hysteria.UpdateManyOptions?): any
----@field delete fun(self, options: hysteria.WriteOptions?): any
----@field updateRecord fun(self, record: any, changes: hysteria.Row?, options: hysteria.WriteOptions?): hysteria.Record
----@field deleteRecord fun(self, record: any, options: hysteria.WriteOptions?): integer
----@field softDeleteRecord fun(self, record: any, options: hysteria.WriteOptions?): hysteria.Record
+---@field firstOrInsert fun(self, search: table, data: any, options: hysteria.FirstOptions?): hysteria.Record, boolean
+---@field update fun(self, changes: hysteria.Row, options: hysteria.KeyedWriteOptions?): any
+---@field updateMany fun(self, rows: hysteria.Row[], options: hysteria.KeyedUpdateManyOptions?): any
+---@field delete fun(self, options: hysteria.KeyedWriteOptions?): any
+---@field updateRecord fun(self, record: any, changes: table?, options: hysteria.KeyedWriteOptions?): hysteria.Record
+---@field deleteRecord fun(self, record: any, options: hysteria.KeyedWriteOptions?): integer
+---@field softDeleteRecord fun(self, record: any, options: hysteria.KeyedWriteOptions?): hysteria.Record
 ---@field combineProps fun(self, target: table, data: hysteria.Row, options: { unguarded: boolean? }?): table
----@field softDelete fun(self, record: any, options: hysteria.WriteOptions?): hysteria.Record
----@field restore fun(self, record: any, options: hysteria.WriteOptions?): hysteria.Record
+---@field softDelete fun(self, record: any, options: hysteria.KeyedWriteOptions?): hysteria.Record
+---@field restore fun(self, record: any, options: hysteria.KeyedWriteOptions?): hysteria.Record
 ---@field refresh fun(self, record: any, options: table?): hysteria.Record?
 ---@field truncate fun(self, options: hysteria.KeyOptions?): nil
 ---@field getColumns fun(self): hysteria.ColumnInfo[]

@@ -106,6 +106,33 @@ databases.each(function(ds)
     assert.equal("ScopedPaper", err.model)
   end)
 
+  it("say so of a row in the way of what was to be inserted, in a transaction or not", function()
+    local WRITES = {
+      save = function(class) class:save { id = 2, tenant = 1, title = "taken" } end,
+      firstOrInsert = function(class) class:firstOrInsert({ code = "b" }, { id = 3, tenant = 1, title = "taken" }) end,
+    }
+    for name, write in next, WRITES do
+      refused("UNIQUE_VIOLATION", write)
+      ds:transaction(function()
+        local err = error_of(write, papers)
+        assert.truthy(err.message:find(name .. ": the row with the same values in (", 1, true), err.message)
+        assert.truthy(err.message:find("withoutDefaultScope reaches it", 1, true))
+        assert.same({ "ScopedPaper", "UNIQUE_VIOLATION" }, { err.model, err.cause.code })
+        assert.equal(1, papers:count())
+      end)
+    end
+    -- What is in the way need not be what is looked for.
+    for _, search in ipairs { { title = "theirs" }, { code = "b", tenant = 1 }, { id = 3 } } do
+      local err = error_of(papers.firstOrInsert, papers, search, { id = 3, tenant = 1, code = "b" })
+      assert.equal("UNIQUE_VIOLATION", err.code)
+      assert.is_nil(err.message:find("default scope", 1, true))
+    end
+    local found, is_new = papers:firstOrInsert({ code = "b" }, { id = 3 }, { withoutDefaultScope = true })
+    assert.same({ 2, "theirs", false }, { found.id, found.title, is_new })
+    found, is_new = papers:firstOrInsert({ code = "c" }, { id = 3, tenant = 2 }, { withoutDefaultScope = true })
+    assert.same({ 3, true }, { found.id, is_new })
+  end)
+
   it("overwrite nothing by an upsert", function()
     for _, given in ipairs {
       {}, { updateOnConflict = false }, { returning = false }, { updateColumns = { "title" } },

@@ -2,24 +2,28 @@
 local hysteria = require("hysteria")
 local core = require("hysteria.core")
 
--- Class name -> set of its fields.
+-- Class name -> set of its fields; class name -> those that it extends; "class.verb" -> type of its options.
 local function read_types()
   local root = os.getenv("HY_ROOT") or "."
   local file <close> = assert(io.open(root .. "/lua/library/hysteria.lua"))
-  local classes, current = {}, nil
+  local classes, parents, taken, current, class = {}, {}, {}, nil, nil
   for line in file:lines() do
-    local class = line:match("^%-%-%-@class ([%w.]+)")
-    if class then
-      current = {}
+    local name = line:match("^%-%-%-@class ([%w.]+)")
+    if name then
+      class, current, parents[name] = name, {}, {}
       classes[class] = current
+      for parent in (line:match(":(.*)") or ""):gmatch("[%w.]+") do
+        table.insert(parents[name], parent)
+      end
     end
     local field = line:match("^%-%-%-@field ([%w_]+)")
     if field then
       assert(not current[field], field .. " is declared twice")
       current[field] = true
+      taken[class .. "." .. field] = line:match("options: ([%w.]+)%?")
     end
   end
-  return classes
+  return classes, parents, taken
 end
 
 local function public_names(from)
@@ -43,13 +47,59 @@ local subjects = {
 }
 
 describe("the editor types", function()
-  local classes = read_types()
+  local classes, parents, taken = read_types()
+
+  local function has_field(class, field)
+    local found = assert(classes[class], class)[field]
+    for _, parent in ipairs(parents[class]) do
+      found = found or has_field(parent, field)
+    end
+    return found or false
+  end
 
   for class, subject in pairs(subjects) do
     it("of " .. class .. " are those of the running module", function()
       assert.same(public_names(subject), classes[class])
     end)
   end
+
+  it("of options have withoutDefaultScope where the verb takes it", function()
+    local column, ds = hysteria.column, hysteria.sql.connectToSecondarySource("sqlite:")
+    local Thing = hysteria.model "TypesThing" {
+      hysteria.softDelete(), id = column.integer { primaryKey = true }, n = column.integer(),
+    }
+    ds:createTables { Thing }
+    local things, given = Thing:using(ds), { withoutDefaultScope = true }
+    local thing = things:insert { id = 1, n = 1 }
+    local query = things:query():allRows()
+    local CALLS = {
+      ["hysteria.Query"] = {
+        insert = { { id = 2 } }, insertMany = { { { id = 3 } } }, update = { { n = 2 } }, delete = {},
+        updateMany = { { { id = 1, n = 2 } } }, upsert = { { id = 1 }, { n = 2 } }, softDelete = {}, restore = {},
+      },
+      ["hysteria.Record"] = {
+        save = {}, update = { { n = 3 } }, softDelete = {}, restore = {}, refresh = {}, delete = {},
+      },
+      ["hysteria.Model"] = {
+        insert = { { id = 4 } }, insertMany = { { { id = 5 } } }, update = { { n = 4 } }, delete = {},
+        upsert = { { id = 1 }, { n = 5 } }, upsertMany = { "id", { { id = 1, n = 6 } } }, save = { { id = 1, n = 7 } },
+        firstOrInsert = { { id = 6 }, {} }, updateMany = { { { id = 1, n = 8 } } }, updateRecord = { 1, { n = 9 } },
+        softDeleteRecord = { 1 }, softDelete = { 1 }, restore = { 1 }, deleteRecord = { 1 }, truncate = {},
+      },
+    }
+    local receivers = { ["hysteria.Query"] = query, ["hysteria.Record"] = thing, ["hysteria.Model"] = things }
+    for class, verbs in pairs(CALLS) do
+      local receiver = receivers[class]
+      for verb, arguments in pairs(verbs) do
+        local name, list = class .. "." .. verb, { table.unpack(arguments) }
+        list[#list + 1] = given
+        local ok, err = pcall(receiver[verb], receiver, table.unpack(list))
+        local refused = not ok and hysteria.isError(err) and err.code == "UNKNOWN_OPTION"
+        assert.equal(not refused, has_field(assert(taken[name], name), "withoutDefaultScope"), name)
+      end
+    end
+    ds:close()
+  end)
 
   it("of a data source are its verbs", function()
     local names = public_names(require("hysteria.source").verbs)
