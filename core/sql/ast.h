@@ -326,8 +326,11 @@ void hy__hide(hy_expr *x);
 void hy__hide_operands(hy_branch *b);
 /** As hy__hide(), those among what a subquery yields. */
 void hy__hide_selected(hy_tree *tree);
-/** Hide what stands beside something secret in a new node whose operands are all set. */
+/** A node whose operands are all set, new or settled: it is as secret as they are, and so is what stands
+ * beside them. What is below an operand that is secret must be hidden already. */
 void hy__spread_secrecy(hy_branch *b);
+/** The same for a subquery and its operand; its tree is as it came. */
+void hy__spread_query_secrecy(hy_query_expr *e);
 
 /** A parameter for a number of rows, or for a list of what `like` is. */
 hy_expr *hy__expr_param_used(hy_query *q, const char *name, const hy_expr *like, hy_param_use use);
@@ -349,16 +352,19 @@ bool hy__expr_binds(hy_query *q, const hy_value *values, hy_row *row);
 bool hy__query_deepen(hy_query *q, unsigned depth);
 /** A copy of `from`'s tree in the query's arena; a failed `from` fails the query. */
 hy_tree *hy__query_adopt(hy_query *q, const hy_query *from);
+/** Can it be copied: has nothing failed, and is no group of conditions open? */
+hy_status hy__query_is_whole(const hy_query *q, hy_error *err);
 /** Where a copy goes, and, with `find`, what is put there for trees that are late. */
 typedef struct hy_copier {
     hy_query *q;
     hy_arena *arena; /* q's */
     hy_query_finder find;
     void *data;
-    bool missing;    /* one was not found */
+    hy_status status; /* why one could not be taken, HY_OK: all were */
+    hy_error *err;
     unsigned deeper; /* levels that the new ones have more */
 } hy_copier;
-/** Copy a tree. False: memory ran out, or copier.missing. */
+/** Copy a tree. False: copier.status, or memory ran out. */
 bool hy__tree_copy(hy_copier *to, hy_tree *into, const hy_tree *from);
 /** Keep references to all models that another query's tree names. */
 void hy__query_hold_all(hy_query *q, const hy_query *from);

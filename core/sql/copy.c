@@ -2,8 +2,9 @@
  * copy.c - a deep copy of a tree in another arena, text included.
  *
  * What belongs to models and static tables is shared. The depth of a tree is limited when it
- * is built, so the recursion here is too. False or NULL: memory ran out, or a tree that is late is
- * not known.
+ * is built, so the recursion here is too. False or NULL: memory ran out, or what a tree that
+ * is late stands for cannot be taken. What is taken brings secrets or comes to stand beside them: where
+ * trees are settled, secrecy spreads anew, from the bottom up.
  */
 #include <string.h>
 
@@ -111,15 +112,26 @@ static hy_expr *copy_branch(hy_copier *to, const hy_expr *from)
     b->aux = copy_aux(to, old);
     for (size_t i = 0; i < b->n; i++)
         b->args[i] = copy_expr(to, old->args[i]);
+    if (to->find != NULL)
+        hy__spread_secrecy(b);
     return &b->head;
 }
 
-/* What stands now where a tree that is late was put. NULL: nobody knows it. */
+static hy_status check_found(const hy_query *now, hy_error *err)
+{
+    if (now == NULL || now->tree.has_late)
+        return hy_fail(err, HY_EDEVELOPMENT_ERROR, "a query inside of the query is not known any more");
+    return hy__query_is_whole(now, err);
+}
+
+/* What stands now where a tree that is late was put. NULL: to->status says why nothing does. */
 static const hy_tree *resolve(hy_copier *to, const hy_tree *from)
 {
+    if (to->status != HY_OK)
+        return NULL;
     const hy_query *now = to->find(to->data, from->late);
-    to->missing = to->missing || now == NULL || now->tree.has_late;
-    if (to->missing)
+    to->status = check_found(now, to->err);
+    if (to->status != HY_OK)
         return NULL;
     hy__query_hold_all(to->q, now);
     unsigned deeper = now->tree.depth > from->depth ? (unsigned)now->tree.depth - from->depth : 0;
@@ -148,6 +160,8 @@ static hy_expr *copy_query(hy_copier *to, const hy_expr *from)
         return NULL;
     e->operand = copy_expr(to, e->operand);
     e->tree = tree_new(to, e->tree);
+    if (to->find != NULL && e->tree != NULL)
+        hy__spread_query_secrecy(e);
     return &e->head;
 }
 
@@ -353,5 +367,5 @@ bool hy__tree_copy(hy_copier *to, hy_tree *into, const hy_tree *from)
     copy_insert(to, into, from);
     into->upsert = copy_upsert(to, from->upsert);
     into->has_late = from->has_late && to->find == NULL;
-    return !to->arena->failed && !to->missing;
+    return to->status == HY_OK && !to->arena->failed;
 }

@@ -225,6 +225,7 @@ static void emit_alias(hy_emitter *e, const hy_item *item)
 {
     hy_place place = e->scope->place;
 
+    e->secret = e->secret || hy__is_secret(item->expr);
     if (place == HY_PLACE_NAME) {
         hy__emit_identifier(e, item->alias, strlen(item->alias));
         return;

@@ -67,7 +67,6 @@ static bool set_argument(hy_query *q, hy_branch *b, size_t i, hy_expr *arg)
     if (!takes_opaque((hy_node)b->head.node) && !hy__query_searchable(q, arg))
         return false;
     b->args[i] = arg;
-    b->head.flags |= arg->flags & HY_FLAG_SENSITIVE;
     if (b->head.depth <= arg->depth)
         b->head.depth = (uint16_t)(arg->depth + 1);
     return hy__query_deepen(q, b->head.depth);
@@ -559,8 +558,7 @@ static hy_expr *query_node(hy_query *q, hy_node node, hy_expr *operand, const hy
     if (!hy__query_deepen(q, depth))
         return NULL;
     e->head.depth = (uint16_t)depth;
-    if (node != HY_NODE_EXISTS && (hy__is_secret(operand) || hy__selects_secret(tree)))
-        hy__hide(&e->head);
+    hy__spread_query_secrecy(e);
     return &e->head;
 }
 

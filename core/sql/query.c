@@ -160,6 +160,18 @@ size_t hy_query_memory(const hy_query *q)
     return sizeof *q + q->arena.total;
 }
 
+hy_status hy__query_is_whole(const hy_query *q, hy_error *err)
+{
+    hy_status status = hy_query_status(q, err);
+
+    if (status != HY_OK)
+        return status;
+    /* Half a condition is none; what hooks and scopes add is whole at any time. */
+    if (q->open != (q->guard != NULL ? q->guard->where : NULL))
+        return hy_fail(err, HY_EINVALID_ARGUMENT, "a group of conditions is still open");
+    return HY_OK;
+}
+
 hy_status hy_query_copy(hy_query *into, const hy_query *from, hy_error *err)
 {
     return hy_query_copy_now(into, from, NULL, NULL, err);
@@ -168,19 +180,13 @@ hy_status hy_query_copy(hy_query *into, const hy_query *from, hy_error *err)
 hy_status hy_query_copy_now(hy_query *into, const hy_query *from, hy_query_finder find, void *data,
                             hy_error *err)
 {
-    hy_copier to = {.q = into, .arena = &into->arena, .find = find, .data = data};
-    hy_status status = hy_query_status(from, err);
+    hy_copier to = {.q = into, .arena = &into->arena, .find = find, .data = data, .err = err};
+    hy_status status = hy__query_is_whole(from, err);
     if (status != HY_OK)
         return status;
-    /* Half a condition is none; what hooks and scopes add is whole at any time. */
-    if (from->open != (from->guard != NULL ? from->guard->where : NULL))
-        return hy_fail(err, HY_EINVALID_ARGUMENT, "a group of conditions is still open");
     hy__query_hold_all(into, from);
-    bool done = hy__tree_copy(&to, &into->tree, &from->tree);
-    if (to.missing)
-        return hy_fail(err, HY_EDEVELOPMENT_ERROR, "a query inside of the query is not known any more");
-    if (!done)
-        return hy_fail_oom(err);
+    if (!hy__tree_copy(&to, &into->tree, &from->tree))
+        return to.status != HY_OK ? to.status : hy_fail_oom(err);
     return hy__query_deepen(into, into->tree.depth + to.deeper) ? HY_OK : hy_query_status(into, err);
 }
 

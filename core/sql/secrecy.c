@@ -51,6 +51,12 @@ void hy__hide_selected(hy_tree *tree)
     }
 }
 
+static void hide_below(hy_query_expr *e)
+{
+    hy__hide(e->operand);
+    hy__hide_selected(e->tree);
+}
+
 /* What is below an expression that was found secret before has been hidden then. */
 void hy__hide(hy_expr *x)
 {
@@ -59,12 +65,10 @@ void hy__hide(hy_expr *x)
     if (hy__is_secret(x) && !connects(x))
         return;
     x->flags |= HY_FLAG_SENSITIVE;
-    if (is_query(x)) {
-        hy__hide(((hy_query_expr *)x)->operand);
-        hy__hide_selected(((hy_query_expr *)x)->tree);
-    } else if (!is_leaf(x)) {
+    if (is_query(x))
+        hide_below((hy_query_expr *)x);
+    else if (!is_leaf(x))
         hy__hide_operands((hy_branch *)x);
-    }
 }
 
 void hy__hide_operands(hy_branch *b)
@@ -75,6 +79,18 @@ void hy__hide_operands(hy_branch *b)
 
 void hy__spread_secrecy(hy_branch *b)
 {
+    for (size_t i = 0; i < b->n; i++)
+        if (hy__is_secret(b->args[i]))
+            b->head.flags |= HY_FLAG_SENSITIVE;
     if (hy__is_secret(&b->head) && !connects(&b->head))
         hy__hide_operands(b);
+}
+
+void hy__spread_query_secrecy(hy_query_expr *e)
+{
+    /* EXISTS tells nothing of what it selects. */
+    if (e->head.node != HY_NODE_EXISTS && (hy__is_secret(e->operand) || hy__selects_secret(e->tree)))
+        e->head.flags |= HY_FLAG_SENSITIVE;
+    if (hy__is_secret(&e->head))
+        hide_below(e);
 }

@@ -329,6 +329,40 @@ void a_late_query_is_settled_by_a_copy(void **state)
     hy_query_free(q);
 }
 
+void a_late_query_that_failed_fails_the_copy(void **state)
+{
+    hy_query *q = hy_query_new(user), *sub = hy_query_new(user), *now = hy_query_new(user);
+    hy_query *copy = hy_query_new(user);
+    hy_error err;
+
+    (void)state;
+    hy_query_select(sub, col(sub, "id"), NULL);
+    hy_query_set_late(sub, 7);
+    where(q, hy_expr_in_query(q, col(q, "id"), sub, false));
+
+    hy_query_select(now, col(now, "id"), NULL);
+    size_t open = hy_query_group_open(now, HY_SLOT_WHERE, HY_AND, false);
+    where(now, equals(now, "age", hy_int(1)));
+    assert_fails(HY_EINVALID_ARGUMENT, err, hy_query_copy_now(copy, q, find_seven, now, &err));
+    hy_query_free(copy);
+    hy_query_group_close(now, open);
+    copy = hy_query_new(user);
+    assert_int_equal(HY_OK, hy_query_copy_now(copy, q, find_seven, now, &err));
+    hy_query_free(copy);
+
+    assert_null(hy_expr_column(now, "nowhere", 7));
+    copy = hy_query_new(user);
+    hy_error first;
+    hy_status status = hy_query_status(now, &first);
+    assert_fails(status, err, hy_query_copy_now(copy, q, find_seven, now, &err));
+    assert_int_not_equal(HY_OK, status);
+    assert_string_equal(first.message, err.message);
+    hy_query_free(copy);
+    hy_query_free(now);
+    hy_query_free(sub);
+    hy_query_free(q);
+}
+
 void groups_tell_their_depth(void **state)
 {
     hy_query *q = hy_query_new(user);

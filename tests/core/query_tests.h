@@ -86,6 +86,7 @@ void clearing_where_closes_its_groups(void **state);
 void cuts_joins(void **state);
 void half_a_group_is_not_copied(void **state);
 void a_late_query_is_settled_by_a_copy(void **state);
+void a_late_query_that_failed_fails_the_copy(void **state);
 void groups_tell_their_depth(void **state);
 void guards_keep_slots_apart(void **state);
 void copies_are_independent(void **state);

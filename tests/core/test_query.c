@@ -649,6 +649,7 @@ int main(void)
         cmocka_unit_test(cuts_joins),
         cmocka_unit_test(half_a_group_is_not_copied),
         cmocka_unit_test(a_late_query_is_settled_by_a_copy),
+        cmocka_unit_test(a_late_query_that_failed_fails_the_copy),
         cmocka_unit_test(guards_keep_slots_apart),
         cmocka_unit_test(copies_are_independent),
         cmocka_unit_test(deep_queries_compile),

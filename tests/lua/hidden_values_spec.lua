@@ -15,6 +15,15 @@ local Vault = model "HiddenVault" {
   number = column.encrypted { keys = { ("4a"):rep(32) }, nullable = true },
 }
 local Note = model "HiddenNote" { id = column.increment(), vaultId = column.integer(), text = column.string() }
+-- What a scope asks is known when a query runs, and with it which values are beside which columns.
+local scoped_by = function() end
+local Scoped = model "HiddenScoped" {
+  hysteria.tableName("hidden_notes"), id = column.increment(), vaultId = column.integer(), text = column.string(),
+  hysteria.defaultScope(function(q) scoped_by(q) end),
+}
+local function select_pin(q)
+  q:join(Vault, "id", "vaultId"):select("hidden_vaults.pin")
+end
 
 local function lower(...)
   return sql.func("lower", ...)
@@ -104,6 +113,44 @@ local READS = {
   { "a common table", function(_, w)
     return w.ds:query("c"):with("c", w.Vault:query():select("id", "pin")):where(lower(sql.col("pin")), SECRET)
   end },
+  { "values that a list's scoped subquery yields", function(q, w)
+    return q:whereIn("pin", w.Scoped:query():select(lower(SECRET), "x")):where("name", PLAIN)
+  end },
+  { "values that a scoped subquery yields", function(q, w)
+    return q:where("pin", ">", w.Scoped:query():select(lower(SECRET), "x"):limit(1)):where("name", PLAIN)
+  end },
+  { "values of a scoped subquery in a function", function(q, w)
+    return q:where("pin", lower(w.Scoped:query():select(lower(SECRET), "x"):limit(1))):where("name", PLAIN)
+  end },
+  { "a scoped member of a union in a subquery", function(q, w)
+    return q:whereIn("pin", w.ds:query("hidden_notes"):select("text")
+      :union(w.Scoped:query():select(lower(SECRET), "x"))):where("name", PLAIN)
+  end },
+  { "a member of a union in a scoped subquery", function(q, w)
+    return q:whereIn("pin", w.Scoped:query():select("text")
+      :union(w.ds:query("hidden_notes"):select(lower(SECRET), "x"))):where("name", PLAIN)
+  end },
+  { "a scoped subquery in a scoped one", function(q, w)
+    return q:whereIn("pin", w.Scoped:query()
+      :select(sql.func("coalesce", w.Scoped:query():select(lower(SECRET), "y"):limit(1), SECRET), "x"))
+      :where("name", PLAIN)
+  end },
+  { "a scoped subquery that is a derived table's", function(_, w)
+    return w.ds:query("x"):from(w.Scoped:query():select("id", { w.Vault:query():select("pin"):limit(1), "p" }), "d")
+      :where("p", SECRET)
+  end },
+  { "what a scope's secret is compared with", function(q, w)
+    return q:where(w.Scoped:query():limit(1), SECRET):where("name", PLAIN)
+  end, scope = true },
+  { "what is beside a scope's secret in a function", function(q, w)
+    return q:where(sql.func("coalesce", w.Scoped:query():limit(1), lower(SECRET)), lower(SECRET)):where("name", PLAIN)
+  end, scope = true },
+  { "what a scope's secret is called", function(q, w)
+    return q:select("name"):select(w.Scoped:query():limit(1), "p"):groupBy("name"):having("p", SECRET)
+  end, scope = true },
+  { "a derived table of a scope's secret", function(_, w)
+    return w.ds:query("x"):from(w.Scoped:query(), "d"):where("pin", SECRET)
+  end, scope = true },
   { "a prepared value", function(q)
     return q:where("pin", sql.param("p")):where("name", sql.param("n"))
   end, params = { p = SECRET, n = PLAIN } },
@@ -122,6 +169,9 @@ local WRITES = {
   { "update to a CASE", function(w)
     w.Vault:query():where("name", PLAIN):update { pin = sql.case({ { { id = 1 }, SECRET } }, "y") }
   end },
+  { "update to what a scoped subquery yields", function(w)
+    w.Vault:query():where("name", PLAIN):update { pin = w.Scoped:query():select(lower(SECRET), "x"):limit(1) }
+  end },
   { "updateMany", function(w) w.Vault:query():updateMany { { id = 1, pin = SECRET, name = PLAIN } } end },
   { "upsert", function(w) w.Vault:upsert({ id = 1 }, { pin = SECRET, name = PLAIN }) end },
   { "delete", function(w) w.Vault:query():where(lower(sql.col("pin")), SECRET):where("name", PLAIN):delete() end },
@@ -131,7 +181,7 @@ local WRITES = {
 
 databases.each(function(ds)
   describe("a value beside a hidden column", function()
-    local w = { ds = ds, Vault = Vault:using(ds), Note = Note:using(ds) }
+    local w = { ds = ds, Vault = Vault:using(ds), Note = Note:using(ds), Scoped = Scoped:using(ds) }
     local told, n_hidden, watching
 
     setup(function()
@@ -152,7 +202,7 @@ databases.each(function(ds)
     end)
 
     after_each(function()
-      watching = false
+      watching, scoped_by = false, function() end
     end)
 
     teardown(function()
@@ -171,6 +221,7 @@ databases.each(function(ds)
 
     for _, entry in ipairs(READS) do
       it("is not told: " .. entry[1], function()
+        scoped_by = entry.scope and select_pin or scoped_by
         local query = entry[2](w.Vault:query(), w)
         local text = query:toQuery()
         local has_plain = text:find(PLAIN, 1, true) ~= nil or (entry.params or {}).n ~= nil

@@ -169,7 +169,8 @@ HY_API hy_status hy_query_copy(hy_query *into, const hy_query *from, hy_error *e
 /**
  * A query that is late (id not 0) is put into others as it is, but only stands for what it asks when they
  * run: it cannot be compiled inside of them. hy_query_copy_now() copies a query and takes, for each late
- * one inside, the query that `find` gives for its id, borrowed; NULL: HY_EDEVELOPMENT_ERROR.
+ * one inside, the query that `find` gives for its id, borrowed; NULL: HY_EDEVELOPMENT_ERROR. What
+ * failed in such a query fails the copy.
  */
 HY_API void hy_query_set_late(hy_query *q, uint64_t id);
 /** Is there a late one inside? */
