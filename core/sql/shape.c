@@ -98,9 +98,10 @@ static void add_value(hy_shaping *s, const hy_bind *bind, const void *origin)
 /* What the text, the columns of the result and the types of the binds can depend on. */
 static void shape_bind(hy_shaping *s, const hy_bind *bind, const void *origin)
 {
-    const uint8_t about[] = {(uint8_t)bind->value.type, (uint8_t)bind->kind, bind->sensitive,
-                             (uint8_t)hy__places_of(&bind->value)};
+    const uint8_t about[] = {(uint8_t)bind->value.type, (uint8_t)bind->kind, bind->sensitive};
+    const int places = hy__places_of(&bind->value);
     put(s, about, sizeof about);
+    PUT_FIELD(s, places);
     if (bind->value.type != HY_TYPE_COUNT)
         add_value(s, bind, origin);
 }

@@ -630,6 +630,28 @@ static void what_the_server_can_counts(void **state)
     hy__shapes_free(shapes);
 }
 
+/* Places beyond what a byte counts are places too. */
+static void all_decimal_places_count(void **state)
+{
+    hy_shapes *shapes = hy__shapes_new(16);
+    const size_t sizes[] = {3, 3 + 256, 3 + 512};
+    char digits[3 + 512];
+
+    (void)state;
+    memset(digits, '0', sizeof digits);
+    memcpy(digits, "0.5", 3);
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        hy_query *q = hy_query_new(golden_get(USER));
+        hy_value value = hy_bytes(HY_DECIMAL, digits, sizes[i]);
+        hy_expr *factor = hy_expr_value(q, &value);
+        hy_query_select(q, hy_expr_compare(q, HY_OP_MULTIPLY, col(q, "balance"), factor), "x");
+        (void)run(shapes, by_shape, by_hand, q, 0);
+        assert_int_equal(HY_OK, hy_query_status(q, NULL));
+        hy_query_free(q);
+    }
+    hy__shapes_free(shapes);
+}
+
 static void nothing_is_kept_without_room(void **state)
 {
     hy_shapes *shapes = hy__shapes_new(0);
@@ -776,6 +798,7 @@ int main(void)
         cmocka_unit_test(extra_fields),
         cmocka_unit_test(what_the_server_can_counts),
         cmocka_unit_test(values_and_limits_are_the_query_s_own),
+        cmocka_unit_test(all_decimal_places_count),
         cmocka_unit_test(nothing_is_kept_without_room),
         cmocka_unit_test(a_shape_outlives_its_place),
         cmocka_unit_test(what_has_no_shape_is_compiled),
