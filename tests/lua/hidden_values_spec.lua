@@ -16,14 +16,14 @@ local Vault = model "HiddenVault" {
 }
 local Note = model "HiddenNote" { id = column.increment(), vaultId = column.integer(), text = column.string() }
 -- What a scope asks is known when a query runs, and with it which values are beside which columns.
-local scoped_by = function() end
 local Scoped = model "HiddenScoped" {
   hysteria.tableName("hidden_notes"), id = column.increment(), vaultId = column.integer(), text = column.string(),
-  hysteria.defaultScope(function(q) scoped_by(q) end),
+  hysteria.defaultScope(function(q) q:where("id", ">", 0) end),
 }
-local function select_pin(q)
-  q:join(Vault, "id", "vaultId"):select("hidden_vaults.pin")
-end
+local Telling = model "HiddenTelling" {
+  hysteria.tableName("hidden_vaults"), id = column.increment(), pin = column.string { length = 200, hidden = true },
+  hysteria.defaultScope(function(q) q:select("pin") end),
+}
 
 local function lower(...)
   return sql.func("lower", ...)
@@ -140,17 +140,17 @@ local READS = {
       :where("p", SECRET)
   end },
   { "what a scope's secret is compared with", function(q, w)
-    return q:where(w.Scoped:query():limit(1), SECRET):where("name", PLAIN)
-  end, scope = true },
+    return q:where(w.Telling:query():limit(1), SECRET):where("name", PLAIN)
+  end },
   { "what is beside a scope's secret in a function", function(q, w)
-    return q:where(sql.func("coalesce", w.Scoped:query():limit(1), lower(SECRET)), lower(SECRET)):where("name", PLAIN)
-  end, scope = true },
+    return q:where(sql.func("coalesce", w.Telling:query():limit(1), lower(SECRET)), lower(SECRET)):where("name", PLAIN)
+  end },
   { "what a scope's secret is called", function(q, w)
-    return q:select("name"):select(w.Scoped:query():limit(1), "p"):groupBy("name"):having("p", SECRET)
-  end, scope = true },
+    return q:select("name"):select(w.Telling:query():limit(1), "p"):groupBy("name"):having("p", SECRET)
+  end },
   { "a derived table of a scope's secret", function(_, w)
-    return w.ds:query("x"):from(w.Scoped:query(), "d"):where("pin", SECRET)
-  end, scope = true },
+    return w.ds:query("x"):from(w.Telling:query(), "d"):where("pin", SECRET)
+  end },
   { "a prepared value", function(q)
     return q:where("pin", sql.param("p")):where("name", sql.param("n"))
   end, params = { p = SECRET, n = PLAIN } },
@@ -181,7 +181,9 @@ local WRITES = {
 
 databases.each(function(ds)
   describe("a value beside a hidden column", function()
-    local w = { ds = ds, Vault = Vault:using(ds), Note = Note:using(ds), Scoped = Scoped:using(ds) }
+    local w = {
+      ds = ds, Vault = Vault:using(ds), Note = Note:using(ds), Scoped = Scoped:using(ds), Telling = Telling:using(ds),
+    }
     local told, n_hidden, watching
 
     setup(function()
@@ -202,7 +204,7 @@ databases.each(function(ds)
     end)
 
     after_each(function()
-      watching, scoped_by = false, function() end
+      watching = false
     end)
 
     teardown(function()
@@ -221,7 +223,6 @@ databases.each(function(ds)
 
     for _, entry in ipairs(READS) do
       it("is not told: " .. entry[1], function()
-        scoped_by = entry.scope and select_pin or scoped_by
         local query = entry[2](w.Vault:query(), w)
         local text = query:toQuery()
         local has_plain = text:find(PLAIN, 1, true) ~= nil or (entry.params or {}).n ~= nil
