@@ -40,6 +40,18 @@ bool hy__selects_secret(const hy_tree *tree)
     return false;
 }
 
+/* What it selects may come from what these select. */
+static void hide_sources(hy_tree *tree)
+{
+    if (tree->from != NULL)
+        hy__hide_selected(tree->from);
+    HY_EACH (hy_join, join, &tree->joins)
+        if (join->tree != NULL)
+            hy__hide_selected(join->tree);
+    HY_EACH (hy_cte, cte, &tree->with)
+        hy__hide_selected(cte->tree);
+}
+
 void hy__hide_selected(hy_tree *tree)
 {
     HY_EACH (hy_item, item, &tree->select)
@@ -49,6 +61,7 @@ void hy__hide_selected(hy_tree *tree)
             hy__hide_selected(member->tree);
         hy__hide(member->raw);
     }
+    hide_sources(tree);
 }
 
 static void hide_below(hy_query_expr *e)

@@ -113,6 +113,14 @@ local READS = {
   { "a common table", function(_, w)
     return w.ds:query("c"):with("c", w.Vault:query():select("id", "pin")):where(lower(sql.col("pin")), SECRET)
   end },
+  { "values of a list's subquery that come from a derived table", function(q, w)
+    local from = w.ds:query("hidden_notes"):select(lower(SECRET), "x")
+    return q:whereIn("pin", w.ds:query("d"):from(from, "d"):select("d.x")):where("name", PLAIN)
+  end },
+  { "values of a list's subquery that come from a scoped common table", function(q, w)
+    return q:whereIn("pin", w.ds:query("c"):with("c", w.Scoped:query():select(lower(SECRET), "x")):select("x"))
+      :where("name", PLAIN)
+  end },
   { "values that a list's scoped subquery yields", function(q, w)
     return q:whereIn("pin", w.Scoped:query():select(lower(SECRET), "x")):where("name", PLAIN)
   end },
