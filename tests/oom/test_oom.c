@@ -424,6 +424,14 @@ static void complain(long k, refusal how, const char *what, const char *detail)
            refusal_names[how], what, detail);
 }
 
+/* Runs differ by a call or two, where the collector has its turn: one of the last may not come. */
+static bool ended_before(long k, const outcome *o)
+{
+    enum { NEARLY = 3 };
+
+    return o->calls < k && k > run.sites - NEARLY;
+}
+
 static void judge(long k, refusal how, const char *died, tally *t)
 {
     const outcome *o = run.shared;
@@ -437,7 +445,7 @@ static void judge(long k, refusal how, const char *died, tally *t)
     }
     t->errors += o->verdict != SUCCEEDED;
     t->successes += o->verdict == SUCCEEDED;
-    if (o->refused == 0) {
+    if (o->refused == 0 && !ended_before(k, o)) {
         t->void_faults++;
         complain(k, how, "nothing was refused", "");
     }
