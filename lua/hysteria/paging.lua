@@ -399,6 +399,7 @@ end
 -- page before gave as nextCursor or previousCursor; without it the first page.
 function methods.paginateWithCursor(q, limit, cursor, given)
   local what = "paginateWithCursor"
+  local class, extra, frozen = about_query(q)
   if type(cursor) == "table" and given == nil then
     cursor, given = nil, cursor
   end
@@ -407,7 +408,6 @@ function methods.paginateWithCursor(q, limit, cursor, given)
   if q:_has("limit") then
     refuse(what, "the query has a limit or offset of its own")
   end
-  local class, extra, frozen = about_query(q)
   local definition = class and class._definition
   local handle, _, ds = running.target(definition, frozen and state.source_of[frozen], extra, { trx = given.trx })
   local list = ordering(q, definition, given, handle, ds:getDbType(), what)

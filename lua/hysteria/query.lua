@@ -420,6 +420,7 @@ end
 
 -- fn(q, value) if the value is neither nil nor false.
 function methods.when(q, value, fn)
+  about_query(q)
   options.need_type(fn, "function", "fn", "when")
   if value then
     fn(q, value)
@@ -429,6 +430,7 @@ end
 
 -- fn(q, value) if the value is neither nil nor sql.null: false counts.
 function methods.strictWhen(q, value, fn)
+  about_query(q)
   options.need_type(fn, "function", "fn", "strictWhen")
   if value ~= nil and value ~= core.null then
     fn(q, value)

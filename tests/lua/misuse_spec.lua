@@ -157,6 +157,16 @@ databases.each(function(_, database, config)
         return list
       end
 
+      -- Arguments of the kinds that verbs take: what is checked before self would hide that self is not.
+      local PLAUSIBLE = {
+        {}, { "name", "age" }, { "id", 1 }, { "id", ">", 1 }, { 1 }, { 1, 2 }, { 5, nil, {} }, { {} }, { { "id" } },
+        { { name = "x" } }, { { { name = "x" } } }, { { id = 1 }, { name = "x" } }, { { "id" }, { { id = 1 } } },
+        { type }, { "id", type }, { 2, type }, { "posts" }, { "posts", type }, { true }, { "id", { 1, 2 } },
+      }
+
+      -- What is a number to a decimal's methods may be one that is written without it.
+      local TAKES_NUMBERS = { ["decimal.div"] = true, ["decimal.round"] = true }
+
       local function sweep(list, w)
         local calls, accidents = 0, {}
         for what, kind in next, list do
@@ -164,11 +174,11 @@ databases.each(function(_, database, config)
             local label = what .. "." .. name
             local same_kind = getmetatable(kind.object)
             local function try(self)
-              calls = calls + 1
-              for _, arguments in ipairs({ { "name", "age" }, {} }) do
-                local ok, err = pcall(kind.methods[name], self, table.unpack(arguments))
+              for _, arguments in ipairs(PLAUSIBLE) do
+                calls = calls + 1
+                local ok, err = pcall(kind.methods[name], self, table.unpack(arguments, 1, 3))
                 if ok then
-                  accidents[label .. " took " .. type(self)] = true
+                  accidents[label .. " took " .. type(self)] = not (TAKES_NUMBERS[label] and math.type(self)) or nil
                 elseif not hostile.is_clean(err) then
                   accidents[label] = hostile.show(err)
                 end
@@ -186,7 +196,7 @@ databases.each(function(_, database, config)
       end
 
       local function report(calls, accidents, what)
-        databases.report("misuse on %s: %d calls of %s with a wrong self", database, 2 * calls, what)
+        databases.report("misuse on %s: %d calls of %s with a wrong self", database, calls, what)
         assert.same({}, accidents)
       end
 
