@@ -116,12 +116,6 @@ static inline void drop_tables(void)
     sql_run(admin(), "DROP TABLE IF EXISTS %s", here.rows);
 }
 
-/* How late an answer may be, in ms; where other tests run beside this one, only what a user would notice. */
-static inline int64_t grace(void)
-{
-    return is_full_scale() ? 100 : 2000;
-}
-
 /* ---- setting the scene ------------------------------------------------------------------ */
 
 static inline void begin_faults(bool tls)

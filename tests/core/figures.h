@@ -6,6 +6,7 @@
 
 #include <stdarg.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,6 +24,12 @@ static inline bool is_full_scale(void)
 static inline long scaled(long full)
 {
     return is_full_scale() ? full : full / 10;
+}
+
+/** How late an answer may be, in ms; where other tests run beside this one, only what a user would notice. */
+static inline int64_t grace_ms(void)
+{
+    return is_full_scale() ? 100 : 2000;
 }
 
 /** A line to stdout and to the file that HY_REPORT names. */

@@ -4,6 +4,7 @@
 #ifndef MYSQL_TESTS_H
 #define MYSQL_TESTS_H
 
+#include "figures.h"
 #include "hy_test.h"
 
 #include <fcntl.h>

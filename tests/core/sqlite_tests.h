@@ -4,6 +4,7 @@
 #ifndef SQLITE_TESTS_H
 #define SQLITE_TESTS_H
 
+#include "figures.h"
 #include "hy_test.h"
 
 #include <math.h>

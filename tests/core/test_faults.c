@@ -264,7 +264,7 @@ static void check_time(const frozen_step *step, int64_t took, int64_t noise, fro
         t->where = step->name;
     t->worst = late > t->worst ? late : t->worst;
     t->noise = noise > t->noise ? noise : t->noise;
-    if (late > grace() * MS + noise)
+    if (late > grace_ms() * MS + noise)
         fail_msg("%s %s, %s: %lld ms too late, the machine itself %lld ms", server.type, channel(),
                  step->name, (long long)(late / MS), (long long)(noise / MS));
 }
@@ -427,7 +427,7 @@ static void check_cancel(const char *sql, hy_status expected, int64_t at, stage 
     t->worst = late > t->worst ? late : t->worst;
     t->noise = noise > t->noise ? noise : t->noise;
     t->steps++;
-    assert_true(late <= grace() * MS + noise);
+    assert_true(late <= grace_ms() * MS + noise);
     assert_int_equal(server_stats(s->source).leased, 0);
     fault_proxy_pass(here.proxy);
     must(s, s->read);
