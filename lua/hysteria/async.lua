@@ -58,6 +58,7 @@ local function new_scheduler()
     poller = core.poller(), waiting = {}, -- its slot -> the task that waits
     tasks = {}, -- live tasks
     live = 0,
+    failed = {}, -- tasks that ended by an error which nobody waited for then
   }, scheduler_mt)
 end
 
@@ -73,17 +74,26 @@ function scheduler_methods.wait_for(self, task, descriptor, events, deadline)
   self.waiting[slot] = task
 end
 
--- The task is over: tell its group, or keep an error that nobody will ask for.
+-- The task is over: tell its group, or keep an error that nobody waits for.
 local function settle(self, task, ok, ...)
   task.done, task.ok = true, ok
   task.results = table.pack(...)
   self.tasks[task] = nil
   self.live = self.live - 1
-  if task.group then
-    task.group:settled(self, task)
-  elseif not ok and not task.joined then
-    self.failure = self.failure or { (...) }
+  local heard = task.group and task.group:settled(self, task)
+  if not ok and not heard and not task.joined then
+    self.failed[#self.failed + 1] = task
   end
+end
+
+-- The first that failed and was not asked for its results since.
+function scheduler_methods.failure(self)
+  for _, task in ipairs(self.failed) do
+    if not task.joined then
+      return task
+    end
+  end
+  return nil
 end
 
 local function after_resume(self, task, alive, token, a, b, c)
@@ -148,7 +158,7 @@ end
 -- Until `task` is over and, if it went well, everything that it started.
 function scheduler_methods.drive(self, task)
   while self.live > 0 do
-    if task.done and (not task.ok or self.failure) then
+    if task.done and (not task.ok or self:failure()) then
       return
     end
     if self.first <= self.last then
@@ -163,6 +173,8 @@ end
 function scheduler_methods.cancel(self, task)
   if task.done then
     return
+  elseif task == running then
+    core.raise("INVALID_ARGUMENT", "cancel: a task cannot cancel itself: return, or raise an error")
   end
   if task.slot then
     self.poller:remove(task.slot)
@@ -174,20 +186,23 @@ function scheduler_methods.cancel(self, task)
   settle(self, task, false, core.error("QUERY_CANCELED", "the task was cancelled"))
 end
 
+-- Closing one may start others.
 function scheduler_methods.cancel_all(self)
-  for task in next, self.tasks do
+  local task = next(self.tasks)
+  while task do
     task.joined = true
     self:cancel(task)
+    task = next(self.tasks)
   end
 end
 
--- ---- groups: what one task waits for ------------------------------------------------------------
+-- ---- groups: what tasks wait for ----------------------------------------------------------------
 
 local group_methods = {}
 local group_mt = { __index = group_methods }
 
 local function new_group()
-  return setmetatable({ open = 0, waiter = false, failed = false }, group_mt)
+  return setmetatable({ open = 0, waiters = {}, failed = false }, group_mt)
 end
 
 function group_methods.answered(self)
@@ -198,19 +213,26 @@ function group_methods.add_waiter(self, scheduler, task)
   if self:answered() then
     scheduler:make_ready(task)
   else
-    self.waiter = task
+    self.waiters[#self.waiters + 1] = task
   end
 end
 
+-- True: a task is there to hear of it.
 function group_methods.settled(self, scheduler, task)
   self.open = self.open - 1
   if not task.ok and not self.failed then
     self.failed = task
   end
-  if self.waiter and self:answered() then
-    scheduler:make_ready(self.waiter)
-    self.waiter = false
+  local heard = false
+  for index = 1, self:answered() and #self.waiters or 0 do
+    local waiter = self.waiters[index]
+    self.waiters[index] = nil
+    if not waiter.done then
+      scheduler:make_ready(waiter)
+      heard = true
+    end
   end
+  return heard
 end
 
 -- ---- public ---------------------------------------------------------------------------------------
@@ -241,8 +263,9 @@ function async.run(fn, ...)
   if not task.ok then
     error(task.results[1], 0)
   end
-  if scheduler.failure then
-    error(scheduler.failure[1], 0)
+  local failed = scheduler:failure()
+  if failed then
+    error(failed.results[1], 0)
   end
   return table.unpack(task.results, 1, task.results.n)
 end
@@ -256,6 +279,15 @@ function async.spawn(fn, ...)
   return start(scheduler, fn, false, ...)
 end
 
+local all_mt = {
+  -- An error, or the end of the task that waits for them: none of them goes on alone.
+  __close = function(tasks)
+    for _, task in ipairs(tasks) do
+      tasks.scheduler:cancel(task)
+    end
+  end,
+}
+
 -- Run the functions of a list beside each other and return the list of their (first) results,
 -- in order. The first error cancels the rest and is raised.
 function async.all(list)
@@ -268,20 +300,18 @@ function async.all(list)
   for index = 1, n do
     check_function(list[index], "async.all: entry " .. index)
   end
-  local group, tasks = new_group(), {}
+  local group = new_group()
+  local tasks <close> = setmetatable({ scheduler = scheduler }, all_mt)
   group.open = n
   for index = 1, n do
     tasks[index] = start(scheduler, list[index], group)
+    tasks[index].joined = true
   end
   if n > 0 then
     coroutine.yield(JOIN, group)
   end
   if group.failed then
-    local first = group.failed
-    for index = 1, n do
-      scheduler:cancel(tasks[index])
-    end
-    error(first.results[1], 0)
+    error(group.failed.results[1], 0)
   end
   local results = { n = n }
   for index = 1, n do
@@ -300,10 +330,11 @@ function task_methods.await(self)
     if not running or running == self then
       core.raise("INVALID_ARGUMENT", "await belongs inside another task")
     end
-    local group = new_group()
-    group.open = 1
-    self.group = group
-    coroutine.yield(JOIN, group)
+    if not self.group then
+      self.group = new_group()
+      self.group.open = 1
+    end
+    coroutine.yield(JOIN, self.group)
   end
   self.joined = true
   if not self.ok then

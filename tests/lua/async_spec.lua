@@ -66,6 +66,89 @@ describe("async without a database", function()
     end))
   end)
 
+  it("leaves none of the rest to go on alone, however deep", function()
+    local finished = false
+    async.run(function()
+      local ok, err = pcall(async.all, {
+        function()
+          async.all { function() async.sleep(20) finished = true end }
+        end,
+        function() async.sleep(1) error("boom", 0) end,
+      })
+      assert.same({ false, "boom" }, { ok, err })
+      local outer = async.spawn(async.all, { function() async.sleep(20) finished = true end })
+      async.sleep(1)
+      outer:cancel()
+      async.sleep(60)
+    end)
+    assert.is_false(finished)
+  end)
+
+  it("gives a task's results to everybody who waits for it", function()
+    local seen = {}
+    async.run(function()
+      local slow = async.spawn(function() async.sleep(5) return "a", "b" end)
+      async.all {
+        function() seen[1] = table.pack(slow:await()) end,
+        function() seen[2] = table.pack(slow:await()) end,
+      }
+      seen[3] = table.pack(slow:await())
+    end)
+    assert.same({ { "a", "b", n = 2 }, { "a", "b", n = 2 }, { "a", "b", n = 2 } }, seen)
+  end)
+
+  it("raises an error no more that somebody was told of", function()
+    assert.equal("fine", async.run(function()
+      local failing = async.spawn(function() error("late", 0) end)
+      async.sleep(1)
+      assert.equal("late", code_of(failing.await, failing))
+      return "fine"
+    end))
+  end)
+
+  it("raises the error of a task whose only hearer has been cancelled", function()
+    assert.equal("lost", code_of(async.run, function()
+      local failing = async.spawn(function() async.sleep(5) error("lost", 0) end)
+      local hearer = async.spawn(function() failing:await() end)
+      async.sleep(1)
+      hearer:cancel()
+    end))
+  end)
+
+  it("lets no task cancel itself", function()
+    local after = false
+    assert.equal("INVALID_ARGUMENT", async.run(function()
+      local task
+      task = async.spawn(function()
+        local code = code_of(task.cancel, task)
+        async.sleep(1) -- it is a task still
+        after = true
+        return code
+      end)
+      return task:await()
+    end))
+    assert.is_true(after)
+  end)
+
+  it("ends what tasks start while they are closed", function()
+    local began = 0
+    assert.equal("over", code_of(async.run, function()
+      for _ = 1, 20 do
+        async.spawn(function()
+          local held <close> = setmetatable({}, { __close = function() -- luacheck: ignore
+            for _ = 1, 3 do
+              async.spawn(function() began = began + 1 end)
+            end
+          end })
+          async.sleep(60000)
+        end)
+      end
+      async.sleep(1)
+      error("over", 0)
+    end))
+    assert.equal(0, began)
+  end)
+
   it("closes variables of a task that ends by an error or is cancelled", function()
     local closed = 0
     local guard = { __close = function() closed = closed + 1 end }
