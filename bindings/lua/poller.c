@@ -319,17 +319,18 @@ static int timeout_of(const poller *p)
     return ms > INT_MAX ? INT_MAX : (int)ms;
 }
 
-/* poller:wait(): until a slot is ready or its time has come */
+/* poller:wait(at_once): until a slot is ready or its time has come, or not at all */
 static int poller_wait(lua_State *L)
 {
     poller *p = check_poller(L);
+    bool at_once = lua_toboolean(L, 2);
     struct epoll_event events[EVENTS_AT_ONCE];
     need_epoll(L, p);
     if (p->taken < p->n_ready)
         return 0;
     if (p->n_used == 0)
         return hyl_fail(L, HY_EINVALID_ARGUMENT, "poller: nothing to wait for");
-    int n = epoll_wait(p->epoll, events, EVENTS_AT_ONCE, timeout_of(p));
+    int n = epoll_wait(p->epoll, events, EVENTS_AT_ONCE, at_once ? 0 : timeout_of(p));
     for (int i = 0; i < n; i++)
         wake(p, events[i].data.fd, events[i].events);
     int64_t now = p->n_heap > 0 ? hy_monotonic_ns() : 0;

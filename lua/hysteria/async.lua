@@ -55,6 +55,7 @@ local scheduler_mt = { __index = scheduler_methods }
 local function new_scheduler()
   return setmetatable({
     ready = {}, first = 1, last = 0, -- queue of tasks
+    round = 0, -- as far as it was filled when the poller was asked last
     poller = core.poller(), waiting = {}, -- its slot -> the task that waits
     tasks = {}, -- live tasks
     live = 0,
@@ -142,12 +143,16 @@ function scheduler_methods.step(self)
   end
 end
 
-function scheduler_methods.poll(self)
+-- What is ready; `at_once`: if anything is.
+function scheduler_methods.poll(self, at_once)
   local poller, waiting = self.poller, self.waiting
   if next(waiting) == nil then
+    if at_once then
+      return
+    end
     core.raise("DEVELOPMENT_ERROR", "every task waits for another task")
   end
-  poller:wait()
+  poller:wait(at_once)
   for slot in poller.take, poller do
     local task = waiting[slot]
     waiting[slot], task.slot = nil, nil
@@ -155,16 +160,20 @@ function scheduler_methods.poll(self)
   end
 end
 
--- Until `task` is over and, if it went well, everything that it started.
+-- Until `task` is over and, if it went well, everything that it started. Tasks that only give turns to
+-- others do not keep those from learning that what they wait for is there.
 function scheduler_methods.drive(self, task)
   while self.live > 0 do
     if task.done and (not task.ok or self:failure()) then
       return
     end
-    if self.first <= self.last then
-      self:step()
-    else
+    if self.first > self.last then
       self:poll()
+    elseif self.first > self.round then
+      self.round = self.last
+      self:poll(true)
+    else
+      self:step()
     end
   end
 end
