@@ -328,6 +328,8 @@ typedef struct hyl_transaction {
     hy_wait wait;
     size_t depth;  /* its result, 0: none */
     size_t barred; /* callbacks that run on after their savepoint has ended: nothing joins by itself */
+    bool marked;   /* this call closes it, should its coroutine be closed */
+    bool waits;    /* the call is left in the middle: nobody else can go on with it */
     hyl_patience patience;
 } hyl_transaction;
 

@@ -51,7 +51,12 @@ void hyl_push_ambient(lua_State *L, int source)
 void hyl_push_joined(lua_State *L, int source)
 {
     hyl_push_ambient(L, source);
-    if (!lua_isnil(L, -1) && ((hyl_transaction *)hyl_check(L, -1, HYL_TRANSACTION))->barred > 0)
+    if (lua_isnil(L, -1))
+        return;
+    const hyl_transaction *t = hyl_check(L, -1, HYL_TRANSACTION);
+    if (t->trx == NULL)
+        hyl_fail(L, HY_ETRANSACTION_NOT_ACTIVE, "the transaction is finished");
+    if (t->barred > 0)
         hyl_fail(
             L, HY_ETRANSACTION_NOT_ACTIVE,
             "the savepoint of this callback has ended: what it did now would stay whatever becomes of it");

@@ -61,10 +61,20 @@ static hy_status advance(lua_State *L, hyl_transaction *t, int source)
     return status;
 }
 
+/* A task waits: come back to `k`, or, should the task be closed before, to transaction_close(). */
+static int leave(lua_State *L, hyl_transaction *t, int at, lua_KContext ctx, lua_KFunction k)
+{
+    if (!t->marked)
+        lua_toclose(L, at);
+    t->marked = t->waits = true;
+    return hyl_yield(L, &t->wait, ctx, k);
+}
+
 /* Stack: 1 source, 2 options, 3 the caller's line, 4 the transaction. */
 static int go_begin(lua_State *L, int resumed, lua_KContext ctx)
 {
     hyl_transaction *t = lua_touserdata(L, 4);
+    t->waits = false;
     if (resumed == LUA_YIELD)
         lua_settop(L, 4);
     for (;;) {
@@ -80,7 +90,7 @@ static int go_begin(lua_State *L, int resumed, lua_KContext ctx)
             if (hyl_lost_patience(L, ((hyl_source *)lua_touserdata(L, 1))->source, &t->patience, &t->wait))
                 continue;
             if (hyl_may_yield(L))
-                return hyl_yield(L, &t->wait, ctx, go_begin);
+                return leave(L, t, 4, ctx, go_begin);
             hyl_wait(L, &t->wait);
             continue;
         }
@@ -115,12 +125,13 @@ static int core_begin(lua_State *L)
 static int go_on(lua_State *L, int resumed, lua_KContext source)
 {
     hyl_transaction *t = lua_touserdata(L, 1);
+    t->waits = false;
     if (resumed == LUA_YIELD)
         lua_settop(L, (int)source);
     hy_status status;
     while ((status = advance(L, t, (int)source)) == HY_AGAIN) {
         if (hyl_may_yield(L))
-            return hyl_yield(L, &t->wait, source, go_on);
+            return leave(L, t, 1, source, go_on);
         hyl_wait(L, &t->wait);
     }
     if (status != HY_OK)
@@ -137,6 +148,7 @@ static int finish(lua_State *L, hyl_transaction *t, hy_status status, size_t dep
     if (status != HY_OK)
         return hyl_raise(L, &t->err);
     t->depth = depth;
+    t->marked = false;
     lua_getiuservalue(L, 1, 1);
     hyl_events_forget(lua_touserdata(L, -1));
     return go_on(L, LUA_OK, lua_gettop(L));
@@ -254,17 +266,19 @@ static int transaction_gc(lua_State *L)
     return hyl_retire(L);
 }
 
-/* __close: a block that is left without commit is rolled back. */
+/*
+ * __close, of a call: its coroutine is closed while it waits for BEGIN, COMMIT or the like, or in
+ * the queue for a connection. What it holds or waits for goes back at once, not with the garbage.
+ */
 static int transaction_close(lua_State *L)
 {
     hyl_transaction *t = lua_touserdata(L, 1);
-    if (t->trx == NULL)
+    if (!t->waits)
         return 0;
-    hy_transaction_state state = hy_transaction_get_state(t->trx);
-    if (state != HY_TRX_ACTIVE && state != HY_TRX_FAILED)
-        return 0;
-    lua_settop(L, 1);
-    return finish(L, t, hy_transaction_rollback(t->trx, &t->err), 0);
+    t->waits = false;
+    hy_transaction_free(t->trx);
+    t->trx = NULL;
+    return 0;
 }
 
 void hyl_transaction_open(lua_State *L)

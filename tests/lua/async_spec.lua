@@ -180,6 +180,22 @@ describe("async without a database", function()
     assert.same({ "a1", "b1", "a2", "b2" }, order)
   end)
 
+  it("lets pauses pass while another only gives turns", function()
+    local woken, turns = false, 0
+    async.run(function()
+      async.all {
+        function() async.sleep(1) woken = true end,
+        function()
+          while not woken and turns < 1000000 do
+            turns = turns + 1
+            coroutine.yield()
+          end
+        end,
+      }
+    end)
+    assert.is_true(turns < 1000000)
+  end)
+
   it("says where its functions belong", function()
     assert.equal("INVALID_ARGUMENT", code_of(async.spawn, function() end))
     assert.equal("INVALID_ARGUMENT", code_of(async.all, {}))
@@ -246,6 +262,83 @@ databases.each(function(ds)
       task:cancel()
     end)
     assert.equal(0, coins():count())
+  end)
+
+  -- Without the collector's help, which takes its time.
+  local function without_garbage(fn)
+    collectgarbage("stop")
+    local ok, err = pcall(async.run, fn)
+    collectgarbage("restart")
+    assert(ok, err)
+  end
+
+  it("gives back what a task holds that is cancelled while it begins or ends a transaction", function()
+    local late = {}
+    without_garbage(function()
+      for _, step in ipairs { "begin", "savepoint", "rollbackTo", "release", "commit", "rollback" } do
+        local reached = false
+        local task = async.spawn(function()
+          local reach = function(name)
+            reached = reached or name == step
+          end
+          ds:transaction(function(trx)
+            local held <close> = setmetatable({}, { __close = function() -- luacheck: ignore
+              if not trx.isActive then
+                late[#late + 1] = select(2, pcall(function() coins():insert { owner = 9, cents = 9 } end))
+              end
+            end })
+            reach("savepoint")
+            local first = trx:savepoint()
+            reach("rollbackTo")
+            first:rollback()
+            local second = trx:savepoint()
+            reach("release")
+            second:commit()
+            reach("rollback")
+            if step == "rollback" then
+              trx:rollback()
+            end
+            reach("commit")
+          end)
+        end)
+        coroutine.yield()
+        while not (reached or step == "begin" or task.done) do
+          coroutine.yield()
+        end
+        if not task.done then
+          task:cancel()
+        end
+        assert.equal(0, ds:getPool():stats().leased, step)
+      end
+    end)
+    for _, err in ipairs(late) do
+      assert.equal("TRANSACTION_NOT_ACTIVE", err.code)
+    end
+    assert.equal(0, coins():query():where("owner", 9):count())
+  end)
+
+  it("stands no more in the queue for a connection once it is cancelled", function()
+    without_garbage(function()
+      local held = {}
+      for index = 1, ds:getPool():stats().max do
+        held[index] = ds:transaction { readOnly = true }
+      end
+      local tasks = {
+        async.spawn(function() ds:transaction { readOnly = true } end),
+        async.spawn(function() ds:transaction(function() end, { readOnly = true }) end),
+        async.spawn(function() ds:rawQuery("SELECT 1") end),
+      }
+      coroutine.yield()
+      assert.equal(3, ds:getPool():stats().waiting)
+      for _, task in ipairs(tasks) do
+        task:cancel()
+      end
+      assert.equal(0, ds:getPool():stats().waiting)
+      for _, trx in ipairs(held) do
+        trx:rollback()
+      end
+      assert.equal(0, ds:getPool():stats().leased)
+    end)
   end)
 
   it("rolls back and raises when one of all fails", function()
