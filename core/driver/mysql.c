@@ -452,6 +452,7 @@ static hy_status mysql_prepare(hy_connection *conn, hy_statement *statement, con
     s->verb = hy__mysql_verb_of(sql, size);
     s->touches = hy__mysql_touches(sql, size, s->verb);
     s->stains = hy__mysql_stains(sql, size, s->verb);
+    s->restarts = hy__mysql_restarts(sql, size, s->verb);
     if (s->verb == HY__MYSQL_OTHER)
         return keep_text(s, sql, size, err);
     if (!c->busy) {
@@ -661,6 +662,7 @@ static hy_status mysql_execute(hy_connection *conn, hy_statement *statement, con
         c->binds = binds;
         c->n_binds = n_binds;
         c->affected = c->insert_id = 0;
+        c->head.began_anew = false;
         c->touched |= s->touches;
         c->stained |= s->stains;
     }

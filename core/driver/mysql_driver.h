@@ -74,6 +74,7 @@ typedef struct hy__mysql_statement {
     size_t sql_size;
     bool touches;   /* may leave something in the session */
     bool stains;    /* that no reset removes */
+    bool restarts;  /* a transaction that is open after it is not the one that was open before */
     uint64_t epoch; /* the connection's when it was prepared */
     bool dead;      /* its columns do not fit any more: prepare again */
 
@@ -258,6 +259,8 @@ hy__mysql_verb hy__mysql_verb_of(const char *sql, size_t size);
 /** True if the session may not be as before when this has run. */
 bool hy__mysql_touches(const char *sql, size_t size, hy__mysql_verb verb);
 bool hy__mysql_stains(const char *sql, size_t size, hy__mysql_verb verb);
+/** True if it ends the transaction that is open, and may begin another one. */
+bool hy__mysql_restarts(const char *sql, size_t size, hy__mysql_verb verb);
 
 /* ---- errors ----------------------------------------------------------------------------- */
 

@@ -105,6 +105,8 @@ static hy_status after_query(hy__mysql *c, hy_error *err)
 {
     if (c->ret != 0)
         return fail_text(c, err);
+    c->head.began_anew =
+        c->statement->restarts && (c->status & c->my->server_status & SERVER_STATUS_IN_TRANS) != 0;
     if (mysql_field_count(c->my) > 0)
         return hy__mysql_plan(c, HY__MYSQL_RESULT, after_result);
     c->affected = hy__mysql_count(mysql_affected_rows(c->my));

@@ -65,6 +65,15 @@ static const char *const harmless[] = {
     "REVOKE", "ROLLBACK", "SAVEPOINT", "SHOW",   "START",    "TRUNCATE",
 };
 
+/* Does the statement begin with this word? */
+static bool starts_with(const char *sql, const char *end, const char *word)
+{
+    size_t n = strlen(word), left = (size_t)(end - sql);
+
+    return left >= n && hy_text_equal_nocase(sql, n, word, n) &&
+           (left == n || (sql[n] | 32) < 'a' || (sql[n] | 32) > 'z');
+}
+
 static bool mentions(const char *sql, size_t size, const char *word)
 {
     size_t n = strlen(word);
@@ -354,14 +363,10 @@ static bool calls_unknown(const char *sql, size_t size)
 bool hy__mysql_touches(const char *sql, size_t size, hy__mysql_verb verb)
 {
     const char *word = hy__mysql_skip(sql, sql + size);
-    size_t left = size - (size_t)(word - sql);
     bool known = verb != HY__MYSQL_OTHER;
 
-    for (size_t i = 0; !known && i < sizeof harmless / sizeof harmless[0]; i++) {
-        size_t n = strlen(harmless[i]);
-        known = left >= n && hy_text_equal_nocase(word, n, harmless[i], n) &&
-                (left == n || (word[n] | 32) < 'a' || (word[n] | 32) > 'z');
-    }
+    for (size_t i = 0; !known && i < sizeof harmless / sizeof harmless[0]; i++)
+        known = starts_with(word, sql + size, harmless[i]);
     if (verb == HY__MYSQL_OTHER && (mentions(sql, size, "temporary") || mentions(sql, size, "atomic")))
         return true;
     return !known || memchr(sql, '@', size) != NULL || calls_unknown(sql, size);
@@ -371,4 +376,19 @@ bool hy__mysql_touches(const char *sql, size_t size, hy__mysql_verb verb)
 bool hy__mysql_stains(const char *sql, size_t size, hy__mysql_verb verb)
 {
     return verb == HY__MYSQL_OTHER && mentions(sql, size, "role");
+}
+
+/* A COMMIT that leaves one open chains (AND CHAIN, or completion_type); what goes back to a savepoint ends
+ * none. */
+bool hy__mysql_restarts(const char *sql, size_t size, hy__mysql_verb verb)
+{
+    const char *end = sql + size, *word = hy__mysql_skip(sql, end);
+
+    if (verb != HY__MYSQL_OTHER)
+        return false;
+    if (starts_with(word, end, "ROLLBACK"))
+        return !mentions(sql, size, "to");
+    if (starts_with(word, end, "BEGIN"))
+        return !mentions(sql, size, "atomic");
+    return starts_with(word, end, "START") || starts_with(word, end, "COMMIT");
 }

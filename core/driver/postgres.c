@@ -192,7 +192,7 @@ static bool take(hy__postgres *c, PGresult *result)
     case PGRES_COPY_OUT:
     case PGRES_COPY_BOTH:
         c->unusable = true;
-        note_failure(c, HY_EUNSUPPORTED, "COPY to or from the client is not supported");
+        note_failure(c, HY_EUNSUPPORTED, hy__postgres_copies);
         go_on = false;
         break;
     default:
@@ -486,6 +486,7 @@ static hy_status postgres_execute(hy_connection *conn, hy_statement *statement, 
     if (status != HY_OK)
         return status;
     c->statement = s;
+    c->head.began_anew = false;
     note_changes(c, s);
     hy__postgres_begin(c, HY__POSTGRES_EXECUTE);
     int sent = send_execute(c, s, &params, n);
@@ -550,6 +551,8 @@ static hy_status end_execute(hy__postgres *c, hy_wait *wait, hy_error *err)
     if (status != HY_OK)
         return after_failure(c, status, err);
     drop_notifications(c);
+    c->head.began_anew =
+        hy__postgres_has(c->statement, HY__POSTGRES_CHAINS) && PQtransactionStatus(c->pg) == PQTRANS_INTRANS;
     if (c->result == NULL)
         return HY_DONE;
     status = check_columns(c, err);

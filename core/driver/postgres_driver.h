@@ -73,11 +73,15 @@ enum {
     HY__POSTGRES_COMMAND = 1 << 0, /* BEGIN, SET...: no parameters, no rows; sent as text each time */
     HY__POSTGRES_COMMITS = 1 << 1, /* the server may answer that it rolled back */
     HY__POSTGRES_ROLLS_BACK = 1 << 2,
-    HY__POSTGRES_CHANGES_SCHEMA = 1 << 3, /* plans may not fit any more */
-    HY__POSTGRES_MAKES_NAMES = 1 << 4,    /* may leave prepared statements behind */
-    HY__POSTGRES_TOUCHES_SESSION = 1 << 5 /* may leave anything behind */
+    HY__POSTGRES_CHANGES_SCHEMA = 1 << 3,  /* plans may not fit any more */
+    HY__POSTGRES_MAKES_NAMES = 1 << 4,     /* may leave prepared statements behind */
+    HY__POSTGRES_TOUCHES_SESSION = 1 << 5, /* may leave anything behind */
+    HY__POSTGRES_CHAINS = 1 << 6,          /* ends the transaction, and begins another one */
+    HY__POSTGRES_COPIES = 1 << 7           /* between the server and its client */
 };
 unsigned hy__postgres_traits(const char *sql, size_t size);
+/** What is said of a COPY that has those. */
+extern const char hy__postgres_copies[];
 
 typedef struct hy__postgres_column {
     const hy__postgres_type *type;

@@ -141,6 +141,8 @@ hy_status hy__postgres_prepare(hy_connection *conn, hy_statement *statement, con
     if (!keep_text(s, sql, size))
         return hy_fail_oom(err);
     s->traits = hy__postgres_traits(sql, size);
+    if (hy__postgres_has(s, HY__POSTGRES_COPIES)) /* in the middle of one the connection would be lost */
+        return hy_fail(err, HY_EUNSUPPORTED, "%s", hy__postgres_copies);
     if (n_kinds > 0)
         s->traits &= ~(unsigned)HY__POSTGRES_COMMAND;
     s->epoch = c->epoch;

@@ -11,6 +11,8 @@
 
 #include "postgres_driver.h"
 
+const char hy__postgres_copies[] = "COPY to or from the client is not supported";
+
 typedef struct word_row {
     const char *word;
     unsigned traits;
@@ -23,7 +25,9 @@ enum {
     CHANGES = HY__POSTGRES_CHANGES_SCHEMA,
     NAMES = HY__POSTGRES_MAKES_NAMES,
     TOUCHES = HY__POSTGRES_TOUCHES_SESSION,
-    CALLS = 1 << 16 /* the functions it calls decide what it touches */
+    CALLS = 1 << 16, /* the functions it calls decide what it touches */
+    ENDS = 1 << 17,  /* the transaction, and more words may say that another one begins */
+    COPIES = 1 << 18 /* more words say whose files these are */
 };
 
 /* First words. One that is not here touches the session. */
@@ -43,10 +47,10 @@ static const word_row first_words[] = {
     {"CLOSE", COMMAND},
     {"BEGIN", COMMAND},
     {"START", COMMAND},
-    {"COMMIT", COMMAND | COMMITS},
-    {"END", COMMAND | COMMITS},
-    {"ROLLBACK", COMMAND | ROLLS_BACK},
-    {"ABORT", COMMAND | ROLLS_BACK},
+    {"COMMIT", COMMAND | COMMITS | ENDS},
+    {"END", COMMAND | COMMITS | ENDS},
+    {"ROLLBACK", COMMAND | ROLLS_BACK | ENDS},
+    {"ABORT", COMMAND | ROLLS_BACK | ENDS},
     {"SAVEPOINT", COMMAND},
     {"RELEASE", COMMAND},
     {"CREATE", COMMAND | CHANGES | CALLS},
@@ -69,6 +73,7 @@ static const word_row first_words[] = {
     {"DEALLOCATE", COMMAND | TOUCHES | NAMES},
     {"PREPARE", COMMAND | TOUCHES | NAMES | COMMITS},
     {"DO", COMMAND | TOUCHES | NAMES | CHANGES},
+    {"COPY", TOUCHES | COPIES},
     {"CALL", TOUCHES | NAMES | CHANGES},
     {"EXECUTE", TOUCHES | NAMES},
 };
@@ -426,6 +431,33 @@ static bool may_touch(scanner *s, const token *first)
     return false;
 }
 
+/* Does it go on with this word, behind that one? An empty one: any. */
+static bool goes_on(scanner *s, const char *behind, const char *word)
+{
+    token before = {0};
+
+    for (token t = next_token(s); t.kind != '\0'; t = next_token(s)) {
+        if (is_word(&t, word) && (*behind == '\0' || is_word(&before, behind)))
+            return true;
+        before = t;
+    }
+    return false;
+}
+
+/* What the words behind the first one decide. */
+static unsigned look_further(const scanner *s, const token *first, unsigned traits)
+{
+    scanner rest = *s, again = *s;
+
+    if ((traits & CALLS) != 0 && may_touch(&rest, first))
+        return HY__POSTGRES_TOUCHES_SESSION;
+    if ((traits & ENDS) != 0 && goes_on(&rest, "and", "chain"))
+        return HY__POSTGRES_CHAINS;
+    if ((traits & COPIES) != 0 && (goes_on(&rest, "from", "stdin") || goes_on(&again, "to", "stdout")))
+        return HY__POSTGRES_COPIES;
+    return 0;
+}
+
 unsigned hy__postgres_traits(const char *sql, size_t size)
 {
     scanner s = {sql, sql + size};
@@ -437,9 +469,7 @@ unsigned hy__postgres_traits(const char *sql, size_t size)
         unsigned traits = first_words[i].traits;
         if (!is_word(&first, first_words[i].word))
             continue;
-        if ((traits & CALLS) != 0 && may_touch(&s, &first))
-            traits |= TOUCHES;
-        return traits & ~(unsigned)CALLS;
+        return (traits & ~(unsigned)(CALLS | ENDS | COPIES)) | look_further(&s, &first, traits);
     }
     return TOUCHES;
 }

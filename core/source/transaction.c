@@ -191,8 +191,13 @@ void hy__transaction_after(hy_transaction *trx, hy_status status)
 
     if (!is_open(trx) || trx->lease.state != HY__LEASE_READY)
         return;
-    if (look(trx) == HY_TRANSACTION_IDLE && !was_gone)
+    hy_transaction_status now = look(trx);
+    if (status == HY_OK && hy__lease_connection(&trx->lease)->began_anew) {
+        trx->state = HY_TRX_FAILED; /* what is open now is not what was begun here */
+        trx->ended = true;
+    } else if (now == HY_TRANSACTION_IDLE && !was_gone) {
         trx->ended = status == HY_OK || commits;
+    }
 }
 
 /* What is left of a failed transaction. */
@@ -540,7 +545,7 @@ hy_status hy_transaction_rollback_to(hy_transaction *trx, size_t depth, hy_error
 {
     hy_status status = check_open(trx, err);
 
-    if (status == HY_OK && trx->gone)
+    if (status == HY_OK && (trx->gone || trx->ended))
         status = hy__transaction_admit(trx, err); /* no savepoint is left to go back to */
     if (status == HY_OK)
         status = check_depth(trx, depth, err);

@@ -153,6 +153,62 @@ databases.each(function(ds, database, config)
         assert.equal("a b", seen())
       end)
 
+      -- Nobody can undo any more what came before, and nobody is to think so.
+      it("say so when a statement has ended them, also where it begins another one", function()
+        local words = {
+          postgres = { "COMMIT", "ROLLBACK", "COMMIT AND CHAIN", "rollback work and chain" },
+          mariadb = { "COMMIT", "ROLLBACK", "COMMIT AND CHAIN", "ROLLBACK AND CHAIN", "/* */ begin", "START TRANSACTION" },
+          sqlite = { "COMMIT", "ROLLBACK" },
+        }
+        for _, text in ipairs(words[database] or words.mariadb) do
+          entries:truncate()
+          local err = error_of(ds.transaction, ds, function(trx)
+            entries:insert { text = "a" }
+            ds:rawQuery(text)
+            assert.equal("TRANSACTION_ABORTED", error_of(entries.insert, entries, { text = "b" }).code)
+            assert.equal("TRANSACTION_ABORTED", error_of(trx.savepoint, trx).code)
+          end)
+          assert.equal("TRANSACTION_ABORTED", err.code, text)
+          assert.equal(text:lower():find("rollback") and "" or "a", seen(), text)
+
+          local trx = ds:transaction()
+          local point = trx:savepoint()
+          ds:rawQuery(text, nil, { trx = trx })
+          assert.equal("TRANSACTION_ABORTED", error_of(point.rollback, point).code, text)
+          assert.equal("TRANSACTION_ABORTED", error_of(trx.rollback, trx).code, text)
+        end
+        assert.equal(0, ds:getPool():stats().leased)
+      end)
+
+      it("go on after statements that only look as if they ended them", function()
+        local words = {
+          postgres = { "BEGIN", "START TRANSACTION", "SAVEPOINT chain", "ROLLBACK TO SAVEPOINT chain" },
+          mariadb = { "SAVEPOINT chain", "ROLLBACK TO SAVEPOINT chain", "ROLLBACK WORK TO chain" },
+          sqlite = { "SAVEPOINT chain", "ROLLBACK TO SAVEPOINT chain" },
+        }
+        ds:transaction(function()
+          for _, text in ipairs(words[database] or words.mariadb) do
+            ds:rawQuery(text)
+          end
+          entries:insert { text = "a" }
+        end)
+        assert.equal("a", seen())
+      end)
+
+      it("go on after a statement that was refused before it was sent", function()
+        if database ~= "postgres" then
+          return
+        end
+        ds:transaction(function()
+          entries:insert { text = "a" }
+          for _, text in ipairs { "COPY trx_entries FROM STDIN", "COPY trx_entries TO STDOUT" } do
+            assert.equal("UNSUPPORTED", error_of(ds.rawQuery, ds, text).code)
+          end
+          entries:insert { text = "b" }
+        end)
+        assert.equal("a b", seen())
+      end)
+
       -- PostgreSQL takes nothing more after any error; what must never happen is that half is stored.
       it("go on after an error that was caught, or store nothing", function()
         local ok, err = pcall(ds.transaction, ds, function()

@@ -85,6 +85,7 @@ typedef struct hy_connection {
     struct hy_worker *worker;   /* threads for what can only be done blocking; NULL: there are none */
     int server_version;         /* major * 10000 + minor * 100 + patch, after connecting */
     bool takes_rows;            /* after connecting: `execute` takes the binds of many rows at once */
+    bool began_anew; /* after `execute`: it ended the transaction that was open, and another one is open */
 } hy_connection;
 /** True if somebody wants what runs to end. For drivers whose calls take long by themselves. */
 HY_API bool hy_connection_is_stopped(const hy_connection *c);
