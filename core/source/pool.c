@@ -351,12 +351,23 @@ static hy_status look(hy__pool *p, hy__waiter *w, hy__slot **slot, hy_error *err
     return HY_OK;
 }
 
+/* Lock held. When to look again, unless woken: a slot may be free then, or whoever asks for more is at it
+ * still. */
+static int64_t next_look(const hy__pool *p)
+{
+    int64_t now = hy_monotonic_ns();
+
+    if (p->grows_at == 0)
+        return HY_NO_DEADLINE;
+    return p->grows_at > now ? p->grows_at : now + BACK_OFF_MS * (int64_t)NS_PER_MS;
+}
+
 hy_status hy__pool_poll(hy__pool *p, hy__waiter *w, hy__slot **slot, int64_t *at, hy_error *err)
 {
     *slot = NULL;
     (void)pthread_mutex_lock(&p->lock);
     hy_status status = look(p, w, slot, err);
-    *at = p->grows_at != 0 ? p->grows_at : HY_NO_DEADLINE;
+    *at = next_look(p);
     (void)pthread_mutex_unlock(&p->lock);
     return status;
 }
@@ -458,6 +469,8 @@ hy_status hy__pool_connected(hy__pool *p, hy__slot *slot, hy_error *err)
     p->grows_at = 0;
     p->created++;
     p->closed += !open;
+    if (open)
+        serve(p); /* those who waited for this moment */
     (void)pthread_mutex_unlock(&p->lock);
     return open ? HY_OK : refuse_closed(err);
 }

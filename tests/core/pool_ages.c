@@ -205,6 +205,64 @@ void asks_for_more_after_a_while(void **state)
     hy_source_unref(source);
 }
 
+/* Who waits does not depend on who got the connection giving it back. */
+void goes_on_growing_when_there_is_room_again(void **state)
+{
+    hy_source *source = open_pool(4);
+    hy_lease *first = acquire(source), *waiting[3];
+    hy_error err;
+
+    (void)state;
+    fake.connect_fails = HY_ETOO_MANY_CONNECTIONS;
+    fake.connect_fails_times = 1;
+    for (int i = 0; i < 3; i++) {
+        waiting[i] = start(source);
+        assert_int_equal(HY_AGAIN, step(waiting[i], &err));
+    }
+    assert_int_equal(stats_of(source).waiting, 3);
+    assert_int_equal(stats_of(source).refused, 1);
+    assert_int_equal(HY_OK, hy_task_run(hy_lease_task(waiting[0]), &err));
+    assert_int_equal(stats_of(source).waiting, 0);
+    for (int i = 1; i < 3; i++)
+        assert_int_equal(HY_OK, step(waiting[i], &err));
+    for (int i = 0; i < 3; i++)
+        hy_lease_release(waiting[i]);
+    hy_lease_release(first);
+    hy_source_unref(source);
+}
+
+/* The time to ask has come, but somebody is at it already: no reason to look all the time. */
+void waits_while_another_asks_for_more(void **state)
+{
+    hy_source *source = open_pool(2);
+    hy_lease *first = acquire(source), *second = start(source), *third = start(source);
+    hy_wait wait;
+    hy_error err;
+
+    (void)state;
+    fake.connect_fails = HY_ETOO_MANY_CONNECTIONS;
+    fake.connect_fails_times = 1;
+    fake.connect_again = 1;
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(HY_AGAIN, step(second, &err)); /* connecting, then refused */
+    assert_int_equal(HY_AGAIN, step(third, &err));
+    assert_int_equal(stats_of(source).waiting, 2);
+    source->pool.grows_at = 1;
+    fake.connect_again = 1;
+    assert_int_equal(HY_AGAIN, step(second, &err)); /* asks again */
+    assert_int_equal(stats_of(source).connecting, 1);
+    source->pool.grows_at = 1; /* and it takes long */
+    int64_t now = hy_monotonic_ns();
+    assert_int_equal(HY_AGAIN, hy_task_advance(hy_lease_task(third), &wait, &err));
+    assert_true(wait.deadline > now + 100 * (int64_t)MS);
+    assert_int_equal(HY_OK, step(second, &err));
+    hy_lease_release(first);
+    assert_int_equal(HY_OK, step(third, &err));
+    hy_lease_release(second);
+    hy_lease_release(third);
+    hy_source_unref(source);
+}
+
 /* Nothing that could come back: the refusal is the caller's. */
 void says_that_there_is_no_room(void **state)
 {

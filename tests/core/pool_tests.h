@@ -112,6 +112,8 @@ void ages_apart(void **state);
 void overdue_ones_are_not_lent(void **state);
 void makes_do_with_what_it_has(void **state);
 void asks_for_more_after_a_while(void **state);
+void goes_on_growing_when_there_is_room_again(void **state);
+void waits_while_another_asks_for_more(void **state);
 void says_that_there_is_no_room(void **state);
 void idle_ones_are_closed_down_to_min(void **state);
 void a_private_database_keeps_its_one_connection(void **state);

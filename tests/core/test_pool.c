@@ -629,6 +629,8 @@ int main(void)
         T(overdue_ones_are_not_lent),
         T(makes_do_with_what_it_has),
         T(asks_for_more_after_a_while),
+        T(goes_on_growing_when_there_is_room_again),
+        T(waits_while_another_asks_for_more),
         T(says_that_there_is_no_room),
         T(idle_ones_are_closed_down_to_min),
         T(a_private_database_keeps_its_one_connection),

@@ -157,7 +157,7 @@ databases.each(function(ds, database, config)
       it("say so when a statement has ended them, also where it begins another one", function()
         local words = {
           postgres = { "COMMIT", "ROLLBACK", "COMMIT AND CHAIN", "rollback work and chain" },
-          mariadb = { "COMMIT", "ROLLBACK", "COMMIT AND CHAIN", "ROLLBACK AND CHAIN", "/* */ begin", "START TRANSACTION" },
+          mariadb = { "COMMIT", "ROLLBACK", "COMMIT AND CHAIN", "ROLLBACK AND CHAIN", "begin", "START TRANSACTION" },
           sqlite = { "COMMIT", "ROLLBACK" },
         }
         for _, text in ipairs(words[database] or words.mariadb) do
