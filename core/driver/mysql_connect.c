@@ -250,13 +250,17 @@ static hy_status after_question(hy__mysql *c, hy_error *err)
     return hy__mysql_plan(c, HY__MYSQL_RESULT, after_asking);
 }
 
-/* The library leaves the socket blocking, which TLS falls into. */
-static void unblock(int fd)
+/*
+ * The library leaves the socket blocking, which TLS falls into, and open in programs that this one
+ * starts, which would keep the session alive.
+ */
+static void adopt(int fd)
 {
     int flags = fcntl(fd, F_GETFL);
 
     if (flags >= 0)
         (void)fcntl(fd, F_SETFL, flags | O_NONBLOCK);
+    (void)fcntl(fd, F_SETFD, FD_CLOEXEC);
 }
 
 /* A peer that vanished is noticed within a minute, also while nothing is sent. */
@@ -321,7 +325,7 @@ static hy_status after_connect(hy__mysql *c, hy_error *err)
     c->head.server_version =
         (int)mysql_get_server_version(c->my); /* of MariaDB without the 5.5.5- before it */
     c->head.takes_rows = takes_rows(c->my);
-    unblock(mysql_get_socket(c->my));
+    adopt(mysql_get_socket(c->my));
     if (c->settings->socket == NULL)
         keep_alive(mysql_get_socket(c->my));
     return hy__mysql_plan_query(c, question, sizeof question - 1, after_question);

@@ -7,10 +7,12 @@
 #include "servers.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -848,6 +850,30 @@ static void test_fork(void **state)
     assert_int_equal(stats.discarded, 0);
 }
 
+/* ---- programs that are started ---------------------------------------------------------- */
+
+/* A program that this one starts holds no session open. */
+static void test_descriptors(void **state)
+{
+    enum { MOST = 1024 };
+    hy_source *source = open_pool(NULL, MAX, 5000);
+    hy_lease *lease = acquire(source);
+    int sockets = 0, inherited = 0;
+
+    (void)state;
+    for (int fd = STDERR_FILENO + 1; fd < MOST; fd++) {
+        struct stat what;
+        if (fstat(fd, &what) != 0 || !S_ISSOCK(what.st_mode))
+            continue;
+        sockets++;
+        inherited += (fcntl(fd, F_GETFD) & FD_CLOEXEC) == 0;
+    }
+    hy_lease_release(lease);
+    server_shut(source);
+    assert_true(sockets > 0);
+    assert_int_equal(inherited, 0);
+}
+
 /* ---- main ------------------------------------------------------------------------------- */
 
 #define TEST(name)                           \
@@ -864,6 +890,7 @@ static const struct CMUnitTest tests[] = {
     TEST(closing),
     TEST(thread_that_exits),
     TEST(fork),
+    TEST(descriptors),
 };
 
 int main(int argc, char **argv)
