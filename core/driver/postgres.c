@@ -517,7 +517,8 @@ static hy_status check_columns(hy__postgres *c, hy_error *err)
     int n = PQnfields(c->result);
     bool binary = n > 0 && PQfformat(c->result, 0) == 1;
     if (binary && !hy__postgres_has_binary(c, c->result, n))
-        return hy_fail(err, HY_EDATABASE_ERROR, "the columns of the statement changed: run it again");
+        return hy_fail(err, HY_EDATABASE_ERROR,
+                       "the statement was carried out, but its columns changed meanwhile and cannot be read");
     return hy__postgres_read_columns(c, s, c->result, binary, err);
 }
 

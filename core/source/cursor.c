@@ -216,7 +216,8 @@ static void end_run(hy_cursor *cursor, hy_status status, const hy_error *error)
 
 /*
  * A write outside of a transaction commits by itself. When the connection is lost before the
- * answer, nobody here knows whether it did: to call that a failure is to have it done twice.
+ * answer, nobody here knows whether it did: to call that a failure is to have it done twice. So is
+ * to call a row that it gives back and that cannot be read one.
  */
 static hy_status doubt(const hy_cursor *cursor, hy_status status, hy_error *err)
 {
@@ -226,8 +227,8 @@ static hy_status doubt(const hy_cursor *cursor, hy_status status, hy_error *err)
     if (!cursor->commits || !cursor->executed || refused || lease->state != HY__LEASE_READY)
         return status;
     hy_connection *c = connection_of(cursor);
-    if (!cursor->given_up && c->driver->transaction_status(c) != HY_TRANSACTION_UNKNOWN)
-        return status; /* the database has answered */
+    if (!cursor->given_up && !cursor->unread && c->driver->transaction_status(c) != HY_TRANSACTION_UNKNOWN)
+        return status; /* the database has answered: no */
     const hy_error cause = err != NULL ? *err : (hy_error){.status = status};
     status =
         hy_fail(err, HY_EOUTCOME_UNKNOWN,
@@ -514,6 +515,7 @@ static hy_status after_execute(hy_cursor *cursor, hy_status status, hy_wait *wai
         return HY_OK;
     }
     hy_status kept = hy__cursor_keep_columns(cursor, err);
+    cursor->unread = kept != HY_OK;
     if (kept != HY_OK)
         return kept;
     cursor->state = status == HY_DONE && cursor->stream.declared ? HY__CURSOR_CLOSING : HY__CURSOR_ROWS;
@@ -667,10 +669,12 @@ hy_status hy_cursor_next(hy_cursor *cursor, const hy_value **row, hy_wait *wait,
     hy_connection *c = connection_of(cursor);
     wake(cursor);
     status = hy__stop_is_wanted(&cursor->stop) ? fail_canceled(err) : step_row(cursor, c, wait, err);
-    if (status == HY_OK)
+    if (status == HY_OK) {
         status = c->driver->row(c, cursor->statement->statement, cursor->values.data, err);
-    else if (status == HY_AGAIN)
+        cursor->unread = status != HY_OK;
+    } else if (status == HY_AGAIN) {
         status = still_waiting(cursor, wait, err);
+    }
     if (status == HY_AGAIN)
         status = sleep_on(cursor, wait, err);
     if (status == HY_OK) {

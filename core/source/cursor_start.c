@@ -41,7 +41,7 @@ static void begin_run(hy_cursor *cursor, hy_source *source, const hy_run_options
     cursor->shape = NULL;
     cursor->cacheable = true;
     cursor->waiting = cursor->first = cursor->executed = cursor->prepared_again = false;
-    cursor->commits = cursor->midway = cursor->given_up = false;
+    cursor->commits = cursor->midway = cursor->given_up = cursor->unread = false;
     cursor->queued = cursor->overdue = cursor->borrows_binds = cursor->known_columns = false;
     cursor->statement = NULL;
     cursor->limit = options->limit > 0 ? options->limit : 0;

@@ -147,6 +147,7 @@ struct hy_cursor {
     bool commits;        /* it writes, outside of a transaction */
     bool midway;         /* a server is at it, and somebody waits for its answer */
     bool given_up;       /* before the database answered */
+    bool unread;         /* it has answered, with something that cannot be read */
     bool prepared_again; /* once is enough */
     bool queued;         /* waits for the write ticket */
     bool overdue;        /* the deadline had passed when the driver was asked last */

@@ -204,6 +204,25 @@ failures.each(function(ds, database, config)
       fails("TRANSACTION_ABORTED", function() trx:commit() end)
     end)
 
+    -- It is stored all the same: who is told of a mere failure stores it once more.
+    it("a write that gives back what cannot be read", function()
+      local dates = { postgres = "infinity", mariadb = "0000-00-00" }
+      local date = dates[database]
+      if not date then
+        return
+      end
+      ds:rawQuery("DROP TABLE IF EXISTS fail_dates")
+      ds:rawQuery("CREATE TABLE fail_dates (d date)")
+      local write = ("INSERT INTO fail_dates VALUES ('%s') RETURNING d"):format(date)
+      fails("OUTCOME_UNKNOWN", function() ds:rawQuery(write) end)
+      fails("DATA_INVALID", function() ds:rawQuery("SELECT d FROM fail_dates") end)
+      fails("DATA_INVALID", function()
+        ds:transaction(function() ds:rawQuery(write) end)
+      end)
+      assert.equal(1, ds:rawQuery("SELECT count(*) AS n FROM fail_dates")[1].n)
+      ds:rawQuery("DROP TABLE fail_dates")
+    end)
+
     it("a transaction that a statement has ended", function()
       if database ~= "sqlite" then
         return
