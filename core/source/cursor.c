@@ -620,6 +620,7 @@ static void begin_batch(hy_cursor *cursor)
 
     cursor->deadline = hy__deadline_in(cursor->timeout);
     cursor->stream.left = cursor->stream.batch;
+    cursor->prepared_again = false;
     if (!cursor->stream.declared)
         return;
     c->driver->finish(c, cursor->statement->statement);

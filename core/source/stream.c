@@ -67,7 +67,6 @@ void hy__stream_declared(hy_cursor *cursor)
     put_name(put(put_number(put(stream->fetch, "FETCH FORWARD "), stream->batch), " FROM "), stream->number);
     put_name(put(stream->close, "CLOSE "), stream->number);
     stream->fetching = true;
-    cursor->prepared_again = true; /* that would begin with the text of the query */
     cursor->state = HY__CURSOR_PREPARE;
 }
 

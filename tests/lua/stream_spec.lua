@@ -146,6 +146,26 @@ databases.each(function(ds, database, config)
       assert.same(table.move(expected, 1, 300, 1, {}), seen)
     end)
 
+    it("its transaction makes and changes tables", function()
+      if database == "mysql" or database == "mariadb" then
+        return -- there that ends the transaction
+      end
+      ds:transaction(function(trx)
+        local count = 0
+        for row in rows:query():orderBy("id"):stream { batch = 50 } do
+          count = count + 1
+          if count % 100 == 20 then
+            ds:rawQuery(("CREATE TABLE stream_made_%d (a integer)"):format(count))
+          elseif count % 100 == 70 then
+            ds:rawQuery(("ALTER TABLE stream_made_%d ADD COLUMN b integer"):format(count - 50))
+          end
+          assert.equal(count, row.n)
+        end
+        assert.equal(ROWS, count)
+        trx:rollback()
+      end)
+    end)
+
     it("other streams run in its transaction", function()
       local pairs_seen = 0
       ds:transaction(function()
