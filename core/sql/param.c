@@ -9,6 +9,21 @@
 #include "sql/ast.h"
 #include "sql/dialect.h"
 
+/*
+ * All of an expression that decides how a value beside it is read: a column itself, of anything else
+ * the kind. A whole expression would be copied with each of the parameters in it.
+ */
+static const hy_expr *face_of(hy_query *q, const hy_expr *like)
+{
+    if (like == NULL || like->node == HY_NODE_COLUMN)
+        return like;
+    hy_branch *face = hy__branch_new(q, HY_NODE_DEFAULT, hy_expr_kind(like), NULL, 0);
+    if (face == NULL)
+        return NULL;
+    face->head.flags = like->flags & HY_FLAG_SENSITIVE;
+    return &face->head;
+}
+
 static hy_expr *new_param(hy_query *q, const char *name, hy_kind kind, const hy_expr *like, hy_param_use use)
 {
     if (name == NULL || *name == '\0') {
@@ -17,8 +32,8 @@ static hy_expr *new_param(hy_query *q, const char *name, hy_kind kind, const hy_
     }
     hy_branch *b = hy__branch_new(q, HY_NODE_PARAM, kind, NULL, 0);
     const hy_param param = {
-        .name = b != NULL ? hy_arena_strdup(&q->arena, name) : NULL, .like = like, .use = use};
-    if (param.name == NULL)
+        .name = b != NULL ? hy_arena_strdup(&q->arena, name) : NULL, .like = face_of(q, like), .use = use};
+    if (param.name == NULL || (param.like == NULL && like != NULL))
         return NULL;
     b->aux = hy_arena_memdup(&q->arena, &param, sizeof param);
     return b->aux != NULL ? &b->head : NULL;

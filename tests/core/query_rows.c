@@ -140,6 +140,61 @@ void tells_whether_it_uses_the_heap(void **state)
     assert_false(hy_query_uses_heap(q));
 }
 
+/* An allocator that counts bytes and has so many of them at most. */
+typedef struct budget {
+    size_t spent, limit;
+} budget;
+
+static void *spend(void *ctx, void *ptr, size_t size)
+{
+    budget *b = ctx;
+
+    if (size == 0) {
+        free(ptr);
+        return NULL;
+    }
+    if (b->spent + size > b->limit)
+        return NULL;
+    b->spent += size;
+    return realloc(ptr, size);
+}
+
+static hy_expr *plus_param(hy_query *q, hy_expr *sum, int i)
+{
+    char name[16];
+
+    snprintf(name, sizeof name, "p%d", i);
+    return hy_expr_compare(q, HY_OP_ADD, sum, hy_expr_param_like(q, name, sum));
+}
+
+/* age + :p0 + :p1 ..., each parameter read as what stands before it */
+void a_calculation_of_many_parameters_is_copied_once(void **state)
+{
+    enum { N = 200 };
+    hy_query *q = hy_query_new(user), *copy = hy_query_new(user);
+    hy_expr *sum = col(q, "age");
+    budget b = {.limit = 1 << 20};
+    hy_error err;
+    hy_sql sql;
+
+    (void)state;
+    for (int i = 0; i < N; i++)
+        sum = plus_param(q, sum, i);
+    where(q, hy_expr_compare(q, HY_OP_GT, sum, hy_expr_param_like(q, "limit", sum)));
+    hy_set_allocator(&(hy_allocator){spend, &b});
+    hy_status status = hy_query_copy(copy, q, &err);
+    hy_set_allocator(NULL);
+    assert_int_equal(HY_OK, status);
+    assert_true(b.spent > 0);
+    assert_int_equal(HY_OK, hy_compile(compiler, copy, hy_dialect_find("sqlite"), NULL, &sql, &err));
+    assert_int_equal(N + 1, sql.n_binds);
+    for (size_t i = 0; i <= N; i++)
+        assert_int_equal(i == 0 ? HY_KIND_INTEGER : HY_KIND_BIGINT, hy_expr_kind(sql.params[i]->like));
+    assert_string_equal("p199", sql.params[N - 1]->name);
+    hy_query_free(q);
+    hy_query_free(copy);
+}
+
 /* What the compiler keeps of one model's columns must not be taken for another's. */
 void kept_columns_are_one_models(void **state)
 {

@@ -80,6 +80,7 @@ void rows_of_values_are_rows_of_expressions(void **state);
 void a_wrong_row_is_not_there(void **state);
 void wide_rows_have_all_their_placeholders(void **state);
 void tells_whether_it_uses_the_heap(void **state);
+void a_calculation_of_many_parameters_is_copied_once(void **state);
 void kept_columns_are_one_models(void **state);
 void answers_questions(void **state);
 void clearing_where_closes_its_groups(void **state);

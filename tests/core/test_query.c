@@ -642,6 +642,7 @@ int main(void)
         cmocka_unit_test(a_wrong_row_is_not_there),
         cmocka_unit_test(wide_rows_have_all_their_placeholders),
         cmocka_unit_test(tells_whether_it_uses_the_heap),
+        cmocka_unit_test(a_calculation_of_many_parameters_is_copied_once),
         cmocka_unit_test(kept_columns_are_one_models),
         cmocka_unit_test(answers_questions),
         cmocka_unit_test(clearing_where_closes_its_groups),
