@@ -207,6 +207,12 @@ int hyl_query_done(lua_State *L, hy_query *q);
 const char *hyl_check_text(lua_State *L, int index, const char *name, size_t *size);
 /** Text as a C string: a NUL in it, which would cut it, is an error. */
 const char *hyl_to_name(lua_State *L, int index, const char *what);
+/** Raise if an argument stands behind the one at `last`: it would be ignored. nil may. */
+void hyl_check_no_more(lua_State *L, int last, const char *what);
+/** The length of the list at `index`: raise if it has a hole or a key, which would leave a value out. */
+size_t hyl_check_list(lua_State *L, int index, const char *what);
+/** Raise unless every key of the options at `index` is in a NULL-ended list. */
+void hyl_check_options(lua_State *L, int index, const char *what, const char *const known[]);
 /** The number of a word in a NULL-ended list, 0 for nil. */
 int hyl_check_word(lua_State *L, int index, const char *what, const char *const words[]);
 hy_expr *hyl_column_named(hy_query *q, const char *name);

@@ -98,25 +98,9 @@ static hy_op check_op(lua_State *L, const verb *v, int index)
     return op;
 }
 
-/* The length of the list at `index`: a hole or a key would leave a value out. */
-static size_t check_list(lua_State *L, int index, const char *what)
-{
-    hyl_check_plain(L, index, what);
-    size_t n = lua_rawlen(L, index), n_entries = 0;
-    for (lua_pushnil(L); lua_next(L, index); lua_pop(L, 1))
-        n_entries++;
-    if (n_entries != n)
-        hyl_fail(L, n_entries < n ? HY_ENIL_VALUE : HY_EINVALID_ARGUMENT,
-                 "%s: a list of values is expected, not a table with %s", what,
-                 n_entries < n ? "nils" : "keys or holes");
-    if (n > INT32_MAX / 2)
-        hyl_fail(L, HY_ELIMIT_EXCEEDED, "%s: too many values", what);
-    return n;
-}
-
 static hy_expr *in_list(lua_State *L, hy_query *q, hy_expr *lhs, int index, bool negated, const char *what)
 {
-    size_t n = check_list(L, index, what);
+    size_t n = hyl_check_list(L, index, what);
     hy_expr **items = lua_newuserdatauv(L, sizeof *items * (n + 1), 0);
     for (size_t i = 0; i < n; i++) {
         lua_rawgeti(L, index, (lua_Integer)i + 1);
@@ -412,8 +396,10 @@ static hy_expr *read_regexp(lua_State *L, hy_query *q, const verb *v)
     hy_op op = (hy_op)v->op;
     check_value(L, v, 3);
     if (!lua_isnoneornil(L, 4)) {
+        static const char *const known[] = {"flags", NULL};
         if (!lua_istable(L, 4))
             hyl_fail_argument(L, 4, "options", "{ flags = \"i\" }");
+        hyl_check_options(L, 4, v->name, known);
         lua_pushliteral(L, "flags");
         bool fold = lua_rawget(L, 4) == LUA_TSTRING && strcmp(lua_tostring(L, -1), "i") == 0;
         if (!fold && !(lua_isnil(L, -1) || (lua_type(L, -1) == LUA_TSTRING && *lua_tostring(L, -1) == '\0')))
@@ -496,7 +482,7 @@ static hy_expr *json_compare(lua_State *L, hy_query *q, hy_op op, hy_expr *lhs, 
     case HY_OP_NOT_IN:
         if (!lua_istable(L, index))
             hyl_fail_argument(L, index, what, "a list of values");
-        e = json_each(L, q, HY_OR, equal, lhs, index, check_list(L, index, what), what);
+        e = json_each(L, q, HY_OR, equal, lhs, index, hyl_check_list(L, index, what), what);
         return op == HY_OP_IN ? e : hy_expr_not(q, e);
     default:
         if (op < HY_OP_COUNT && orders[op] != 0)
@@ -566,7 +552,7 @@ static hy_expr *read_raw(lua_State *L, hy_query *q, const verb *v, int n_args)
     if (n_args >= 2) {
         if (!lua_istable(L, 3))
             hyl_fail_argument(L, 3, "params", "a list of values");
-        n = lua_rawlen(L, 3);
+        n = hyl_check_list(L, 3, v->name);
     }
     hy_expr **items = lua_newuserdatauv(L, sizeof *items * (n + 1), 0);
     for (size_t i = 0; i < n; i++) {
@@ -673,10 +659,18 @@ static bool negates_itself(form f)
     return f == FORM_BETWEEN || f == FORM_IN || f == FORM_NULL || f == FORM_EXISTS;
 }
 
+/* How many arguments a form takes at most; 0: it looks itself. */
+static const int most_arguments[] = {
+    [FORM_BETWEEN] = 3, [FORM_IN] = 2,     [FORM_NULL] = 1, [FORM_OP] = 2,
+    [FORM_REGEXP] = 3,  [FORM_EXISTS] = 1, [FORM_RAW] = 2,
+};
+
 static int add_condition(lua_State *L)
 {
     const verb *v = lua_touserdata(L, lua_upvalueindex(1));
     hy_query *q = hyl_check_query(L, 1);
+    if (most_arguments[v->form] > 0)
+        hyl_check_no_more(L, most_arguments[v->form] + 1, v->name);
     hy_expr *condition = read_form(L, q, v, lua_gettop(L) - 1);
     hy_query_predicate(q, v->slot, v->connector, v->negated && !negates_itself(v->form), condition);
     return hyl_query_done(L, q);

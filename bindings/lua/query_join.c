@@ -213,6 +213,7 @@ static int query_join(lua_State *L)
 static int add_with(lua_State *L, bool recursive, bool materialized)
 {
     hy_query *q = hyl_check_query(L, 1);
+    hyl_check_no_more(L, 3, materialized ? "withMaterialized" : recursive ? "withRecursive" : "with");
     const char *name = hyl_to_name(L, 2, "name");
     hy_query *sub = hyl_to_query(L, 3);
     if (sub == NULL)
@@ -264,6 +265,7 @@ static int combine(lua_State *L)
         hy_query_set_operation_raw(q, v->op, hyl_raw_argument(L, q, 2, lua_gettop(L), v->name));
         return hyl_query_done(L, q);
     }
+    hyl_check_no_more(L, 2, v->name);
     hy_query *other = hyl_to_query(L, 2);
     if (other == NULL)
         return hyl_fail_argument(L, 2, "query", "a query, a function or SQL text");
@@ -276,12 +278,12 @@ static int query_set_operation(lua_State *L)
     return hyl_with_queries(L, combine);
 }
 
-static bool flag(lua_State *L, int table, const char *name)
+static bool flag(lua_State *L, int table, const char *what, const char *name)
 {
-    if (!lua_istable(L, table))
-        return false;
     lua_pushstring(L, name);
     lua_rawget(L, table);
+    if (!lua_isnil(L, -1) && !lua_isboolean(L, -1))
+        hyl_fail(L, HY_EINVALID_ARGUMENT, "%s: option '%s' is true or false", what, name);
     bool set = lua_toboolean(L, -1);
     lua_pop(L, 1);
     return set;
@@ -289,10 +291,18 @@ static bool flag(lua_State *L, int table, const char *name)
 
 static int add_lock(lua_State *L, hy_lock lock)
 {
+    static const char *const known[] = {"skipLocked", "noWait", NULL};
+    const char *what = lock == HY_LOCK_SHARE ? "forShare" : "lockForUpdate";
     hy_query *q = hyl_check_query(L, 1);
-    if (!lua_isnoneornil(L, 2) && !lua_istable(L, 2))
+    bool skip = false, no_wait = false;
+    hyl_check_no_more(L, 2, what);
+    if (lua_istable(L, 2)) {
+        hyl_check_options(L, 2, what, known);
+        skip = flag(L, 2, what, "skipLocked");
+        no_wait = flag(L, 2, what, "noWait");
+    } else if (!lua_isnoneornil(L, 2)) {
         return hyl_fail_argument(L, 2, "options", "{ skipLocked = true } or { noWait = true }");
-    bool skip = flag(L, 2, "skipLocked"), no_wait = flag(L, 2, "noWait");
+    }
     if (skip && no_wait)
         return hyl_fail(L, HY_EINVALID_ARGUMENT, "a lock either skips locked rows or does not wait");
     hy_query_lock(q, lock, skip ? HY_LOCK_SKIP_LOCKED : no_wait ? HY_LOCK_NOWAIT : HY_LOCK_WAIT);
@@ -334,6 +344,7 @@ static int query_clear_part(lua_State *L)
 {
     const clear_verb *v = lua_touserdata(L, lua_upvalueindex(1));
     hy_query *q = hyl_check_query(L, 1);
+    hyl_check_no_more(L, 1, v->name);
     hy_query_clear_part(q, v->part);
     return hyl_query_done(L, q);
 }

@@ -27,7 +27,8 @@ static void select_one(lua_State *L, hy_query *q, int index, const char *alias)
 /* { item, alias } */
 static void select_pair(lua_State *L, hy_query *q, int index)
 {
-    hyl_check_plain(L, index, "select");
+    if (hyl_check_list(L, index, "select") > 2)
+        hyl_fail(L, HY_EINVALID_ARGUMENT, "select: a table is { column, alias }, columns are arguments");
     lua_rawgeti(L, index, 1);
     lua_rawgeti(L, index, 2);
     if (lua_isnil(L, -2) || lua_type(L, -1) != LUA_TSTRING)
@@ -74,9 +75,7 @@ hy_expr *hyl_raw_argument(lua_State *L, hy_query *q, int index, int last, const 
     size_t size;
     const char *text = hyl_check_text(L, index, what, &size);
     bool listed = last == index + 1 && lua_istable(L, last) && !hyl_json_tagged(L, last);
-    if (listed)
-        hyl_check_plain(L, last, what);
-    int n = listed ? (int)lua_rawlen(L, last) : last > index ? last - index : 0;
+    int n = listed ? (int)hyl_check_list(L, last, what) : last > index ? last - index : 0;
     hy_expr **items = lua_newuserdatauv(L, sizeof *items * (size_t)(n + 1), 0);
     for (int i = 0; i < n; i++) {
         if (listed)
@@ -104,6 +103,7 @@ static int query_select_func(lua_State *L)
 {
     hy_query *q = hyl_check_query(L, 1);
     size_t size;
+    hyl_check_no_more(L, 4, "selectFunc");
     const char *func = hyl_check_text(L, 2, "function", &size);
     hy_expr *arg = hyl_to_operand(L, q, 3, false, "column");
     const char *alias = lua_isnoneornil(L, 4) ? NULL : hyl_to_name(L, 4, "alias");
@@ -227,25 +227,12 @@ static hy_frame read_frame(lua_State *L)
     return frame;
 }
 
-static void check_window_keys(lua_State *L, int spec)
-{
-    static const char *const known[] = {"partitionBy", "orderBy", "frame"};
-    for (lua_pushnil(L); lua_next(L, spec); lua_pop(L, 1)) {
-        bool found = false;
-        for (size_t i = 0; i < sizeof known / sizeof *known && lua_type(L, -2) == LUA_TSTRING; i++)
-            found |= strcmp(lua_tostring(L, -2), known[i]) == 0;
-        if (!found)
-            hyl_fail(L, HY_EINVALID_ARGUMENT,
-                     "selectWindow: a window has partitionBy, orderBy and frame only");
-    }
-}
-
 /* The call over the window that the table at `spec` says. */
 static hy_expr *over(lua_State *L, hy_query *q, hy_expr *call, int spec)
 {
+    static const char *const known[] = {"partitionBy", "orderBy", "frame", NULL};
     window w = {.n_order = 0};
-    hyl_check_plain(L, spec, "selectWindow");
-    check_window_keys(L, spec);
+    hyl_check_options(L, spec, "selectWindow", known);
     if (lua_getfield(L, spec, "partitionBy") != LUA_TNIL)
         read_window_partition(L, q, &w);
     if (lua_getfield(L, spec, "orderBy") != LUA_TNIL)
@@ -335,6 +322,7 @@ static int query_select_json(lua_State *L)
 {
     const json_verb *v = lua_touserdata(L, lua_upvalueindex(1));
     hy_query *q = hyl_check_query(L, 1);
+    hyl_check_no_more(L, 4, v->name);
     if (lua_gettop(L) < 3 || lua_isnil(L, 2) || lua_isnil(L, 3))
         return hyl_fail(L, HY_ENIL_VALUE, "%s takes (column, path, alias?); \"$\" is the whole", v->name);
     hy_expr *column = hyl_to_operand(L, q, 2, false, v->name);
@@ -347,6 +335,7 @@ static int query_select_json(lua_State *L)
 static int query_select_json_raw(lua_State *L)
 {
     hy_query *q = hyl_check_query(L, 1);
+    hyl_check_no_more(L, 3, "selectJsonRaw");
     hy_expr *e = hyl_raw_argument(L, q, 2, 2, "selectJsonRaw");
     hy_query_select(q, hy_expr_as(q, e, HY_KIND_JSON), hyl_to_name(L, 3, "alias"));
     return hyl_query_done(L, q);
@@ -357,6 +346,9 @@ static int query_select_json_raw(lua_State *L)
 static int query_distinct(lua_State *L)
 {
     hy_query *q = hyl_check_query(L, 1);
+    if (!lua_isnoneornil(L, 2))
+        return hyl_fail(L, HY_EINVALID_ARGUMENT,
+                        "distinct takes no columns: it is of all that is selected, distinctOn is of some");
     hy_query_distinct(q);
     return hyl_query_done(L, q);
 }
@@ -375,6 +367,7 @@ static int query_distinct_on(lua_State *L)
 static int from_one(lua_State *L)
 {
     hy_query *q = hyl_check_query(L, 1);
+    hyl_check_no_more(L, 3, "from");
     lua_settop(L, 3);
     const char *alias = lua_isnil(L, 3) ? NULL : hyl_to_name(L, 3, "alias");
     if (lua_type(L, 2) == LUA_TSTRING) {
@@ -427,6 +420,53 @@ static int query_group_by_raw(lua_State *L)
     return hyl_query_done(L, q);
 }
 
+void hyl_check_no_more(lua_State *L, int last, const char *what)
+{
+    for (int i = lua_gettop(L); i > last; i--)
+        if (!lua_isnil(L, i))
+            hyl_fail(L, HY_EINVALID_ARGUMENT, "%s takes %d argument%s at most, got %d", what, last - 1,
+                     last == 2 ? "" : "s", i - 1);
+}
+
+size_t hyl_check_list(lua_State *L, int index, const char *what)
+{
+    hyl_check_plain(L, index, what);
+    size_t n = lua_rawlen(L, index), n_entries = 0;
+    for (lua_pushnil(L); lua_next(L, index); lua_pop(L, 1))
+        n_entries++;
+    if (n_entries != n)
+        hyl_fail(L, n_entries < n ? HY_ENIL_VALUE : HY_EINVALID_ARGUMENT,
+                 "%s: a list of values is expected, not a table with %s", what,
+                 n_entries < n ? "nils" : "keys or holes");
+    if (n > INT32_MAX / 2)
+        hyl_fail(L, HY_ELIMIT_EXCEEDED, "%s: too many values", what);
+    return n;
+}
+
+static bool is_among(const char *name, const char *const names[])
+{
+    for (size_t i = 0; names[i] != NULL; i++)
+        if (strcmp(names[i], name) == 0)
+            return true;
+    return false;
+}
+
+void hyl_check_options(lua_State *L, int index, const char *what, const char *const known[])
+{
+    hyl_check_plain(L, index, what);
+    for (lua_pushnil(L); lua_next(L, index); lua_pop(L, 1)) {
+        const char *name = lua_type(L, -2) == LUA_TSTRING ? lua_tostring(L, -2) : NULL;
+        if (name != NULL && is_among(name, known))
+            continue;
+        lua_pushstring(L, known[0]);
+        for (size_t i = 1; known[i] != NULL; i++)
+            lua_pushfstring(L, "%s, %s", lua_tostring(L, -1), known[i]);
+        hyl_fail(L, HY_EUNKNOWN_OPTION, "%s has no option %s%.40s%s; there is: %s", what,
+                 name != NULL ? "`" : "by ", name != NULL ? name : "position", name != NULL ? "`" : "",
+                 lua_tostring(L, -1));
+    }
+}
+
 int hyl_check_word(lua_State *L, int index, const char *what, const char *const words[])
 {
     if (lua_isnoneornil(L, index))
@@ -453,10 +493,13 @@ static int query_order_by(lua_State *L)
     hy_query *q = hyl_check_query(L, 1);
     if (lua_gettop(L) < 2)
         return hyl_fail(L, HY_ENIL_VALUE, "orderBy: a column is expected");
+    hyl_check_no_more(L, 4, "orderBy");
     lua_settop(L, 4);
     int direction = hyl_check_word(L, 3, "orderBy", directions);
     int nulls = 0;
     if (lua_istable(L, 4)) {
+        static const char *const known[] = {"nulls", NULL};
+        hyl_check_options(L, 4, "orderBy", known);
         lua_pushliteral(L, "nulls");
         lua_rawget(L, 4);
         nulls = hyl_check_word(L, -1, "orderBy nulls", nulls_words);
@@ -477,6 +520,7 @@ static int query_order_by_raw(lua_State *L)
 static int64_t check_count(lua_State *L, int index, const char *what)
 {
     int exact;
+    hyl_check_no_more(L, index, what);
     lua_Integer n = lua_type(L, index) == LUA_TNUMBER ? lua_tointegerx(L, index, &exact) : (exact = 0);
     if (lua_isnoneornil(L, index))
         hyl_fail(L, HY_ENIL_VALUE, "%s: the number is nil", what);

@@ -77,7 +77,7 @@ databases.each(function(ds, database)
         return error_of(function() things:query():selectWindow(table.unpack(given, 1, given.n)) end).code
       end
       assert.equal("INVALID_ARGUMENT", code("rank", {}))
-      assert.equal("INVALID_ARGUMENT", code("rank", { order = "id" }, "n"))
+      assert.equal("UNKNOWN_OPTION", code("rank", { order = "id" }, "n"))
       assert.equal("INVALID_ARGUMENT", code("rank", { orderBy = { price = "desc" } }, "n"))
       assert.equal("INVALID_ARGUMENT", code("rank", { orderBy = { "id", nil, "price" } }, "n"))
       assert.equal("INVALID_ARGUMENT", code("rank", { partitionBy = { kindId = true } }, "n"))
