@@ -513,6 +513,10 @@ static int query_aggregate(lua_State *L)
 {
     hy_query *q = hyl_check_query(L, 1);
     const aggregate a = read_aggregate(L, q);
+    if (hy_query_has_lock(q))
+        return hyl_fail(L, HY_EINVALID_ARGUMENT,
+                        "%s gives no rows that could be locked: clearLockQuery(), or lock rows with many()",
+                        a.func);
     if (a.derived && strcmp(a.func, "count") == 0 && strcmp(a.column, "*") == 0) {
         lua_settop(L, 1);
         return query_count_over(L);

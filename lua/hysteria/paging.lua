@@ -42,8 +42,7 @@ function methods.paginate(q, page, per_page, given)
     core.raise("INVALID_PAGINATION_PARAMETERS", "paginate: there cannot be so many rows")
   end
   local take = limit and math.max(0, math.min(per_page, limit - start)) or per_page
-  local counted = q:_has("lock") and q:clone():clearLockQuery() or q -- rows are locked, not their number
-  local total = methods.getCount(counted, nil, both())
+  local total = methods._total(q, both(), "paginate")
   local data = {}
   if take > 0 then
     data = methods.many(q:clone():limit(take):offset(start + (offset or 0)), both())
@@ -432,7 +431,7 @@ function methods.paginateWithCursor(q, limit, cursor, given)
       hasPreviousPages = before and first ~= nil,
       nextCursor = behind and seal(last, false, list, print, key, what) or nil,
       previousCursor = before and seal(first, true, list, print, key, what) or nil,
-      total = given.total and methods.getCount(q, nil, both()) or nil,
+      total = given.total and methods._total(q, both(), what) or nil,
     },
   }
 end

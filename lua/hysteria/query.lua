@@ -174,6 +174,16 @@ end
 
 methods.count = methods.getCount
 
+-- How many rows there are for pages to show: their rows are locked, not their number.
+function methods._total(q, given, what)
+  local definition, _, extra = about(q)
+  local prepared, handle, opts = reading.begin(q, definition, extra, given, what)
+  if prepared:_has("lock") then
+    prepared = prepared:clone():clearLockQuery()
+  end
+  return (core.scalar(handle, prepared:_aggregate("count", "*"), opts))
+end
+
 for name, func in next, { getMax = "max", getMin = "min", getAvg = "avg", getSum = "sum" } do
   methods[name] = function(q, column, given)
     options.need_name(column, "column", name)

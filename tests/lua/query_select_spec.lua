@@ -370,6 +370,35 @@ databases.each(function(ds, database)
       end)
     end
 
+    it("are not of aggregates, which have no rows", function()
+      for name, ask in pairs {
+        count = function(q) return q:count() end,
+        sum = function(q) return q:getSum("price") end,
+        max = function(q) return q:limit(2):getMax("price") end,
+      } do
+        local err = error_of(function() ds:transaction(function() return ask(things:query():lockForUpdate()) end) end)
+        assert.equal("INVALID_ARGUMENT", err.code)
+        assert.truthy(err.message:find(name, 1, true), err.message)
+        assert.truthy(err.message:find("clearLockQuery", 1, true), err.message)
+      end
+    end)
+
+    it("are of the rows of a page, not of their number", function()
+      if not can_lock then
+        return
+      end
+      ds:transaction(function()
+        local all = things:count()
+        local page = things:query():lockForUpdate():orderBy("id"):paginate(1, 2)
+        assert.equal(2, #page.data)
+        assert.equal(all, page.paginationMetadata.total)
+        page = things:query():lockForUpdate():paginateWithCursor(2, { total = true })
+        assert.equal(2, #page.data)
+        assert.equal(all, page.paginationMetadata.total)
+        assert.is_true(things:query():lockForUpdate():exists())
+      end)
+    end)
+
     it("either skip or do not wait", function()
       assert.equal("INVALID_ARGUMENT", error_of(function()
         things:query():lockForUpdate { skipLocked = true, noWait = true }
