@@ -108,11 +108,32 @@ static void add_bind(hy_emitter *e, const hy_bind *bind, const hy_param *param, 
     hy__put_placeholder(e, c->n_binds);
 }
 
+/*
+ * The placeholder that this value, or this parameter, has already. A server takes two placeholders for two
+ * values: an expression that is selected is another one in HAVING unless they are the same there.
+ */
+static bool put_again(hy_emitter *e, const hy_bind *bind, const hy_param *param, const void *origin)
+{
+    const hy_compiler *c = e->compiler;
+
+    if (!e->again || e->dialect->bind_style == HY_BIND_QUESTION || (param == NULL && origin == NULL))
+        return false;
+    for (size_t i = 0; i < c->n_binds; i++) {
+        if (c->params[i] != param || c->origins[i] != origin)
+            continue;
+        if (origin == hy__constant && c->binds[i].value.as.text.data != bind->value.as.text.data)
+            continue; /* a part of another path */
+        hy__put_placeholder(e, i + 1);
+        return true;
+    }
+    return false;
+}
+
 void hy__emit_bind_of(hy_emitter *e, const hy_bind *bind, const void *origin)
 {
     if (e->inline_values)
         hy__put_literal(e->text, e->dialect, &bind->value);
-    else
+    else if (!put_again(e, bind, NULL, origin))
         add_bind(e, bind, NULL, origin);
 }
 
@@ -188,7 +209,8 @@ static void emit_param(hy_emitter *e, const hy_expr *x)
         return;
     }
     e->has_params = true;
-    add_bind(e, &none, param, NULL);
+    if (!put_again(e, &none, param, NULL))
+        add_bind(e, &none, param, NULL);
 }
 
 static void emit_default(hy_emitter *e, const hy_expr *x)
@@ -230,9 +252,12 @@ static void emit_alias(hy_emitter *e, const hy_item *item)
         hy__emit_identifier(e, item->alias, strlen(item->alias));
         return;
     }
+    bool again = e->again;
+    e->again = true;
     e->scope->place = HY_PLACE_PLAIN; /* so that no alias can stand for itself */
     hy__emit_operand(e, item->expr);
     e->scope->place = place;
+    e->again = again;
 }
 
 static void emit_unqualified(hy_emitter *e, const hy_column_expr *c)

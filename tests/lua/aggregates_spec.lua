@@ -111,6 +111,49 @@ databases.each(function(ds)
       assert.same({ "heavy", "light" }, sales:query():select(size(2), "size"):distinct():orderBy(size(2)):pluck("size"))
     end)
 
+    it("are chosen by what they are called", function()
+      local q = sales:query():select(size(2), "size"):selectFunc("count", "*", "n"):groupBy("size")
+        :having("size", "heavy"):orderBy("size")
+      assert.equal("heavy 4", said(q:many()))
+      assert.equal("heavy 4", said(q:many())) -- and what was kept of the text
+      assert.equal(1, q:count())
+      local next_buyer = sales:query():select(sql.col("buyerId") + 1, "size"):selectFunc("count", "*", "n")
+        :where("id", ">", 0):whereNotNull("buyerId"):groupBy("size"):orderBy("size")
+      local all = said(next_buyer:many())
+      assert.equal("2 2, 3 2, 4 1", all)
+      assert.equal("3 2, 4 1", said(next_buyer:clone():having("size", ">", 2):many()))
+      assert.equal("2 2, 4 1", said(next_buyer:clone():havingIn("size", { 2, 4 }):havingNot("size", 3):many()))
+      assert.equal("3 2", said(next_buyer:clone():having(function(h)
+        h:having("size", 3):orHaving("n", 5)
+      end):many()))
+      assert.equal("2 2, 3 2", said(next_buyer:clone():havingBetween("size", 2, 3):having("n", ">", 1):many()))
+    end)
+
+    it("are chosen by parameters", function()
+      local above = sales:query():select(sql.col("buyerId") + sql.param("step"), "size"):selectFunc("count", "*", "n")
+        :whereNotNull("buyerId"):groupBy("size"):having("size", ">", sql.param("least")):orderBy("size"):prepare()
+      assert.equal("3 2, 4 1", said(above:many { step = 1, least = 2 }))
+      assert.equal("13 1", said(above:many { step = 10, least = 12 }))
+    end)
+
+    it("are chosen by what a document holds", function()
+      local Doc = model "AggregateDoc" { id = column.increment(), doc = column.json(), other = column.json() }
+      ds:dropTables({ Doc }, { ifExists = true })
+      ds:createTables { Doc }
+      local docs = Doc:using(ds)
+      docs:insertMany {
+        { doc = { k = "a" }, other = { k = "x" } }, { doc = { k = "a" }, other = { k = "x" } },
+        { doc = { k = "b" }, other = { k = "x" } },
+      }
+      local q = docs:query():selectJsonText("doc", "k", "size"):selectJsonText("other", "k", "second")
+        :selectFunc("count", "*", "n"):groupBy("size", "second"):orderBy("size")
+      assert.equal("a 2, b 1", said(q:many()))
+      assert.equal("a 2", said(q:clone():having("size", "a"):many()))
+      assert.equal("a 2, b 1", said(q:clone():having("second", "x"):many()))
+      assert.equal("", said(q:clone():having("second", "a"):many()))
+      ds:dropTables { Doc }
+    end)
+
     it("are not taken for others", function()
       local function both(selected, grouped)
         return sales:query():select(sql.func("max", sql.col("buyerId") + selected), "size")
