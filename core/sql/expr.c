@@ -402,10 +402,19 @@ bool hy__expr_is_listed_text(const hy_expr *x)
     return x->kind == HY_KIND_STRING || x->kind == HY_KIND_TEXT || x->kind == HY_KIND_ULID;
 }
 
+/* A number that the column beside it could not hold has no kind but its own. */
+static hy_kind number_kind(const hy_expr *x)
+{
+    if (x->kind != HY_KIND_ANY || x->node != HY_NODE_VALUE)
+        return (hy_kind)x->kind;
+    hy_type type = ((const hy_value_expr *)x)->value.type;
+    return type == HY_INT ? HY_KIND_BIGINT : type == HY_DOUBLE ? HY_KIND_DOUBLE : HY_KIND_ANY;
+}
+
 /* What an arithmetic operator yields. A quotient of numbers that are not floats differs between databases. */
 static hy_kind arithmetic_kind(hy_op op, const hy_expr *lhs, const hy_expr *rhs)
 {
-    hy_kind a = (hy_kind)lhs->kind, b = (hy_kind)rhs->kind;
+    hy_kind a = number_kind(lhs), b = number_kind(rhs);
 
     if (op == HY_OP_CONCAT)
         return HY_KIND_TEXT;

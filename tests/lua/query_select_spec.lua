@@ -344,6 +344,15 @@ databases.each(function(ds, database)
     end)
   end)
 
+  it("calculate exactly, or not at all, with numbers that the column could not hold", function()
+    local q = things:where("id", 2)
+    assert.equal("integer", math.type(q:clone():select(sql.col("id") + 5000000000, "n"):one().n))
+    assert.equal(math.maxinteger, q:clone():select(sql.col("id") + (math.maxinteger - 2), "n"):one().n)
+    assert.equal("DATA_INVALID", error_of(function()
+      q:clone():select(sql.col("id") * math.maxinteger, "n"):one()
+    end).code)
+  end)
+
   describe("row locks", function()
     local locks = {
       { "for update", function(q) return q:lockForUpdate() end },
