@@ -98,8 +98,25 @@ static hy_op check_op(lua_State *L, const verb *v, int index)
     return op;
 }
 
+static hy_expr *json_compare(lua_State *L, hy_query *q, hy_op op, hy_expr *lhs, int index, const char *what);
+
+/* A column that holds documents: as text, as which some databases would compare them, equal ones differ. */
+static bool is_document(const hy_expr *x)
+{
+    hy_kind kind = hy_expr_kind(x);
+    return kind == HY_KIND_JSON || kind == HY_KIND_JSONB;
+}
+
+/* Is the value at `index` said here, and not by the database? */
+static bool is_said(lua_State *L, int index)
+{
+    return !hyl_is_expression(hyl_typeof(L, index)) && !lua_isfunction(L, index);
+}
+
 static hy_expr *in_list(lua_State *L, hy_query *q, hy_expr *lhs, int index, bool negated, const char *what)
 {
+    if (is_document(lhs))
+        return json_compare(L, q, negated ? HY_OP_NOT_IN : HY_OP_IN, lhs, index, what);
     size_t n = hyl_check_list(L, index, what);
     hy_expr **items = lua_newuserdatauv(L, sizeof *items * (n + 1), 0);
     for (size_t i = 0; i < n; i++) {
@@ -128,10 +145,14 @@ static hy_expr *in_any(lua_State *L, hy_query *q, hy_expr *lhs, int index, bool 
     return e;
 }
 
+#define NO_ORDER "%s: documents are equal or not; what is at a path in them whereJson compares"
+
 /* lhs BETWEEN the values at two indexes. */
 static hy_expr *between(lua_State *L, hy_query *q, hy_expr *lhs, int low, int high, bool negated,
                         const char *what)
 {
+    if (is_document(lhs))
+        hyl_fail(L, HY_EINVALID_ARGUMENT, NO_ORDER, what);
     hy_expr *l = hyl_to_expr(L, q, low, lhs, NULL, what);
     hy_expr *h = hyl_to_expr(L, q, high, lhs, NULL, what);
     return hy_expr_between(q, lhs, l, h, negated);
@@ -174,6 +195,11 @@ static hy_expr *compare(lua_State *L, hy_query *q, hy_op op, hy_expr *lhs, int i
         break;
     default:
         break;
+    }
+    if (is_document(lhs) && is_said(L, index)) {
+        if (op != HY_OP_EQ && op != HY_OP_NE)
+            hyl_fail(L, HY_EINVALID_ARGUMENT, NO_ORDER, what);
+        return json_compare(L, q, op, lhs, index, what);
     }
     bool pattern = op >= HY_OP_LIKE && op <= HY_OP_NOT_IREGEXP; /* text, whatever the column is */
     if (lua_isfunction(L, index)) {

@@ -192,6 +192,9 @@ databases.each(function(ds, database)
       it(case[1], function()
         assert.equal(case[3], ids(docs:query():whereJson("body", case[2])))
         assert.equal(case[3], ids(docs:query():whereJsonEquals("body", case[2])))
+        assert.equal(case[3], ids(docs:query():where("body", case[2])))
+        assert.equal(case[3], ids(docs:query():whereIn("body", { case[2] })))
+        assert.equal(case[3], ids(docs:query():where { body = case[2], id = sql.op.gt(0) }))
       end)
     end
 
@@ -199,6 +202,22 @@ databases.each(function(ds, database)
       assert.equal("1 2 3 5 7 8 9 10", ids(docs:query():whereNotJson("body", "x")))
       assert.equal("4 6", ids(docs:query():whereNull("body"):orWhereJson("body", "x")))
       assert.equal("1 2 3 4 5 7 8 9 10", ids(docs:query():whereJsonNotEquals("body", sql.null)))
+      assert.equal("1 2 3 5 7 8 9 10", ids(docs:query():where("body", "!=", "x")))
+      assert.equal("1 2 3 5 7 8 9 10", ids(docs:query():whereNot("body", "x")))
+      assert.equal("1 3 5 7 8 9 10", ids(docs:query():whereNotIn("body", { "x", { b = { c = { "x" } }, a = "1" } })))
+      assert.equal("4 6", ids(docs:query():whereIn("body", { "x", sql.null })))
+      assert.equal("", ids(docs:query():whereIn("body", {})))
+    end)
+
+    it("is all there is without a path", function()
+      for _, fn in ipairs {
+        function(q) q:where("body", "<", { a = 1 }) end, function(q) q:whereBetween("body", 1, 2) end,
+        function(q) q:whereLike("body", "%x%") end, function(q) q:where { body = sql.op.gte(1) } end,
+      } do
+        local err = error_of(fn, docs:query())
+        assert.equal("INVALID_ARGUMENT", err.code)
+        assert.truthy(err.message:find("whereJson", 1, true), err.message)
+      end
     end)
 
     it("looks at a place", function()
