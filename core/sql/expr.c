@@ -354,6 +354,22 @@ static bool check_placeholders(hy_query *q, const char *text, size_t size, size_
     return n == n_args;
 }
 
+/* A copy; a comment at its end ends there, and not what follows in the statement with it. */
+static const hy_raw_text *raw_text(hy_query *q, const char *text, size_t size)
+{
+    bool line = hy__scan_needs_line(text, size);
+    hy_raw_text *raw = hy_arena_alloc(&q->arena, sizeof *raw);
+    char *copy = hy_arena_alloc(&q->arena, size + 2);
+
+    if (raw == NULL || copy == NULL)
+        return NULL;
+    memcpy(copy, text, size);
+    copy[size] = line ? '\n' : '\0';
+    copy[size + 1] = '\0';
+    *raw = (hy_raw_text){.size = size + line, .text = copy};
+    return raw;
+}
+
 hy_expr *hy_expr_raw(hy_query *q, const char *text, size_t size, hy_expr *const *args, size_t n_args)
 {
     if (!hy__query_usable(q))
@@ -362,16 +378,16 @@ hy_expr *hy_expr_raw(hy_query *q, const char *text, size_t size, hy_expr *const 
         HY_QUERY_FAIL(q, HY_EINVALID_ARGUMENT, "a raw fragment is missing or no proper text");
         return NULL;
     }
+    if (hy__scan_is_open(text, size)) {
+        HY_QUERY_FAIL(q, HY_EINVALID_ARGUMENT, "the raw fragment ends inside of a comment");
+        return NULL;
+    }
     if (!check_placeholders(q, text, size, n_args))
         return NULL;
     hy_branch *b = hy__branch_new(q, HY_NODE_RAW, HY_KIND_ANY, args, n_args);
-    hy_raw_text *raw = hy_arena_alloc(&q->arena, sizeof *raw);
-    if (b == NULL || raw == NULL)
-        return NULL;
-    raw->size = size;
-    raw->text = hy_arena_strndup(&q->arena, text, size);
-    b->aux = raw;
-    return raw->text != NULL ? &b->head : NULL;
+    if (b != NULL)
+        b->aux = raw_text(q, text, size);
+    return b != NULL && b->aux != NULL ? &b->head : NULL;
 }
 
 /* ---- conditions ------------------------------------------------------------------------- */

@@ -147,6 +147,32 @@ static size_t skip_text(const hy_scan *s, size_t at)
     }
 }
 
+/* Whether comments nest is a question of the database: one that ends somehow is taken for ended. */
+static bool ends_comment(const hy_scan *s, size_t from, size_t to)
+{
+    return to - from >= 4 && memcmp(s->text + to - 2, "*/", 2) == 0;
+}
+
+bool hy__scan_is_open(const char *text, size_t size)
+{
+    hy_scan s = {text, size, 0};
+    bool open = false;
+
+    for (size_t to; s.at < size; s.at = to) {
+        to = skip_text(&s, s.at);
+        open = text[s.at] == '/' && to > s.at + 1 && !ends_comment(&s, s.at, to);
+    }
+    return open;
+}
+
+bool hy__scan_needs_line(const char *text, size_t size)
+{
+    for (size_t i = size; i > 0 && text[i - 1] != '\n'; i--)
+        if (text[i - 1] == '#' || (text[i - 1] == '-' && i > 1 && text[i - 2] == '-'))
+            return true;
+    return false;
+}
+
 static bool is_name(const hy_scan *s, size_t at)
 {
     return s->text[at] == ':' && is_letter(char_at(s, at + 1)) && !follows_identifier(s, at) &&

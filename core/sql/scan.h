@@ -40,6 +40,10 @@ typedef struct hy_scan_token {
 void hy__scan_init(hy_scan *s, const char *text, size_t size);
 /** The next token; HY_SCAN_END again and again once the text is used up. No TEXT is empty. */
 hy_scan_token hy__scan_next(hy_scan *s);
+/** Does a comment begin that has no end? SQLite lets it run over all that follows. */
+bool hy__scan_is_open(const char *text, size_t size);
+/** May the text end in a comment that only the end of a line ends? A doubt is a yes. */
+bool hy__scan_needs_line(const char *text, size_t size);
 /**
  * What a raw SELECT says, with quotes around its aliases that have capital letters: else some
  * databases would turn them small. Only a bare name behind AS at an item's end is one, outside of

@@ -215,12 +215,39 @@ static void stays_linear(void **state)
     assert_true((double)(clock() - start) / CLOCKS_PER_SEC < 10);
 }
 
+static void knows_open_comments(void **state)
+{
+    static const char *const open[] = {"/*", "a /* b", "a /*/", "/* */ /* x", "1 /* it's */ /*", "/* a /* b"};
+    static const char *const closed[] = {"",     "/",      "*/",   "a / b", "/**/",         "/* a */",
+                                         "'/*'", "\"/*\"", "`/*`", "-- /*", "a */* b */ c", "/* a /* b */"};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof open / sizeof *open; i++)
+        assert_true(hy__scan_is_open(open[i], strlen(open[i])));
+    for (size_t i = 0; i < sizeof closed / sizeof *closed; i++)
+        assert_false(hy__scan_is_open(closed[i], strlen(closed[i])));
+}
+
+static void knows_comments_of_a_line(void **state)
+{
+    static const char *const with[] = {"--", "a -- b", "a\n-- b", "a # b", "'--'"};
+    static const char *const without[] = {"", "-", "a - b", "a -- b\n", "# a\nb - c", "- -"};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof with / sizeof *with; i++)
+        assert_true(hy__scan_needs_line(with[i], strlen(with[i])));
+    for (size_t i = 0; i < sizeof without / sizeof *without; i++)
+        assert_false(hy__scan_needs_line(without[i], strlen(without[i])));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(scans_the_table),
         cmocka_unit_test(tokens_add_up_to_the_text),
         cmocka_unit_test(stays_linear),
+        cmocka_unit_test(knows_open_comments),
+        cmocka_unit_test(knows_comments_of_a_line),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -344,6 +344,21 @@ databases.each(function(ds, database)
     end)
   end)
 
+  it("raw text ends where its comment does", function()
+    local function count(q) return #q:many() end
+    assert.equal(1, count(things:query():whereRaw("id > ? -- all", { 0 }):where("id", 2)))
+    assert.equal(1, count(things:query():where("id", 2):whereRaw("id > 0 --"):andWhere("id", 2)))
+    assert.equal(2, count(things:query():orderByRaw("id -- the newest"):limit(2)))
+    assert.equal(1, count(things:query():selectRaw("1 as one -- really?"):where("id", 2)))
+    assert.equal(1, count(things:query():whereRaw("id > 0 /* -- */"):where("id", 2)))
+    if database == "mysql" or database == "mariadb" then
+      assert.equal(1, count(things:query():whereRaw("id > 0 # all"):where("id", 2)))
+    end
+    local err = error_of(function() things:query():whereRaw("id > 0 /* all") end)
+    assert.equal("INVALID_ARGUMENT", err.code)
+    assert.truthy(err.message:find("comment", 1, true), err.message)
+  end)
+
   it("calculate exactly, or not at all, with numbers that the column could not hold", function()
     local q = things:where("id", 2)
     assert.equal("integer", math.type(q:clone():select(sql.col("id") + 5000000000, "n"):one().n))
