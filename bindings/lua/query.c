@@ -432,12 +432,32 @@ static int query_clone(lua_State *L)
     return 1;
 }
 
+/* Leave of the query whose rows are counted what decides on their number; no two of its columns may have one
+ * name. */
+static void bare_to_count(lua_State *L, hy_query *q)
+{
+    bool limited_only = !hy_query_has_group(q) && !hy_query_has_set_operation(q) && !hy_query_is_distinct(q);
+    if (!hy_query_has_limit(q) || limited_only)
+        hy_query_clear_part(q, HY_PART_ORDER);
+    if (limited_only && hy_query_selects_columns(q)) {
+        hy_query_clear_part(q, HY_PART_SELECT);
+        hy_query_select(q, hy_expr_all(q, HY_AND, NULL, 0), "one");
+    }
+    hy_query_name_apart(q);
+    hyl_query_check(L, q);
+}
+
 /* q:_countOver(): SELECT count(*) FROM (q) */
 static int query_count_over(lua_State *L)
 {
-    hy_query *q = hyl_check_query(L, 1);
+    hyl_check_query(L, 1);
+    lua_pushcfunction(L, query_clone);
+    lua_pushvalue(L, 1);
+    lua_call(L, 1, 1);
+    hy_query *q = lua_touserdata(L, -1);
+    bare_to_count(L, q);
     hy_query *outer = hyl_new_query(L, 0);
-    hyl_carry_inside(L, -1, 1);
+    hyl_carry_inside(L, -1, -2);
     hy_query_from_query(outer, q, "counted");
     hy_expr *star = hy_expr_column(outer, "*", 1);
     hy_query_select(outer, hy_expr_call(outer, "count", 5, &star, 1, false), "value");

@@ -6,6 +6,7 @@
  */
 #include <string.h>
 
+#include <base/number.h>
 #include <base/text.h>
 #include <hysteria/memory.h>
 
@@ -395,6 +396,37 @@ const char *hy_query_name_selected(hy_query *q, const char *name, size_t size, c
         return item->alias;
     }
     return selects_star(tree) ? name_in_star(tree, (const hy_column_expr *)column) : NULL;
+}
+
+static const char *numbered_alias(hy_query *q, int64_t n)
+{
+    static const char prefix[] = "hysteria_";
+    char alias[sizeof prefix + HY_NUMBER_TEXT_SIZE];
+
+    memcpy(alias, prefix, sizeof prefix - 1);
+    size_t size = sizeof prefix - 1 + hy_format_int(n, alias + sizeof prefix - 1);
+    return hy_arena_strndup(&q->arena, alias, size);
+}
+
+void hy_query_name_apart(hy_query *q)
+{
+    int64_t n = 0;
+
+    if (q->tree.joins.n == 0 || q->tree.members.n > 0) /* the order of a union goes by its names */
+        return;
+    HY_EACH (hy_item, item, &q->tree.select) {
+        n++;
+        if (item->alias == NULL && item->expr->node == HY_NODE_COLUMN)
+            item->alias = numbered_alias(q, n);
+    }
+}
+
+bool hy_query_selects_columns(const hy_query *q)
+{
+    HY_EACH (hy_item, item, &q->tree.select)
+        if (item->expr->node != HY_NODE_COLUMN && item->expr->node != HY_NODE_STAR)
+            return false;
+    return true;
 }
 
 size_t hy_query_n_order(const hy_query *q)

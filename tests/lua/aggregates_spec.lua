@@ -167,6 +167,22 @@ databases.each(function(ds)
     end)
   end)
 
+  it("count joined rows whose columns are called the same", function()
+    local plain = ds:from("aggregate_sales"):join("aggregate_lines", "sale_id", "id")
+    local ours = sales:query():join(Line, "saleId", "id"):select("id", "aggregate_lines.id")
+    assert.equal(3, plain:clone():limit(3):count())
+    assert.equal(2, plain:clone():orderBy("aggregate_lines.id"):offset(2):count())
+    assert.equal(4, plain:clone():select("aggregate_sales.id", "aggregate_lines.id"):distinct():count())
+    assert.equal(3, ours:clone():limit(3):count())
+    assert.equal(4, ours:clone():distinct():count())
+    assert.equal(4, ours:clone():groupBy("id", "aggregate_lines.id"):count())
+    assert.equal(3, ours:clone():distinct():orderBy("aggregate_lines.id"):limit(3):count())
+    local page = plain:clone():orderBy("aggregate_lines.id"):limit(3):paginate(2, 2)
+    assert.equal(1, #page.data)
+    assert.equal(3, page.paginationMetadata.total)
+    assert.equal(1, sales:query():selectFunc("sum", "buyerId", "n"):limit(3):count()) -- a row, whatever it is of
+  end)
+
   it("find columns by their qualified names in distinct and limited rows", function()
     local function same(number, total) -- of a joined table's integers some databases give a decimal
       assert.equal(number, tonumber(tostring(total)))

@@ -232,6 +232,11 @@ HY_API bool hy_query_selects(const hy_query *q, const char *name, size_t size);
  * `alias` (borrowed), which it is then given. NULL: it is not selected, or cannot be built (see the status).
  */
 HY_API const char *hy_query_name_selected(hy_query *q, const char *name, size_t size, const char *alias);
+/** Columns of several tables that are selected and have no alias get one each: in FROM of a query around it
+ * no two may be called the same. */
+HY_API void hy_query_name_apart(hy_query *q);
+/** Is nothing selected but columns, so that it does not matter to the number of rows? */
+HY_API bool hy_query_selects_columns(const hy_query *q);
 HY_API bool hy_query_has_lock(const hy_query *q);
 /** The name that stands for the base table: its alias, else the table. Borrowed. */
 HY_API const char *hy_query_base_name(const hy_query *q);
