@@ -583,6 +583,13 @@ static int query_table(lua_State *L)
     return 1;
 }
 
+/* q:_base() -> the name that stands for that table in the query */
+static int query_base(lua_State *L)
+{
+    lua_pushstring(L, hy_query_base_name(hyl_check_query(L, 1)));
+    return 1;
+}
+
 /* q:_window() -> limit or nil, offset or nil */
 static int query_window(lua_State *L)
 {
@@ -624,6 +631,7 @@ void hyl_query_select_open(lua_State *L)
         {"_order", query_order},
         {"_window", query_window},
         {"_table", query_table},
+        {"_base", query_base},
         {NULL, NULL},
     };
     luaL_setfuncs(L, verbs, 0);

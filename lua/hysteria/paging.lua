@@ -98,6 +98,14 @@ local function key_names(definition, given, what)
   return definition.keys
 end
 
+-- Beside joined tables a column of a plain table is called by its table as well.
+local function plain_name(q, name)
+  if q:_has("join") and not name:find(".", 1, true) then
+    return q:_base() .. "." .. name
+  end
+  return name
+end
+
 -- What decides the order, to the last tie: { name, descending, nulls, nulls_first, nullable }.
 local function ordering(q, definition, given, handle, dialect, what)
   for _, part in ipairs({ "group", "distinct", "set" }) do
@@ -110,12 +118,12 @@ local function ordering(q, definition, given, handle, dialect, what)
     if not by.name then
       refuse(what, "the query is ordered by something that is no column of its own table")
     end
-    by.name = definition and own_column(definition, by.name, dialect, what) or by.name
+    by.name = definition and own_column(definition, by.name, dialect, what) or plain_name(q, by.name)
     seen[by.name] = true
   end
   local descending = #list > 0 and list[#list].descending
   for _, name in ipairs(key_names(definition, given, what)) do
-    name = definition and own_column(definition, name, dialect, what) or name
+    name = definition and own_column(definition, name, dialect, what) or plain_name(q, name)
     if not seen[name] then
       list[#list + 1] = { name = name, descending = descending, is_key = true }
     end
@@ -201,7 +209,7 @@ end
 local function place_of(row, list)
   local values = {}
   for index, by in ipairs(list) do
-    local value = rawget(row, by.name)
+    local value = rawget(row, by.field)
     if value == nil then
       value = null
     end
@@ -245,6 +253,40 @@ local function joined(some, more)
   return some or more
 end
 
+local PLACE = "hysteria_place_"
+
+local function is_qualified(by)
+  return by.name:find(".", 1, true) ~= nil
+end
+
+-- Rows of a plain table that say which fields they have, or have two of one name, get what orders them once
+-- more, under names of its own: taken out again by strip_places().
+local function add_places(q, list)
+  local qualified = false
+  for _, by in ipairs(list) do
+    qualified = qualified or is_qualified(by)
+  end
+  if qualified and not q:_has("select") then
+    q:select("*")
+  end
+  local apart = q:_has("select")
+  for index, by in ipairs(list) do
+    by.field = apart and PLACE .. index or by.name
+    if apart then
+      q:select { by.name, by.field }
+    end
+  end
+  return apart
+end
+
+local function strip_places(rows, list)
+  for _, row in ipairs(rows) do
+    for _, by in ipairs(list) do
+      row[by.field] = nil
+    end
+  end
+end
+
 -- Up to `count` rows behind the place (nil: from the start) in the order of `list`; `turn` reverses
 -- them. Gives the rows, whether there are more, and the places of the first and the last of them.
 local function read_part(part, given, what)
@@ -256,11 +298,10 @@ local function read_part(part, given, what)
     q:offset(part.offset)
   end
   for _, by in ipairs(list) do
+    by.field = by.name
     q:orderBy(by.name, by.descending and "desc" or "asc", by.nulls and { nulls = by.nulls } or nil)
-    if not definition and q:_has("select") then
-      q:select(by.name)
-    end
   end
+  local apart = not definition and add_places(q, list)
   if part.place then
     q:_guard(from_place, list, part.place)
   end
@@ -284,7 +325,9 @@ local function read_part(part, given, what)
   end
   local first = rows[1] and place_of(rows[1], list)
   local last = rows[1] and place_of(rows[#rows], list)
-  if definition then
+  if apart then
+    strip_places(rows, list)
+  elseif definition then
     rows = reading.treat(rows, definition, run)
     if not run.loads then
       preload.strip(rows, run.added)

@@ -225,6 +225,43 @@ databases.each(function(ds, database, config)
       assert.equal(25, #first.data)
       assert.equal(35, #second.data)
       assert.is_nil(second.paginationMetadata.nextCursor)
+      assert.same({ must = first.data[1].must }, first.data[1]) -- what was selected, and no more
+    end)
+
+    it("pages plain tables beside joined ones of the same names", function()
+      local function joined(alias)
+        return ds:query("page_notes", { alias = alias or nil }):leftJoin("page_rows", "id", "row_id")
+      end
+      local function walk(q, key)
+        local found, cursor = {}, nil
+        repeat
+          local page = q():paginateWithCursor(2, cursor, { key = key })
+          for _, row in ipairs(page.data) do
+            found[#found + 1] = row.note or row.row_id
+            for name in pairs(row) do
+              assert.is_nil(name:find("hysteria", 1, true))
+            end
+          end
+          cursor = page.paginationMetadata.nextCursor
+        until not cursor or #found > 9
+        return table.concat(found, " ")
+      end
+      for _, alias in ipairs { false, "x" } do
+        local base = alias or "page_notes"
+        local function named() return joined(alias):select({ base .. ".id", "note" }, "page_rows.id") end
+        for _, key in ipairs { "id", base .. ".id" } do
+          assert.equal("1 2 3", walk(named, key))
+          assert.equal("3 2 1", walk(function() return named():orderBy(base .. ".id", "desc") end, key))
+          assert.equal("1 2 2", walk(function() return joined(alias):orderBy(base .. ".row_id") end, key))
+        end
+      end
+      assert.equal("1 2 3", walk(function() return ds:query("page_notes"):select({ "id", "note" }) end, "page_notes.id"))
+      assert.equal("1 2 2", walk(function() return ds:query("page_notes") end, "page_notes.id"))
+      local lists = {}
+      for list in joined():select({ "page_notes.id", "note" }):chunk(2, { key = "id" }) do
+        lists[#lists + 1] = #list
+      end
+      assert.same({ 2, 1 }, lists)
     end)
   end)
 
