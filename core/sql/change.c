@@ -133,6 +133,17 @@ void hy__clause_insert(hy_emitter *e)
         PUT(e, ")");
 }
 
+/* A value that the row leaves out. */
+static void emit_missing(hy_emitter *e, const hy_expr *target)
+{
+    const hy_column *column =
+        target->node == HY_NODE_COLUMN ? ((const hy_column_expr *)target)->column : NULL;
+    bool numbered = column != NULL && (column->flags & HY_COLUMN_INCREMENT) != 0;
+
+    hy__emit_need(e, HY_FEATURE_NUMBER_DEFAULT_IN_VALUES);
+    hy__puts(e, numbered && hy__emit_has(e, HY_TRAIT_NULL_NUMBERS) ? "NULL" : "DEFAULT");
+}
+
 static void emit_cell(hy_emitter *e, const hy_row *row, size_t i)
 {
     if (row->plain && hy__row_binds(row)[i].value.type != HY_TYPE_COUNT) {
@@ -140,8 +151,7 @@ static void emit_cell(hy_emitter *e, const hy_row *row, size_t i)
     } else if (!row->plain && hy__row_cells(row)[i] != NULL) {
         hy__emit_expr(e, hy__row_cells(row)[i]);
     } else {
-        hy__emit_need(e, HY_FEATURE_NUMBER_DEFAULT_IN_VALUES);
-        PUT(e, "DEFAULT");
+        emit_missing(e, e->scope->tree->columns[i]);
     }
 }
 

@@ -43,8 +43,9 @@ enum {
     HY_TRAIT_NULLS_LAST = 1 << 20,   /* NULL is more than any value to ORDER BY */
     /* a negated (a, b) IN (...) above an outer join drops the rows whose b that join left NULL */
     HY_TRAIT_ROW_NOT_IN_DROPS = 1 << 21,
-    HY_TRAIT_INTERSECT_DERIVED = 1 << 22,  /* (a UNION b) INTERSECT c has rows that a UNION b lacks */
-    HY_TRAIT_MEMBER_WITH_DERIVED = 1 << 23 /* a member that begins with WITH only through a derived table */
+    HY_TRAIT_INTERSECT_DERIVED = 1 << 22,   /* (a UNION b) INTERSECT c has rows that a UNION b lacks */
+    HY_TRAIT_MEMBER_WITH_DERIVED = 1 << 23, /* a member that begins with WITH only through a derived table */
+    HY_TRAIT_NULL_NUMBERS = 1 << 24         /* a numbered column takes its number by NULL; DEFAULT is 0 */
 };
 
 /* A two-operand operator's text around and between its operands; `between` NULL: ANSI. */

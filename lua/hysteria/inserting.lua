@@ -20,6 +20,12 @@ local ROWS_PER_STATEMENT = 250
 local ROWS_AS_ARRAYS = 1000 -- the text does not grow with them
 local BINDS_PER_STATEMENT = 30000 -- below the limit of every database
 
+-- Do rows with other columns need a statement of their own? Nobody knows which column of a plain table is
+-- numbered, and for that one DEFAULT is 0 on the databases that watch every key, MySQL and MariaDB.
+local function needs_uniform(handle, definition)
+  return not handle:can("DEFAULT_IN_VALUES") or definition == nil and not handle:can("UPSERT_TARGET")
+end
+
 -- ---- one row ----------------------------------------------------------------------------------
 
 -- The key values of a stored row where the database returns none; nil if they are not known.
@@ -446,7 +452,7 @@ local function store_together(frozen, definition, place, rows, count, wanted)
   local per_statement = handle:can("ROW_ARRAYS") and ROWS_AS_ARRAYS or ROWS_PER_STATEMENT
   local run = {
     frozen = frozen, definition = definition, place = place, rows = rows, count = count, wanted = wanted, into = {},
-    can_return = handle:can("RETURNING_INSERT"), uniform = not handle:can("DEFAULT_IN_VALUES"),
+    can_return = handle:can("RETURNING_INSERT"), uniform = needs_uniform(handle, definition),
     per_statement = math.max(1, math.min(per_statement, BINDS_PER_STATEMENT // #definition.columns)),
   }
   local added
@@ -554,7 +560,7 @@ function inserting.show(frozen, query, extra, rows)
   while first <= count do
     local part = frozen and core.query(frozen) or query:clone()
     local last = math.min(count, first + ROWS_PER_STATEMENT - 1)
-    first = part:_insert(copies, first, last, not place.handle:can("DEFAULT_IN_VALUES")) + 1
+    first = part:_insert(copies, first, last, needs_uniform(place.handle, definition)) + 1
     place.dry(part)
   end
 end
@@ -563,7 +569,7 @@ end
 
 local function store_table_rows(query, place, rows, first, last, wanted)
   local part = query:clone()
-  local stop = part:_insert(rows, first, last, not place.handle:can("DEFAULT_IN_VALUES"))
+  local stop = part:_insert(rows, first, last, needs_uniform(place.handle, nil))
   if wanted then
     part:_returning(wanted)
     return stop, core.fetch(place.handle, part, place.opts)

@@ -101,6 +101,15 @@ static void insert_gap(hy_query *q)
     row(q, "Ada", 36);
     row(q, "Bob", 0);
 }
+static void insert_without_number(hy_query *q)
+{
+    const char *columns[] = {"id", "age"};
+    hy_expr *numbered[] = {val(q, hy_int(7)), NULL}, *unnumbered[] = {NULL, val(q, hy_int(36))};
+
+    hy_query_insert(q, columns, 2);
+    hy_query_insert_row(q, numbered, 2);
+    hy_query_insert_row(q, unnumbered, 2);
+}
 static void insert_default(hy_query *q)
 {
     hy_expr *value = hy_expr_default(q);
@@ -614,6 +623,10 @@ static const golden cases[] = {
     {"INSERT of nine rows for people", USER, insert_nine, INSERT NINE_WRITTEN, .row_arrays = true,
      .inline_values = true},
     {"INSERT with a gap", USER, insert_gap, INSERT "(?, ?), (?, DEFAULT)", ADA " text:Bob/string",
+     .sqlite = "!DEFAULT in VALUES"},
+    {"INSERT of a row without its number", USER, insert_without_number,
+     "INSERT INTO `users` (`id`, `age`) VALUES (?, DEFAULT), (DEFAULT, ?)", "int:7/any int:36/any",
+     .mysql = "INSERT INTO `users` (`id`, `age`) VALUES (?, DEFAULT), (NULL, ?)",
      .sqlite = "!DEFAULT in VALUES"},
     {"INSERT of a default", USER, insert_default, "INSERT INTO `users` (`age`) VALUES (DEFAULT)",
      .sqlite = "!DEFAULT in VALUES"},

@@ -57,6 +57,37 @@ databases.each(function(ds, database)
     assert.equal(6, looses:query():getSum("n"))
   end)
 
+  -- The numbers that the database gives are its own; that none is made up is what counts.
+  local function numbers_of(insert_many)
+    ds:dropTables(all, { ifExists = true })
+    ds:createTables(all)
+    assert.equal(5, insert_many { { name = "a" }, { id = 50, n = 1 }, { name = "b" }, { id = 60 }, {} })
+    local rows = ds:rawQuery("SELECT id, n FROM insert_items ORDER BY id")
+    local own = 0
+    for _, row in ipairs(rows) do
+      assert.is_true(row.id >= 1, "a row was stored as number " .. row.id)
+      own = own + ((row.id == 50 or row.id == 60) and 1 or 0)
+      assert.equal(row.id == 50 and 1 or 7, row.n)
+    end
+    assert.same({ 5, 2 }, { #rows, own })
+  end
+
+  it("rows without a number get one beside rows that have theirs", function()
+    numbers_of(function(rows) return items:insertMany(rows, { returning = false }) end)
+    numbers_of(function(rows) return #items:insertMany(rows) end)
+    numbers_of(function(rows) return ds:query("insert_items"):insertMany(rows) end)
+    numbers_of(function(rows)
+      local count = 0
+      for _, statement in ipairs(items:dryQuery():insertMany(rows):unWrap().statements) do
+        count = count + select(2, ds:rawQuery(statement.sql:gsub("%$%d+", "?"), statement.bindings)).affectedRows
+      end
+      return count
+    end)
+    assert.equal(2, items:insertMany({ { id = 70 }, {} }, { returning = false }))
+    assert.equal(2, items:insertMany({ {}, { id = 80 } }, { returning = false }))
+    assert.equal(0, items:where("id", "<", 1):count())
+  end)
+
   it("a list without rows gives none", function()
     local seen = databases.watch(ds)
     assert.same({}, items:insertMany {})
