@@ -110,6 +110,7 @@ function inserting.complete(definition, rows, ignored, ctx, saved, ready)
   end
   for index, row in ipairs(rows) do
     hooks.run(definition, "beforeSave", ignored, row, ctx)
+    writing.after_hooks(definition, "insert", ignored, row)
     if saved then
       saved(row, index)
     end
@@ -122,6 +123,7 @@ function inserting.complete(definition, rows, ignored, ctx, saved, ready)
     end
   end
   for index, row in ipairs(rows) do
+    writing.after_hooks(definition, "insert", ignored, row)
     if ready then
       ready(row, index)
     end

@@ -194,6 +194,10 @@ local function key_value(run, row, name, index)
   })
 end
 
+local function nothing_to_change(index)
+  core.raise("INVALID_ARGUMENT", ("updateMany (row %d): nothing to change"):format(index), { row = index })
+end
+
 -- Take the key and the expected version out of a copy of the row: the rest is what changes.
 local function split(run, row, index)
   for _, name in ipairs(run.by) do
@@ -209,7 +213,7 @@ local function split(run, row, index)
   end
   run.versions[index] = run.definition and writing.take_version(run.definition, changes) or nil
   if next(changes) == nil then
-    core.raise("INVALID_ARGUMENT", ("updateMany (row %d): nothing to change"):format(index), { row = index })
+    nothing_to_change(index)
   end
   run.changes[index] = changes
 end
@@ -233,16 +237,15 @@ local function run_before(run, ctx_of)
     for index, changes in ipairs(run.changes) do
       hooks.run(definition, "beforeSave", ignored, changes, ctx_of(index))
       hooks.run(definition, "beforeUpdate", ignored, changes, ctx_of(index))
+      writing.after_hooks(definition, "update", ignored, changes, run.by)
     end
   end)
-  for _, changes in ipairs(run.changes) do
+  for index, changes in ipairs(run.changes) do
+    if next(changes) == nil then
+      nothing_to_change(index)
+    end
     writing.fill(definition.updaters, changes)
     writing.prepare(definition, changes)
-    for _, name in ipairs(run.by) do
-      if changes[name] ~= nil then
-        core.raise("INVALID_ARGUMENT", ("updateMany: a hook cannot change `%s`, by which rows are found"):format(name))
-      end
-    end
   end
 end
 

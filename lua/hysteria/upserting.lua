@@ -393,6 +393,23 @@ local function complete_changes(run, row, changes, before)
   end
 end
 
+local function not_given(names, given)
+  local list = {}
+  for _, name in ipairs(names) do
+    list[#list + 1] = given[name] == nil and name or nil
+  end
+  return list
+end
+
+-- The key that the row has once these changes are made.
+local function key_after(run, key, changes)
+  local after = {}
+  for _, name in ipairs(run.found_by) do
+    after[name] = changes[name] == nil and key[name] or changes[name]
+  end
+  return after
+end
+
 -- Update the row that is there. Gives its record.
 local function update_there(run, index, key)
   local definition, place, ignored = run.definition, run.place, run.ignored
@@ -405,11 +422,12 @@ local function update_there(run, index, key)
       bulk = run.bulk, ids = matching.list(definition, run.found_by, key),
     })
     hooks.run(definition, "beforeUpdate", ignored, changes, ctx)
+    writing.after_hooks(definition, "upsert", ignored, changes, not_given(run.found_by, before))
     complete_changes(run, row, changes, before)
     local query = at_key(run, key)
     writing.set_columns(query, definition, changes)
     core.execute(place.handle, query, place.opts)
-    local record = read_there(run, key)
+    local record = read_there(run, key_after(run, key, changes))
     hooks.run(definition, "afterUpdate", ignored, record, ctx)
     return record, true
   end

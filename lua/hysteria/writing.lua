@@ -95,6 +95,37 @@ function writing.changes(frozen, definition, data, given)
   return row
 end
 
+-- What hooks have made of a row, under the names of the model: by a database name a value would pass by what
+-- the column does with it, and one without a column would be lost. `keys`: columns that stay as they are.
+function writing.after_hooks(definition, operation, ignored, row, keys)
+  if not definition.hooked[operation] or ignored == true then
+    return
+  end
+  local foreign = {}
+  for name in next, row do
+    if not definition.by_property[name] then
+      foreign[#foreign + 1] = name
+    end
+  end
+  for _, name in ipairs(foreign) do
+    local made = definition.by_database[name]
+    if not made then
+      core.raise("UNDEFINED_COLUMN", ("a hook of %s: no column '%s'%s"):format(definition.name, tostring(name),
+        options.hint(name, definition.properties)), { model = definition.name })
+    elseif row[made.property] ~= nil then
+      core.raise("INVALID_ARGUMENT", ("a hook of %s: column '%s' is given twice, by property and by database name")
+        :format(definition.name, made.property), { model = definition.name })
+    end
+    row[made.property], row[name] = row[name], nil
+  end
+  for _, name in ipairs(keys or NONE) do
+    if row[name] ~= nil then
+      core.raise("INVALID_ARGUMENT", ("a hook of %s cannot change `%s`, by which the row is found"):format(
+        definition.name, name), { model = definition.name })
+    end
+  end
+end
+
 -- The columns that a write gives back: a list, true for all, false for none.
 function writing.returning_list(given)
   local wanted = given.returning
@@ -143,9 +174,14 @@ local function count_version(query, definition, row)
   query:_increment(name, 1)
 end
 
--- In the model's order, so that equal updates are equal texts.
-function writing.set_columns(query, definition, row)
+-- In the model's order, so that equal updates are equal texts. `only_more`: the query changes something already.
+function writing.set_columns(query, definition, row, only_more)
   if definition then
+    if next(row) == nil and not only_more then
+      core.raise("INVALID_ARGUMENT", definition.name .. ": the hooks left nothing to change", {
+        model = definition.name,
+      })
+    end
     count_version(query, definition, row)
     for index = 1, #definition.properties do
       local name = definition.properties[index]
