@@ -363,6 +363,9 @@ local function read_codecs(definition)
       hide_secret(definition, made)
       show_secret(definition, made)
     end
+    if made.as == "number" then
+      definition.kept = add(definition.kept, made.property) -- a float is no value for it
+    end
     if made.serialize then
       definition.serializers = add(definition.serializers, { property = made.property, fn = made.serialize })
     end
@@ -389,7 +392,7 @@ function model.refresh(definition)
   end
   definition.plain_insert = not definition.hooked.insert and definition.fillers == nil and definition.prepares == nil
     and definition.validators == nil and definition.guarded == nil and definition.view == nil
-    and definition.serializers == nil
+    and definition.serializers == nil and definition.kept == nil
 end
 
 -- Two equal secrets are stored differently: no index finds them, no key is made of them.

@@ -60,7 +60,8 @@ end
 -- it is: update { ... } writes another.
 local function is_stale(self, made, tracked)
   local value = rawget(self, made.property)
-  if made.secret and made.secret.keeps and rawequal(value, tracking.kept(self, made.property)) then
+  local keeps = made.as == "number" or made.secret and made.secret.keeps
+  if keeps and rawequal(value, tracking.kept(self, made.property)) then
     return true
   end
   if tracked then
