@@ -218,6 +218,9 @@ function keyed.update_key(frozen, key, row, given, record)
   local ignored = hooks.ignored(given.ignoreHooks, "update")
   local place = writing.place_of(definition, bound, nil, given)
   local expected = writing.take_version(definition, row) or version_of(definition, record)
+  if next(row) == nil then
+    writing.nothing_to_change("update")
+  end
   return writing.with_hooks(definition, "update", ignored, place, writing.is_seen(definition, true), function(inner)
     local ctx = running.context("update", definition, inner.ds, inner.trx, { ids = key, record = record })
     validation.run(definition, row, "update", ignored, ctx)

@@ -423,7 +423,7 @@ function manager.updateRecord(class, subject, changes, given)
     return save_record(class, record, given)
   end
   options.need(changes, "changes", "updateRecord")
-  local row = writing.changes(frozen, definition, changes, rest or {})
+  local row = writing.changes(frozen, definition, changes, rest or {}, key, "updateRecord")
   return remember(keyed.update_key(frozen, key, row, rest or {}, record), not record and given)
 end
 
@@ -571,9 +571,14 @@ local function save_row(class, data, frozen, rest)
         return record
       end
     end
-    local changes = writing.changes(frozen, definition, row, given())
+    local changes = writing.changes(frozen, definition, row, given(), key, "save")
+    local version = writing.take_version(definition, changes)
     if next(changes) == nil then
-      return manager.refresh(class, row, { trx = trx, timeout = given().timeout, withoutDefaultScope = unscoped })
+      local found = manager.refresh(class, row, { trx = trx, timeout = given().timeout, withoutDefaultScope = unscoped })
+      return (version == nil or found[definition.version] == version) and found or keyed.stale(definition)
+    end
+    if version then
+      changes[definition.version] = version
     end
     return keyed.update_key(frozen, key, changes, given())
   end)

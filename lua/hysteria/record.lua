@@ -109,7 +109,7 @@ end
 -- update(changes): only these columns.
 function record:update(changes, given)
   local frozen, definition, key, rest = begin(self, given, "update")
-  return keyed.update_key(frozen, key, writing.changes(frozen, definition, changes, rest), rest, self)
+  return keyed.update_key(frozen, key, writing.changes(frozen, definition, changes, rest, key, "update"), rest, self)
 end
 
 -- Really delete the row. Gives the number of rows: 1, or 0 when it was gone already.
@@ -219,12 +219,16 @@ end
 
 local MERGE = options.names("unguarded")
 
--- Assign several fields; nothing is written. Guarded columns and unknown names are refused.
+-- Assign several fields; nothing is written. Guarded columns, unknown names and the key of another row are
+-- refused.
 function record:mergeProps(data, given)
   local class = shape_of(self, "mergeProps").class
+  local definition = class._definition
   options.need(data, "data", "mergeProps")
   given = options.check(given, MERGE, "mergeProps")
-  for name, value in next, writing.checked(model.freeze(class), class._definition, data, given) do
+  local row = writing.checked(model.freeze(class), definition, data, given)
+  writing.take_key(definition, row, self, "mergeProps")
+  for name, value in next, row do
     self[name] = value
   end
   return self

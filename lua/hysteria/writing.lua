@@ -2,6 +2,7 @@
 -- the transaction around a write whose model has hooks. The writes themselves are in
 -- inserting.lua, updating.lua (builders) and keyed.lua (one row by its key).
 local core = require("hysteria.core")
+local matching = require("hysteria.matching")
 local options = require("hysteria.options")
 local running = require("hysteria.running")
 local transaction = require("hysteria.transaction")
@@ -67,13 +68,17 @@ function writing.fill(list, row, subject)
   end
 end
 
+function writing.nothing_to_change(what)
+  core.raise("INVALID_ARGUMENT", what .. ": nothing to change; fields that are nil are no fields (sql.null is NULL)")
+end
+
 function writing.need_changes(changes, what)
   if changes == nil then
     core.raise("NIL_VALUE", what .. ": the changes are nil")
   elseif type(changes) ~= "table" or core.kind(changes) ~= nil then
     core.raise("INVALID_ARGUMENT", ("%s: the changes must be a table, not %s"):format(what, options.kind(changes)))
   elseif next(changes) == nil then
-    core.raise("INVALID_ARGUMENT", what .. ": nothing to change; fields that are nil are no fields (sql.null is NULL)")
+    writing.nothing_to_change(what)
   end
 end
 
@@ -85,13 +90,37 @@ function writing.checked(frozen, definition, data, given)
   return row
 end
 
--- What an update by key writes: a checked copy without the key itself.
-function writing.changes(frozen, definition, data, given)
-  writing.need_changes(data, "update")
-  local row = writing.checked(frozen, definition, data, given)
-  for _, name in ipairs(definition.keys) do
-    row[name] = nil
+local function is_same(definition, name, a, b)
+  if rawequal(a, b) or (core.isDecimal(a) and core.isDecimal(b) and a == b) then
+    return true
   end
+  local key = matching.key(definition, { name }, { [name] = a })
+  return key ~= nil and key == matching.key(definition, { name }, { [name] = b })
+end
+
+-- The key may stand in data for its row, as what it is; another one would mean another row. Takes it out. `of`:
+-- row or record by name.
+function writing.take_key(definition, row, of, what)
+  for _, name in ipairs(definition.keys) do
+    local value, own = row[name], rawget(of, name)
+    if value ~= nil and own ~= nil then
+      if not is_same(definition, name, value, own) then
+        core.raise("INVALID_ARGUMENT", ("%s: `%s` is the key of the row, which is not changed; insert another row")
+          :format(what, name), { model = definition.name })
+      end
+      row[name] = nil
+    end
+  end
+end
+
+-- What an update by this key writes: a checked copy without the key itself.
+function writing.changes(frozen, definition, data, given, key, what)
+  writing.need_changes(data, what)
+  local row, of = writing.checked(frozen, definition, data, given), {}
+  for index, name in ipairs(definition.keys) do
+    of[name] = key[index]
+  end
+  writing.take_key(definition, row, of, what)
   return row
 end
 

@@ -10,11 +10,16 @@ databases.each(function(ds)
     id = column.increment(), n = column.integer(),
     amount = column.decimal { precision = 20, scale = 2, as = "number" },
   }
-  local prices = Price:using(ds)
+  local Part = model "WrittenPart" {
+    hysteria.primaryKey { "shop", "code" },
+    shop = column.uuid(), code = column.decimal { precision = 6, scale = 2 }, n = column.integer(), v = column.version(),
+  }
+  local prices, parts = Price:using(ds), Part:using(ds)
+  local SHOP = "a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11"
 
   before_each(function()
-    ds:dropTables({ Price }, { ifExists = true })
-    ds:createTables { Price }
+    ds:dropTables({ Price, Part }, { ifExists = true })
+    ds:createTables { Price, Part }
   end)
 
   it("a decimal that is read as a number is written when it is assigned, exactly", function()
@@ -38,5 +43,52 @@ databases.each(function(ds)
     assert.equal("DATA_INVALID", error_of(record.save, record).code)
     record.amount = sql.null
     assert.is_nil(record:save().amount)
+  end)
+
+  it("an update takes the key of its row, and no other", function()
+    local record = prices:insert { n = 1 }
+    for _, write in ipairs {
+      function(changes) return record:update(changes) end,
+      function(changes) return prices:updateRecord(1, changes) end,
+      function(changes) return prices:updateRecord(record, changes) end,
+    } do
+      assert.equal(5, write({ id = 1, n = 5 }).n)
+      for _, changes in ipairs { { id = 2, n = 6 }, { id = 2 }, { id = sql.null }, { id = sql.rawStatement("id + 1") } } do
+        local err = error_of(write, changes)
+        assert.equal("INVALID_ARGUMENT", err.code)
+        assert.matches("`id` is the key", err.message)
+      end
+      assert.matches("nothing to change", error_of(write, { id = 1 }).message)
+    end
+    assert.same({ 1, 5 }, { prices:findOne().id, prices:findOne().n })
+  end)
+
+  it("a key is the same in another spelling", function()
+    local part = parts:insert { shop = SHOP, code = "1.50", n = 1 }
+    assert.equal(2, part:update({ shop = SHOP:upper(), code = sql.decimal("1.5"), n = 2 }).n)
+    assert.equal("INVALID_ARGUMENT", error_of(part.update, part, { code = sql.decimal("1.6"), n = 3 }).code)
+    assert.equal(3, parts:updateRecord({ SHOP, "1.5" }, { shop = SHOP, n = 3 }).n)
+    assert.equal(4, parts:save({ shop = SHOP:upper(), code = "1.50", n = 4 }).n)
+  end)
+
+  it("data that is merged in makes no other row of a record", function()
+    local first, second = prices:insert { n = 1 }, prices:insert { n = 2 }
+    first:mergeProps { id = 1, n = 10 }
+    local err = error_of(first.mergeProps, first, { id = 2, n = 11 })
+    assert.equal("INVALID_ARGUMENT", err.code)
+    assert.same({ 1, 10 }, { first.id, first.n })
+    first:save()
+    assert.same({ 10, 2 }, { prices:findOneByPrimaryKey(1).n, second:refresh().n })
+    local without_key = prices:query():select("n"):first()
+    assert.equal(9, without_key:mergeProps({ id = 9 }).id)
+  end)
+
+  it("a save of a key alone, or with its version, changes nothing", function()
+    parts:insert { shop = SHOP, code = "1.50", n = 1 }
+    assert.equal(1, parts:save({ shop = SHOP, code = "1.5" }).v)
+    assert.equal(1, parts:save({ shop = SHOP, code = "1.5", v = 1 }).v)
+    assert.equal("STALE_RECORD", error_of(parts.save, parts, { shop = SHOP, code = "1.5", v = 7 }).code)
+    assert.equal("INVALID_ARGUMENT", error_of(parts.updateRecord, parts, { SHOP, "1.5" }, { v = 1 }).code)
+    assert.equal(1, parts:findOne().v)
   end)
 end)
