@@ -574,7 +574,9 @@ local function save_row(class, data, frozen, rest)
     local changes = writing.changes(frozen, definition, row, given(), key, "save")
     local version = writing.take_version(definition, changes)
     if next(changes) == nil then
-      local found = manager.refresh(class, row, { trx = trx, timeout = given().timeout, withoutDefaultScope = unscoped })
+      local found = manager.refresh(class, row, {
+        trx = trx, timeout = given().timeout, withoutDefaultScope = unscoped,
+      })
       return (version == nil or found[definition.version] == version) and found or keyed.stale(definition)
     end
     if version then

@@ -210,6 +210,10 @@ function updating.update(query, frozen, extra, changes, given)
   end)
 end
 
+-- What can be counted; of a type by name only the database knows.
+local COUNTABLE = options.names("tinyint", "smallint", "mediumint", "integer", "bigInteger", "float", "double",
+  "decimal", "custom")
+
 -- The columns in one order, so that equal writes are equal texts; of a model its properties.
 local function steps_in_order(definition, steps, what)
   local list = {}
@@ -219,6 +223,8 @@ local function steps_in_order(definition, steps, what)
       core.raise("INVALID_ARGUMENT", ("%s: `%s` counts the changes of a row by itself"):format(what, name))
     elseif made and made.secret then
       core.raise("NOT_SEARCHABLE", ("%s: `%s` is stored hashed or encrypted"):format(what, name))
+    elseif made and not COUNTABLE[made.kind] then
+      core.raise("INVALID_ARGUMENT", ("%s: `%s` is no number, but of kind %s"):format(what, name, made.kind))
     elseif not definition and type(name) == "string" and name:find(".", 1, true) then
       core.raise("INVALID_ARGUMENT", ("%s: `%s`: a column of the table, without the table's name"):format(what, name))
     end
@@ -244,6 +250,15 @@ local function add_steps(target, list)
   end
 end
 
+-- What every update sets but for the columns that are counted: of those the step is the new value.
+local function uncounted(updaters, amounts)
+  local list = {}
+  for _, entry in ipairs(updaters or {}) do
+    list[#list + 1] = amounts[entry.property] == nil and entry or nil
+  end
+  return list
+end
+
 local function increment_copy(query, definition, place, list, given, ignored)
   local row, amounts = {}, {}
   for _, entry in ipairs(list) do
@@ -256,7 +271,7 @@ local function increment_copy(query, definition, place, list, given, ignored)
   validation.run(definition, row, "update", ignored, ctx) -- hooks: the column's new value is the database's
   run_on_query(query, definition, "beforeUpdate", ignored, row, ctx)
   writing.after_hooks(definition, "update", ignored, row)
-  writing.fill(definition.updaters, row)
+  writing.fill(uncounted(definition.updaters, amounts), row)
   writing.prepare(definition, row)
   local result = execute(narrowed(query, definition, "increment"), definition, place, given, "update", function(target)
     add_steps(target, list)
@@ -346,8 +361,10 @@ local function mark(definition, deleted)
     elseif deleted then
       value = core.now():sub(definition.soft_part[1], definition.soft_part[2])
     end
-    local row = { [definition.soft_delete] = value }
+    local row = {}
     writing.fill(definition.updaters, row)
+    writing.prepare(definition, row)
+    row[definition.soft_delete] = value
     writing.set_columns(target, definition, row)
   end
 end

@@ -46,7 +46,9 @@ databases.each(function(ds)
       return record:save()
     end,
     updateMany = function(id) return members:updateMany { { id = id, editedBy = "me" } } end,
-    upsert = function(id) return members:upsert({ id = id }, { editedBy = "me" }, { ignoreHooks = { "beforeInsert" } }) end,
+    upsert = function(id)
+      return members:upsert({ id = id }, { editedBy = "me" }, { ignoreHooks = { "beforeInsert" } })
+    end,
   }
   local INSERTS = {
     insert = function(id) return members:insert { id = id } end,

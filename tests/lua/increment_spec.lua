@@ -99,6 +99,28 @@ databases.each(function(ds)
     assert.same(before:toTable(), purses:findOneByPrimaryKey(1):toTable())
   end)
 
+  it("count numbers and nothing else", function()
+    local Dated = model "IncrementDated" {
+      hysteria.softDelete(), id = column.increment(), n = column.integer(), at = column.datetime(), text = column.string(),
+      flag = column.boolean(), settings = column.json(), kind = column.enum { "1", "2" },
+      touched = column.integer { autoUpdate = function() return 7 end, default = 0 },
+      seen = column.integer { autoUpdate = function() return 9 end, default = 0 },
+    }
+    ds:dropTables({ Dated }, { ifExists = true })
+    ds:createTables { Dated }
+    local dated = Dated:using(ds)
+    dated:insert { n = 1, at = "2026-01-02 03:04:05", text = "5", flag = true, settings = { 1 }, kind = "1", touched = 1 }
+    for _, name in ipairs { "at", "deletedAt", "text", "flag", "settings", "kind" } do
+      local err = error_of(function() dated:where("id", 1):increment(name) end)
+      assert.equal("INVALID_ARGUMENT", err.code)
+      assert.matches("is no number", err.message)
+    end
+    assert.equal(1, dated:where("id", 1):increment("touched", 5)) -- what is counted is not set as well
+    local row = dated:findOne()
+    assert.same({ "2026-01-02 03:04:05", 6, 9 }, { row.at, row.touched, row.seen })
+    ds:dropTables { Dated }
+  end)
+
   it("do not run over the end of 64 bits", function()
     one():update { cents = math.maxinteger }
     assert.equal("DATA_INVALID", error_of(function() one():increment("cents") end).code)

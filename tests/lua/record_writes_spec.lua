@@ -25,7 +25,8 @@ databases.each(function(ds)
   it("a decimal that is read as a number is written when it is assigned, exactly", function()
     local LONG = "123456789012345678.91"
     local read = {
-      prices:insert { amount = sql.decimal(LONG), n = 1 }, prices:insertMany { { amount = LONG, n = 1 }, { n = 1 } }[1],
+      prices:insert { amount = sql.decimal(LONG), n = 1 },
+      prices:insertMany { { amount = LONG, n = 1 }, { n = 1 } }[1],
       prices:findOneByPrimaryKey(1), prices:query():orderBy("id"):first(), prices:find { where = { id = 1 } }[1],
     }
     for _, record in ipairs(read) do
@@ -53,7 +54,9 @@ databases.each(function(ds)
       function(changes) return prices:updateRecord(record, changes) end,
     } do
       assert.equal(5, write({ id = 1, n = 5 }).n)
-      for _, changes in ipairs { { id = 2, n = 6 }, { id = 2 }, { id = sql.null }, { id = sql.rawStatement("id + 1") } } do
+      for _, changes in ipairs {
+        { id = 2, n = 6 }, { id = 2 }, { id = sql.null }, { id = sql.rawStatement("id + 1") },
+      } do
         local err = error_of(write, changes)
         assert.equal("INVALID_ARGUMENT", err.code)
         assert.matches("`id` is the key", err.message)
@@ -90,5 +93,28 @@ databases.each(function(ds)
     assert.equal("STALE_RECORD", error_of(parts.save, parts, { shop = SHOP, code = "1.5", v = 7 }).code)
     assert.equal("INVALID_ARGUMENT", error_of(parts.updateRecord, parts, { SHOP, "1.5" }, { v = 1 }).code)
     assert.equal(1, parts:findOne().v)
+  end)
+
+  it("what every update sets is prepared in a softDelete and a restore as well", function()
+    local Note = model "WrittenNote" {
+      hysteria.softDelete(), id = column.increment(), n = column.integer(),
+      editor = column.string { autoUpdate = function() return "bob" end, prepare = string.upper },
+    }
+    ds:dropTables({ Note }, { ifExists = true })
+    ds:createTables { Note }
+    local notes = Note:using(ds)
+    local record = notes:insert { n = 1 }
+    for name, write in pairs {
+      softDelete = function() record:softDelete() end, restore = function() record:restore() end,
+      ["softDelete of a builder"] = function() notes:where("id", 1):softDelete() end,
+      ["restore of a builder"] = function() notes:where("id", 1):restore() end,
+      update = function() notes:updateRecord(1, { n = 2 }) end,
+    } do
+      ds:rawQuery("UPDATE written_notes SET editor = 'x', deleted_at = ?",
+        { name:find("restore") and "2026-01-02 03:04:05" or sql.null })
+      write()
+      assert.equal("BOB", ds:rawQuery("SELECT editor FROM written_notes")[1].editor, name)
+    end
+    ds:dropTables { Note }
   end)
 end)
