@@ -81,6 +81,16 @@ function hooks.of(definition, name, ignored)
   return list
 end
 
+-- Is there a hook of one of these names to run?
+function hooks.any(definition, ignored, ...)
+  for index = 1, select("#", ...) do
+    if hooks.of(definition, (select(index, ...)), ignored) then
+      return true
+    end
+  end
+  return false
+end
+
 function hooks.run(definition, name, ignored, subject, ctx)
   local list = hooks.of(definition, name, ignored)
   if list then

@@ -92,14 +92,7 @@ end
 
 -- After-hooks want the record, also where the caller does not.
 local function wanted_for(definition, wanted, ignored, ...)
-  if wanted == false then
-    for index = 1, select("#", ...) do
-      if hooks.of(definition, (select(index, ...)), ignored) then
-        return true
-      end
-    end
-  end
-  return wanted
+  return wanted or hooks.any(definition, ignored, ...)
 end
 
 -- What rows go through before they are stored, one (without ctx.bulk) or many: validation, the hooks,
@@ -459,7 +452,7 @@ local function store_together(frozen, definition, place, rows, count, wanted)
   }
   local added
   if wanted ~= false then
-    run.asked, added = matching_rows.with_columns(wanted, definition.keys)
+    run.asked, added = matching_rows.with_columns(definition, wanted, definition.keys)
   end
   local affected = store_at_once(run) or transaction.atomic(place, function(trx)
     run.place = { handle = handle, trx = trx, opts = running.inside(place.opts, trx) }

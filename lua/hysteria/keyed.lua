@@ -17,7 +17,8 @@ local keyed = {}
 local NONE = {}
 
 -- A row that its model's default scopes leave out is not there, unless the call says withoutDefaultScope.
-keyed.options = options.names(writing.options, "withoutDefaultScope")
+keyed.erase_options = options.names("trx", "timeout", "ignoreHooks", "withoutDefaultScope")
+keyed.options = options.names(keyed.erase_options, "unguarded")
 
 function keyed.need_key(definition)
   if #definition.keys == 0 then
@@ -138,12 +139,14 @@ local function row_query(frozen, definition, key, expected, given)
 end
 
 -- What a query found changes; the row as a record, wherever that has put it. No row is an error. `wanted`
--- as in returning_list.
+-- as in returning_list; of false the record is true.
 local function change_by_key(query, definition, place, key, expected, wanted, change)
   local frozen = query:_model()
   change(query)
   local stored
-  if place.handle:can("RETURNING_UPDATE") then
+  if wanted == false then
+    stored = core.execute(place.handle, query, place.opts) > 0
+  elseif place.handle:can("RETURNING_UPDATE") then
     query:_returning(wanted)
     stored = core.fetch(place.handle, query, place.opts)[1]
   else
@@ -153,6 +156,18 @@ local function change_by_key(query, definition, place, key, expected, wanted, ch
     end)
   end
   return stored or (expected and keyed.stale or not_found)(definition)
+end
+
+-- The row of that key, and of that version if one is expected, as the write of it would be given back.
+function keyed.read(frozen, place, key, expected, given)
+  local definition, wanted = state.definition_of[frozen], writing.returning_list(given)
+  local query = writing.select_list(row_query(frozen, definition, key, expected, given), wanted or definition.keys)
+  local found = core.fetchOne(place.handle, query, place.opts) or (expected and keyed.stale or not_found)(definition)
+  if wanted == false then
+    return 1
+  end
+  reading.arrive({ found }, definition)
+  return found
 end
 
 -- One column of the row that a record stands for, as it is stored.
@@ -211,8 +226,13 @@ local function merge(definition, record, stored, names, all, place)
   end
 end
 
+-- After-hooks want the row, also where the caller does not.
+local function wanted_for(definition, given, ignored)
+  return writing.returning_list(given) or hooks.any(definition, ignored, "afterUpdate", "afterSave")
+end
+
 -- Write `row` (properties and values, already a copy) to the row with this key. With a record,
--- it takes the stored values and comes back; without, the stored row does.
+-- it takes the stored values and comes back; without, the stored row does, or 1 where that is not wanted.
 function keyed.update_key(frozen, key, row, given, record)
   local definition, bound = state.definition_of[frozen], state.source_of[frozen]
   local ignored = hooks.ignored(given.ignoreHooks, "update")
@@ -231,9 +251,13 @@ function keyed.update_key(frozen, key, row, given, record)
     writing.prepare(definition, row)
     local names = record and names_of(definition, row, record)
     local target = row_query(frozen, definition, key, expected, given)
-    local stored = change_by_key(target, definition, inner, key, expected, names or true, function(query)
+    local wanted = names or wanted_for(definition, given, ignored)
+    local stored = change_by_key(target, definition, inner, key, expected, wanted, function(query)
       writing.set_columns(query, definition, row)
     end)
+    if wanted == false then
+      return 1
+    end
     reading.arrive({ stored }, definition)
     if record then
       merge(definition, record, stored, names, false, inner)
@@ -241,7 +265,7 @@ function keyed.update_key(frozen, key, row, given, record)
     local subject = record or stored
     hooks.run(definition, "afterUpdate", ignored, subject, ctx)
     hooks.run(definition, "afterSave", ignored, subject, ctx)
-    return subject
+    return (record or given.returning ~= false) and subject or 1
   end)
 end
 

@@ -30,10 +30,14 @@ local QUERY = options.names(
 local FIND = options.names(QUERY, "select", "where", "relations", "orderBy", "groupBy", "limit", "offset")
 local FIND_OR_FAIL = options.names(FIND, "customError")
 local WRITE = options.names(writing.options, "connection", "track")
-local KEYED = options.names(keyed.options, "connection", "track")
+local KEYED = options.names(keyed.options, "returning", "connection", "track")
+local ERASE = options.names(keyed.erase_options, "connection")
+local SOFT = options.names(ERASE, "track")
 local UPSERT = options.names(upserting.options, "connection", "track")
 local MERGE = options.names("unguarded")
-local WHERE_WRITE = options.names(KEYED, "where", "withDeleted", "onlyDeleted")
+local CHOICE = options.names("where", "withDeleted", "onlyDeleted", "withoutDefaultScope")
+local UPDATE = options.names(WRITE, CHOICE)
+local DELETE = options.names(writing.delete_options, "connection", CHOICE)
 
 -- ---- sources ----------------------------------------------------------------------------------
 
@@ -313,8 +317,8 @@ function manager.upsertMany(class, columns, rows, given)
 end
 
 -- A builder for update and delete with { where = ... }.
-local function where_query(class, given, what)
-  given = options.check(given, WHERE_WRITE, what)
+local function where_query(class, given, allowed, what)
+  given = options.check(given, allowed, what)
   class = of_connection(model.need(class, what), given)
   local q = settings(core.query(model.freeze(class)), class, { trx = given.trx,
     withDeleted = given.withDeleted, onlyDeleted = given.onlyDeleted, withoutDefaultScope = given.withoutDefaultScope })
@@ -329,11 +333,11 @@ end
 
 -- update(changes, { where = { ... } }) -> count
 function manager.update(class, changes, given)
-  local q, rest = where_query(class, given, "update")
-  return q:update(changes, rest)
+  local q, rest = where_query(class, given, UPDATE, "update")
+  return remember(q:update(changes, rest), given)
 end
 
-local UPDATE_MANY = options.names(WHERE_WRITE, updating_many.options)
+local UPDATE_MANY = options.names(UPDATE, updating_many.options)
 
 -- updateMany(rows, options?): rows with their key and values of their own -> count
 function manager.updateMany(class, rows, given)
@@ -344,15 +348,14 @@ function manager.updateMany(class, rows, given)
       where[name] = value
     end
   end
-  local q, rest = where_query(class, where, "updateMany")
+  local q, rest = where_query(class, where, UPDATE, "updateMany")
   rest.by = given.by
-  return q:updateMany(rows, rest)
+  return remember(q:updateMany(rows, rest), given)
 end
 
 -- delete { where = { ... } } -> count
 function manager.delete(class, given)
-  local q, rest = where_query(class, given, "delete")
-  rest.unguarded = nil
+  local q, rest = where_query(class, given, DELETE, "delete")
   return q:delete(rest)
 end
 
@@ -419,6 +422,9 @@ function manager.updateRecord(class, subject, changes, given)
   local frozen, rest = write_target(class, given, KEYED, "updateRecord")
   local definition = class._definition
   local key, record = key_of(class, subject, "updateRecord")
+  if record and rest and rest.returning ~= nil then
+    core.raise("INVALID_ARGUMENT", "updateRecord: a record takes what was stored; returning is for a key in its place")
+  end
   if changes == nil and record then
     return save_record(class, record, given)
   end
@@ -428,13 +434,13 @@ function manager.updateRecord(class, subject, changes, given)
 end
 
 function manager.deleteRecord(class, subject, given)
-  local frozen, rest = write_target(class, given, KEYED, "deleteRecord")
+  local frozen, rest = write_target(class, given, ERASE, "deleteRecord")
   local key, record = key_of(class, subject, "deleteRecord")
   return keyed.delete_key(frozen, key, rest or {}, record)
 end
 
 function manager.softDelete(class, subject, given)
-  local frozen, rest = write_target(class, given, KEYED, "softDelete")
+  local frozen, rest = write_target(class, given, SOFT, "softDelete")
   local key, record = key_of(class, subject, "softDelete")
   return remember(keyed.soft_key(frozen, key, true, rest or {}, record), not record and given)
 end
@@ -466,7 +472,7 @@ function manager.combineProps(class, target, data, given)
 end
 
 function manager.restore(class, subject, given)
-  local frozen, rest = write_target(class, given, KEYED, "restore")
+  local frozen, rest = write_target(class, given, SOFT, "restore")
   local key, record = key_of(class, subject, "restore")
   return remember(keyed.soft_key(frozen, key, false, rest or {}, record), not record and given)
 end
@@ -574,10 +580,7 @@ local function save_row(class, data, frozen, rest)
     local changes = writing.changes(frozen, definition, row, given(), key, "save")
     local version = writing.take_version(definition, changes)
     if next(changes) == nil then
-      local found = manager.refresh(class, row, {
-        trx = trx, timeout = given().timeout, withoutDefaultScope = unscoped,
-      })
-      return (version == nil or found[definition.version] == version) and found or keyed.stale(definition)
+      return keyed.read(frozen, inner, key, version, given())
     end
     if version then
       changes[definition.version] = version
@@ -602,7 +605,7 @@ function manager.save(class, data, given)
   return remember(save_row(of_connection(class, given), data, frozen, rest), given)
 end
 
-local FIRST_OR_INSERT = options.names(KEYED, "fullResponse")
+local FIRST_OR_INSERT = options.names(keyed.options, "connection", "track", "fullResponse")
 
 -- Nothing equals `find.where` in the default scopes, and yet an insert failed: is it outside of them?
 local function check_scope(class, find, cause)

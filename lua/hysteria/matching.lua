@@ -149,15 +149,31 @@ function matching.singles(rows)
   return groups
 end
 
+-- All columns that are read unasked, where that leaves out one of these; nil where it does not.
+local function visible(definition, columns)
+  local hides, list = false, {}
+  for _, name in ipairs(definition and columns or {}) do
+    hides = hides or definition.by_property[name].hidden
+  end
+  for _, made in ipairs(hides and definition.columns or {}) do
+    list[#list + 1] = not made.hidden and made.property or nil
+  end
+  return hides and list or nil
+end
+
 -- The columns to ask for so that rows can be matched by these, and those to take off again.
-function matching.with_columns(wanted, columns)
+function matching.with_columns(definition, wanted, columns)
+  if wanted == true then
+    wanted = visible(definition, columns) or true
+  end
   if type(wanted) ~= "table" then
     return wanted, nil
   end
   local list, asked, added = {}, {}, {}
   for index, name in ipairs(wanted) do
+    local made = definition and definition.by_database[name]
     list[index] = name
-    asked[name] = true
+    asked[made and made.property or name] = true
   end
   for _, name in ipairs(columns) do
     if not asked[name] then

@@ -16,7 +16,8 @@ local writing = require("hysteria.writing")
 
 local record = model.records
 
-local OPTIONS = options.names(keyed.options, "connection")
+local WRITE = options.names(keyed.options, "connection")
+local ERASE = options.names(keyed.erase_options, "connection")
 
 local function shape_of(self, what)
   local shape = type(self) == "table" and getmetatable(self)
@@ -37,10 +38,10 @@ local function need_own_key(self, definition, what)
 end
 
 -- Frozen model, definition, key and checked options of a write.
-local function begin(self, given, what)
+local function begin(self, given, allowed, what)
   local class = shape_of(self, what).class
   tracking.settle(self)
-  given = options.check(given, OPTIONS, what)
+  given = options.check(given, allowed, what)
   if given.connection ~= nil then
     class = class:using(given.connection)
   end
@@ -98,7 +99,7 @@ end
 -- Write the fields to the row; NULL only where sql.null was assigned. Gives the record.
 function record:save(given)
   local shape = shape_of(self, "save")
-  local frozen, definition, key, rest = begin(self, given, "save")
+  local frozen, definition, key, rest = begin(self, given, WRITE, "save")
   local row = fields_to_save(self, shape, definition)
   if next(row) == nil then
     return self
@@ -108,23 +109,23 @@ end
 
 -- update(changes): only these columns.
 function record:update(changes, given)
-  local frozen, definition, key, rest = begin(self, given, "update")
+  local frozen, definition, key, rest = begin(self, given, WRITE, "update")
   return keyed.update_key(frozen, key, writing.changes(frozen, definition, changes, rest, key, "update"), rest, self)
 end
 
 -- Really delete the row. Gives the number of rows: 1, or 0 when it was gone already.
 function record:delete(given)
-  local frozen, _, key, rest = begin(self, given, "delete")
+  local frozen, _, key, rest = begin(self, given, ERASE, "delete")
   return keyed.delete_key(frozen, key, rest, self)
 end
 
 function record:softDelete(given)
-  local frozen, _, key, rest = begin(self, given, "softDelete")
+  local frozen, _, key, rest = begin(self, given, ERASE, "softDelete")
   return keyed.soft_key(frozen, key, true, rest, self)
 end
 
 function record:restore(given)
-  local frozen, _, key, rest = begin(self, given, "restore")
+  local frozen, _, key, rest = begin(self, given, ERASE, "restore")
   return keyed.soft_key(frozen, key, false, rest, self)
 end
 

@@ -322,7 +322,7 @@ end
 
 function updating.delete(query, frozen, extra, given)
   local definition = frozen and state.definition_of[frozen]
-  given = options.check(given, definition and writing.options or writing.table_options, "delete")
+  given = options.check(given, definition and writing.delete_options or writing.table_options, "delete")
   need_condition(query, extra, "delete")
   local place = writing.place_of(definition, frozen and state.source_of[frozen], extra, given)
   if not definition then
@@ -388,7 +388,7 @@ function updating.soft(query, frozen, extra, deleted, given)
   local definition = state.definition_of[frozen]
   local plan_name = deleted and "softDelete" or "restore"
   updating.need_soft_delete(definition, plan_name)
-  given = options.check(given, writing.options, plan_name)
+  given = options.check(given, writing.delete_options, plan_name)
   need_condition(query, extra, plan_name)
   local place = writing.place_of(definition, state.source_of[frozen], extra, given)
   local ignored = hooks.ignored(given.ignoreHooks, plan_name)

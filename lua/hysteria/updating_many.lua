@@ -218,8 +218,8 @@ local function split(run, row, index)
   run.changes[index] = changes
 end
 
-local function new_run(query, by, rows, given)
-  local asked, added = matching.with_columns(given.returning and writing.returning_list(given), by)
+local function new_run(definition, query, by, rows, given)
+  local asked, added = matching.with_columns(definition, given.returning and writing.returning_list(given), by)
   local inner = { returning = asked }
   return {
     query = query, by = by, rows = rows, given = inner, added = added,
@@ -316,7 +316,8 @@ function updating_many.update(query, frozen, extra, rows, given)
     return given.returning and {} or 0
   end
   local copies = copy_rows(frozen, definition, rows, count, given)
-  local run = new_run(definition and updating.filtered(query, definition, extra) or query:clone(), by, copies, given)
+  local filtered = definition and updating.filtered(query, definition, extra) or query:clone()
+  local run = new_run(definition, filtered, by, copies, given)
   run.definition, run.by_primary, run.place = definition, given.by == nil, place
   for index, row in ipairs(copies) do
     split(run, row, index)

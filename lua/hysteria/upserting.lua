@@ -510,7 +510,7 @@ end
 -- Ask for the conflict columns as well; those are taken off again.
 local function ask(run, wanted)
   run.wanted = wanted
-  run.asked, run.added = matching.with_columns(wanted, run.columns)
+  run.asked, run.added = matching.with_columns(run.definition, wanted, run.columns)
 end
 
 local function strip(run)

@@ -11,7 +11,8 @@ local writing = {}
 
 local NONE = {}
 
-writing.options = options.names("trx", "timeout", "ignoreHooks", "returning", "unguarded")
+writing.delete_options = options.names("trx", "timeout", "ignoreHooks", "returning")
+writing.options = options.names(writing.delete_options, "unguarded")
 writing.table_options = options.names("trx", "timeout", "returning")
 
 -- ---- data -------------------------------------------------------------------------------------
@@ -166,6 +167,8 @@ function writing.returning_list(given)
   local list = options.name_list(wanted, "returning", "the write")
   if list[1] == "*" then
     return true
+  elseif #list == 0 then
+    core.raise("INVALID_ARGUMENT", "returning names no column; false asks for none")
   end
   return list
 end
