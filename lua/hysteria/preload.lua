@@ -210,9 +210,9 @@ local function fetch_slice(query, target, columns, keys, given, reading)
 end
 
 -- A limit in the callback means so many per parent: those are asked for one by one.
-local function fetch_related(query, target, columns, keys, many, given, reading)
+local function fetch_related(query, target, columns, keys, given, reading)
   local step = KEYS_PER_QUERY // #columns
-  if many and query:_has("limit") then
+  if query:_has("limit") then
     step = 1
   end
   if #keys <= step then
@@ -267,7 +267,7 @@ function preload.load(parents, definition, loads, run, reading)
     if #keys > 0 then
       local query = related_query(target, group, run)
       query, added = preload.with_keys(query, nil, target, there)
-      rows = fetch_related(query, target, there, keys, rel.many, given, reading)
+      rows = fetch_related(query, target, there, keys, given, reading)
     end
     deal_out(parents, rows, group.name, rel.many, here, there)
     preload.strip(rows, added)

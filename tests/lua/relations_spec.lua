@@ -178,6 +178,20 @@ databases.each(function(ds)
       assert.equal("b1", titles(list[2].books))
     end)
 
+    it("limits per parent where there is one row only", function()
+      local list = authors:query():orderBy("id")
+        :load("newest", function(q) q:orderBy("id", "desc"):limit(1) end):many()
+      assert.equal("a3", list[1].newest.title)
+      assert.equal("b1", list[2].newest.title)
+      assert.is_nil(list[3].newest)
+      list = authors:query():orderBy("id"):load("newest", function(q) q:orderBy("id"):offset(1) end):many()
+      assert.equal("a2", list[1].newest.title)
+      assert.is_nil(list[2].newest)
+      for _, book in ipairs(books:query():load("author", function(q) q:limit(1) end):many()) do
+        assert.equal(book.authorId, book.author and book.author.id)
+      end
+    end)
+
     it("gives parents that share a row the same row, but lists of their own", function()
       local list = books:query():where("authorId", 1):load("author"):many()
       assert.equal(list[1].author, list[2].author)
