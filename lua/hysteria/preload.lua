@@ -10,6 +10,7 @@ local state = require("hysteria.state")
 
 local preload = {}
 
+local NONE = {}
 local KEYS_PER_QUERY = 30000 -- below the bind limit of every database
 
 -- ---- what to load -----------------------------------------------------------------------------
@@ -139,6 +140,49 @@ end
 
 -- ---- keys as table keys -----------------------------------------------------------------------
 
+local INTEGER, TEXT = "integer", "text"
+local GROUPS = {
+  tinyint = INTEGER, smallint = INTEGER, mediumint = INTEGER, integer = INTEGER, bigInteger = INTEGER,
+  string = TEXT, text = TEXT, ulid = TEXT, enum = TEXT,
+}
+
+-- Values of columns with the same mark are equal in Lua just when they are in the database; nil where
+-- nobody can tell.
+local function mark(made)
+  if made.serialize or made.as == "table" or made.kind == "json" or made.kind == "jsonb" then
+    return nil
+  end
+  return GROUPS[made.kind] or ("%s %s %s %s %s"):format(made.kind, made.as, made.precision, made.scale, made.length)
+end
+
+local function columns_of(definition, names)
+  local list = {}
+  for index, name in ipairs(names) do
+    list[index] = definition.by_property[name]
+  end
+  return list
+end
+
+local function are_comparable(here, there)
+  for index, made in ipairs(here) do
+    local one = mark(made)
+    if one == nil or one ~= mark(there[index]) then
+      return false
+    end
+  end
+  return true
+end
+
+-- A field as the database has it, nil for NULL: what a column's serialize made of it, its prepare undoes.
+local function stored(record, made)
+  local value = rawget(record, made.property)
+  if value == nil or value == core.null then
+    return nil
+  end
+  local prepared = made.serialize and made.prepare and made.prepare(value)
+  return prepared or value
+end
+
 -- Equal values give the same table key: decimals and the like by their text.
 local function plain_key(value)
   return type(value) == "userdata" and tostring(value) or value
@@ -147,16 +191,13 @@ end
 -- The key of a record over these columns, nil when one of them is NULL; and the values.
 local function key_of(record, columns)
   if #columns == 1 then
-    local value = rawget(record, columns[1])
-    if value == nil or value == core.null then
-      return nil
-    end
+    local value = stored(record, columns[1])
     return plain_key(value), value
   end
   local parts, values = {}, {}
-  for index, name in ipairs(columns) do
-    local value = rawget(record, name)
-    if value == nil or value == core.null then
+  for index, made in ipairs(columns) do
+    local value = stored(record, made)
+    if value == nil then
       return nil
     end
     local text = tostring(math.type(value) == "float" and math.tointeger(value) or plain_key(value))
@@ -166,17 +207,18 @@ local function key_of(record, columns)
   return table.concat(parts), values
 end
 
--- Each key once, in the order of the parents.
-local function distinct_keys(parents, columns)
-  local seen, list = {}, {}
+-- The keys of the parents at their places, and the distinct ones in order, as { id, value }.
+local function keys_of(parents, columns)
+  local ids, list, seen = {}, {}, {}
   for index = 1, #parents do
-    local key, value = key_of(parents[index], columns)
-    if key ~= nil and not seen[key] then
-      seen[key] = true
-      list[#list + 1] = value
+    local id, value = key_of(parents[index], columns)
+    ids[index] = id
+    if id ~= nil and not seen[id] then
+      seen[id] = true
+      list[#list + 1] = { id = id, value = value }
     end
   end
-  return list
+  return ids, list
 end
 
 -- ---- running ----------------------------------------------------------------------------------
@@ -203,48 +245,95 @@ local function related_query(target, group, run)
   return query
 end
 
--- Related rows for a slice of the keys.
-local function fetch_slice(query, target, columns, keys, given, reading)
-  local part = query:clone():_guard(add_keys, columns, keys)
+-- Related rows of some of the keys.
+local function fetch_slice(query, target, there, keys, first, last, given, reading)
+  local values = {}
+  for index = first, math.min(last, #keys) do
+    values[#values + 1] = keys[index].value
+  end
+  local part = query:clone():_guard(add_keys, there, values)
   return reading.list(part, target, part:_peek(), given, false, "load")
 end
 
--- A limit in the callback means so many per parent: those are asked for one by one.
-local function fetch_related(query, target, columns, keys, given, reading)
-  local step = KEYS_PER_QUERY // #columns
-  if query:_has("limit") then
-    step = 1
-  end
-  if #keys <= step then
-    return fetch_slice(query, target, columns, keys, given, reading)
-  end
-  local rows = {}
-  for first = 1, #keys, step do
-    local slice = table.move(keys, first, math.min(first + step - 1, #keys), 1, {})
-    local found = fetch_slice(query, target, columns, slice, given, reading)
-    table.move(found, 1, #found, #rows + 1, rows)
-  end
-  return rows
+-- Accents and blanks at the end: only the database knows what it takes such a text for.
+local function is_odd(id)
+  return id:find("[^ -~]") ~= nil or id:find(" $") ~= nil or id:find(" %d+:") ~= nil
 end
 
-local function deal_out(parents, rows, name, many, here, there)
-  local by_key = {}
-  for index = 1, #rows do
-    local row = rows[index]
-    local key = key_of(row, there)
-    local list = key ~= nil and by_key[key]
-    if list and many then
-      list[#list + 1] = row
-    elseif not list and key ~= nil then -- a row without key came from a hook: it is nobody's
-      by_key[key] = many and { row } or row
+-- The texts among the keys for which there may be rows that spell them otherwise: a column's collation need
+-- mind neither case nor accents. A row that is nobody's is somebody's who is spelled otherwise.
+local function doubtful(keys, by_key)
+  local spellings, known, odd_row, stranger = {}, {}, false, false
+  for _, key in ipairs(keys) do
+    local plain = key.id:lower()
+    spellings[plain], known[key.id] = (spellings[plain] or 0) + 1, true
+  end
+  for id in next, by_key do
+    odd_row = odd_row or is_odd(id)
+    if not known[id] then
+      local plain = id:lower()
+      stranger = stranger or is_odd(id) or spellings[plain] == nil
+      spellings[plain] = (spellings[plain] or 0) + 1
     end
   end
+  local list = {}
+  for _, key in ipairs(keys) do
+    local missing = by_key[key.id] == nil
+    if stranger or spellings[key.id:lower()] > 1 or (missing and (odd_row or (is_odd(key.id) and next(by_key)))) then
+      list[#list + 1] = key
+    end
+  end
+  return list
+end
+
+local function has_text(columns)
+  for _, made in ipairs(columns) do
+    if GROUPS[made.kind] == TEXT or made.kind == "char" then
+      return true
+    end
+  end
+  return false
+end
+
+-- All related rows, and lists of them by their parents' keys. One by one where only the database knows
+-- whose a row is, and where a limit in the callback means so many per parent.
+local function fetch_related(query, target, there, keys, comparable, given, reading)
+  local columns = columns_of(target, there)
+  local rows, by_key = {}, {}
+
+  local function fetch(list, step, alone)
+    for first = 1, #list, step do
+      for _, row in ipairs(fetch_slice(query, target, there, list, first, first + step - 1, given, reading)) do
+        local id = alone and list[first].id or key_of(row, columns)
+        if id ~= nil then -- a row without key came from a hook: it is nobody's
+          by_key[id] = by_key[id] or {}
+          table.insert(by_key[id], row)
+        end
+        rows[#rows + 1] = row
+      end
+    end
+  end
+
+  if not comparable or query:_has("limit") then
+    fetch(keys, 1, true)
+    return rows, by_key
+  end
+  fetch(keys, KEYS_PER_QUERY // #there)
+  for _, key in ipairs(has_text(columns) and doubtful(keys, by_key) or NONE) do
+    by_key[key.id] = nil
+    fetch({ key }, 1, true)
+  end
+  return rows, by_key
+end
+
+local function deal_out(parents, ids, by_key, name, many)
   local dealt = {}
   for index = 1, #parents do
     local parent = parents[index]
-    local key = key_of(parent, here)
-    local found = key ~= nil and by_key[key] or nil
-    if many then
+    local found = ids[index] ~= nil and by_key[ids[index]] or nil
+    if not many then
+      found = found and found[1]
+    else
       -- Parents that share a key must not share a list.
       found = found and (dealt[found] and table.move(found, 1, #found, 1, {}) or found) or {}
       dealt[found] = true
@@ -262,14 +351,16 @@ function preload.load(parents, definition, loads, run, reading)
   for _, group in ipairs(grouped(loads)) do
     local rel = definition.relations[group.name]
     local target, here, there = relation.resolve(definition, rel)
-    local keys = distinct_keys(parents, here)
-    local rows, added = {}, nil
+    local columns = columns_of(definition, here)
+    local ids, keys = keys_of(parents, columns)
+    local rows, by_key, added = {}, {}, nil
     if #keys > 0 then
+      local comparable = are_comparable(columns, columns_of(target, there))
       local query = related_query(target, group, run)
       query, added = preload.with_keys(query, nil, target, there)
-      rows = fetch_related(query, target, there, keys, given, reading)
+      rows, by_key = fetch_related(query, target, there, keys, comparable, given, reading)
     end
-    deal_out(parents, rows, group.name, rel.many, here, there)
+    deal_out(parents, ids, by_key, group.name, rel.many)
     preload.strip(rows, added)
   end
 end

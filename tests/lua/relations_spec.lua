@@ -230,6 +230,88 @@ databases.each(function(ds)
       assert.equal(1, nodes:query():where("id", 4):load("parent.parent"):one().parent.parent.id)
     end)
 
+    it("finds whose a row is where Lua cannot tell which keys are equal", function()
+      local exclaim = { length = 20, serialize = function(text) return text .. "!" end,
+        prepare = function(text) return (text:gsub("!$", "")) end }
+      local CASES = {
+        { "date", { as = "table" }, { "2024-01-02", "2024-01-03" } },
+        { "datetime", { as = "epoch" }, { "2024-01-02 00:00:00", "2024-01-02 00:00:01" } },
+        { "decimal", { precision = 10, scale = 2 }, { sql.decimal("1.50"), sql.decimal("0.00") },
+          { precision = 12, scale = 3 } },
+        { "string", exclaim, { "k", "" } },
+        { "string", { length = 20 }, { "a", "0" }, exclaim },
+      }
+      local one, other = { id = column.increment() }, { id = column.increment() }
+      local rows, other_rows = { {}, {}, {} }, { {}, {}, {}, {} }
+      for index, case in ipairs(CASES) do
+        local kind, key = column[case[1]], "key" .. index
+        one[key], other[key] = kind(case[2]), kind(case[4] or case[2])
+        one["others" .. index] = hysteria.hasMany("RelOther", { foreignKey = key, localKey = key })
+        other["one" .. index] = hysteria.belongsTo("RelOne", { foreignKey = key, targetKey = key, constraint = false })
+        for place, value in ipairs { 1, 2, 1 } do
+          other_rows[place][key] = case[3][value]
+        end
+        rows[1][key], rows[2][key] = case[3][1], case[3][2]
+      end
+      local One, Other = model("RelOne")(one), model("RelOther")(other)
+      ds:dropTables({ One, Other }, { ifExists = true })
+      ds:createTables { One, Other }
+      One:using(ds):insertMany(rows)
+      Other:using(ds):insertMany(other_rows)
+
+      for index, case in ipairs(CASES) do
+        local counts, owners = {}, {}
+        for place, row in ipairs(One:using(ds):query():orderBy("id"):load("others" .. index):many()) do
+          counts[place] = #row["others" .. index]
+        end
+        for place, row in ipairs(Other:using(ds):query():orderBy("id"):load("one" .. index):many()) do
+          owners[place] = row["one" .. index] and row["one" .. index].id or 0
+        end
+        assert.same({ 2, 1, 0 }, counts, case[1])
+        assert.same({ 1, 2, 1, 0 }, owners, case[1])
+      end
+      ds:dropTables { One, Other }
+    end)
+
+    it("finds whose a row is as a join does, however the texts of keys are spelled", function()
+      local function joined(condition)
+        local list = {}
+        for index, row in ipairs(ds:rawQuery("SELECT b.title AS title, a.name AS name FROM rel_books b "
+          .. "JOIN rel_authors a ON a.code = b.author_code WHERE " .. condition .. " ORDER BY b.id")) do
+          list[index] = row.title .. row.name
+        end
+        return list
+      end
+      ds:rawQuery("DELETE FROM rel_reviews")
+      ds:rawQuery("DELETE FROM rel_books")
+      authors:insertMany {
+        { name = "Eve", code = "\u{e9}t\u{e9}" }, { name = "Dan", code = "d" }, { name = "Fay", code = "x y" },
+      }
+      local codes = { "a", "A", "b", "b ", "ETE", "\u{e9}t\u{e9}", "D", "nobody", "N\u{f6}body", "X Y", "X Y " }
+      for index, code in ipairs(codes) do
+        books:insert { authorCode = code, title = ("t%02d"):format(index) }
+      end
+      for _, condition in ipairs { "1 = 1", "b.author_code IN ('b ', 'D')", "b.title IN ('t05', 't08')",
+        "b.title > 't06'", "b.title = 't06'" } do
+        local numbers = {}
+        for index, row in ipairs(ds:rawQuery("SELECT id FROM rel_books b WHERE " .. condition .. " ORDER BY id")) do
+          numbers[index] = row.id
+        end
+        local up, down = {}, {}
+        for _, book in ipairs(books:query():whereIn("id", numbers):orderBy("id"):load("coder"):many()) do
+          up[#up + 1] = book.coder and book.title .. book.coder.name
+        end
+        for _, author in ipairs(authors:query():load("byCode", function(q) q:whereIn("id", numbers) end):many()) do
+          for _, book in ipairs(author.byCode) do
+            down[#down + 1] = book.title .. author.name
+          end
+        end
+        table.sort(down)
+        assert.same(joined(condition), up, condition)
+        assert.same(joined(condition), down, condition)
+      end
+    end)
+
     it("finds default foreign keys by either name", function()
       Order:using(ds):insert { relAuthorId = 2 }
       assert.equal(1, #authors:query():where("id", 2):load("orders"):one().orders)
