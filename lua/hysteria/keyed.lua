@@ -2,6 +2,7 @@
 -- The subject of their hooks is the record, and it takes the values that the database stored.
 local core = require("hysteria.core")
 local hooks = require("hysteria.hooks")
+local matching = require("hysteria.matching")
 local options = require("hysteria.options")
 local reading = require("hysteria.reading")
 local running = require("hysteria.running")
@@ -87,7 +88,7 @@ function keyed.values_of(definition, value, what)
   return (rawget(value, 1) ~= nil and from_list or from_names)(definition, value, what)
 end
 
--- The key values of a record or row, in key order.
+-- The key values of a record or row as the database has them, in key order.
 function keyed.key_of(definition, row)
   keyed.need_key(definition)
   local key = {}
@@ -98,7 +99,7 @@ function keyed.key_of(definition, row)
         model = definition.name,
       })
     end
-    key[index] = need_value(value, name, definition.name)
+    key[index] = matching.stored(definition.by_property[name], need_value(value, name, definition.name))
   end
   return key
 end

@@ -13,6 +13,16 @@ function matching.value(definition, row, name)
   return value
 end
 
+-- A value of a column as the database has it: what the column's serialize made of it, its prepare undoes, as
+-- in a write.
+function matching.stored(made, value)
+  if value == nil or value == core.null or not (made.serialize and made.prepare) then
+    return value
+  end
+  local prepared = made.prepare(value)
+  return prepared == nil and value or prepared
+end
+
 local INTEGERS = { tinyint = true, smallint = true, mediumint = true, integer = true, bigInteger = true }
 local TEXTS = { string = true, text = true, ulid = true, enum = true }
 

@@ -3,6 +3,7 @@
 -- select are added for the work and taken away afterwards. Nested loads recurse, because a
 -- related query is a query like any other.
 local core = require("hysteria.core")
+local matching = require("hysteria.matching")
 local model = require("hysteria.model")
 local options = require("hysteria.options")
 local relation = require("hysteria.relation")
@@ -173,14 +174,12 @@ local function are_comparable(here, there)
   return true
 end
 
--- A field as the database has it, nil for NULL: what a column's serialize made of it, its prepare undoes.
+-- A field as the database has it, nil for NULL.
 local function stored(record, made)
-  local value = rawget(record, made.property)
-  if value == nil or value == core.null then
-    return nil
+  local value = matching.stored(made, rawget(record, made.property))
+  if value ~= core.null then
+    return value
   end
-  local prepared = made.serialize and made.prepare and made.prepare(value)
-  return prepared or value
 end
 
 -- Equal values give the same table key: decimals and the like by their text.

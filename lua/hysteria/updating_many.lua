@@ -200,10 +200,12 @@ end
 
 -- Take the key and the expected version out of a copy of the row: the rest is what changes.
 local function split(run, row, index)
+  local key = {}
   for _, name in ipairs(run.by) do
-    key_value(run, row, name, index)
+    local value = key_value(run, row, name, index)
+    key[name] = run.definition and matching.stored(run.definition.by_property[name], value) or value
   end
-  run.keys[index] = matching.values(run.definition, run.by, row)
+  run.keys[index] = matching.values(run.definition, run.by, key)
   local changes = {}
   for name, value in next, row do
     changes[name] = value

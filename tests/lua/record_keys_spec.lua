@@ -130,6 +130,45 @@ databases.each(function(ds)
 end)
 
 databases.each(function(ds)
+  it("a key that is read in another form than it is stored in names its row", function()
+    local Badge = model "KeysBadge" {
+      id = column.string { length = 20, primaryKey = true, serialize = function(text) return "No. " .. text end,
+        prepare = function(text) return (text:gsub("^No%. ", "")) end },
+      n = column.integer(),
+    }
+    ds:dropTables({ Badge }, { ifExists = true })
+    ds:createTables { Badge }
+    local badges = Badge:using(ds)
+    local badge = badges:insert { id = "7", n = 1 }
+    badges:insert { id = "8", n = 1 }
+    local function stored()
+      local list = {}
+      for index, row in ipairs(ds:rawQuery("SELECT id, n FROM keys_badges ORDER BY id")) do
+        list[index] = row.id .. "=" .. row.n
+      end
+      return table.concat(list, " ")
+    end
+
+    assert.equal("No. 7", badge.id)
+    badge.n = 2
+    badge:save()
+    assert.equal("7=2 8=1", stored())
+    badge:update { n = 3 }
+    assert.equal("7=3 8=1", stored())
+    badges:save { id = "No. 7", n = 4 }
+    assert.equal("7=4 8=1", stored())
+    assert.equal(4, badge:refresh().n)
+    assert.equal(2, badges:updateMany { { id = "No. 7", n = 5 }, { id = "No. 8", n = 6 } })
+    assert.equal("7=5 8=6", stored())
+    local rows = badges:updateMany({ { id = "No. 8", n = 8 }, { id = "No. 7", n = 7 } }, { returning = true })
+    assert.same({ "No. 8", 8, "No. 7", 7 }, { rows[1].id, rows[1].n, rows[2].id, rows[2].n })
+    assert.equal(1, badge:delete())
+    assert.equal("8=8", stored())
+    ds:dropTables { Badge }
+  end)
+end)
+
+databases.each(function(ds)
   local Slot = model "KeysSlot" { id = column.integer { primaryKey = true }, n = column.integer(),
     hits = column.version() }
 

@@ -238,6 +238,7 @@ databases.each(function(ds)
         { "datetime", { as = "epoch" }, { "2024-01-02 00:00:00", "2024-01-02 00:00:01" } },
         { "decimal", { precision = 10, scale = 2 }, { sql.decimal("1.50"), sql.decimal("0.00") },
           { precision = 12, scale = 3 } },
+        { "boolean", {}, { false, true } },
         { "string", exclaim, { "k", "" } },
         { "string", { length = 20 }, { "a", "0" }, exclaim },
       }
