@@ -35,6 +35,13 @@
 ---@field columns string[]?
 ---@field errors table<string, string[]>?
 ---@field row integer? of insertMany, with VALIDATION_ERROR
+---@field position integer? byte in `sql` where the database stopped reading
+---@field feature string? with UNSUPPORTED
+---@field dialect string? with UNSUPPORTED
+---@field attempts integer? how often a retried transaction was tried
+---@field model string?
+---@field relation string?
+---@field cause any the error behind this one
 ---@field is fun(self, code: string): boolean
 
 ---@class hysteria.CallOptions

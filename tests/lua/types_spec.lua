@@ -1,4 +1,4 @@
--- The editor types (lua/library/hysteria.lua) against the running module, both ways.
+-- The editor types (lua/library/hysteria.lua) against the running module, both ways; and its names against docs/.
 local hysteria = require("hysteria")
 local core = require("hysteria.core")
 
@@ -45,6 +45,41 @@ local subjects = {
   ["hysteria.Model"] = require("hysteria.model").statics,
   ["hysteria.Record"] = require("hysteria.model").records,
 }
+
+-- The words of docs/*.md.
+local function documented()
+  local words = {}
+  for _, name in ipairs { "guide", "writing", "types", "errors" } do
+    local file <close> = assert(io.open((os.getenv("HY_ROOT") or ".") .. "/docs/" .. name .. ".md"))
+    for word in file:read("a"):gmatch("[%w_]+") do
+      words[word] = true
+    end
+  end
+  return words
+end
+
+-- "orWhereIn" is a form of "whereIn", "afterInsert" of "beforeInsert".
+local function plain_form(name)
+  local rest = name:match("^and(%u.*)") or name:match("^or(%u.*)")
+  return rest and rest:sub(1, 1):lower() .. rest:sub(2) or (name:gsub("^after", "before"))
+end
+
+describe("the documentation", function()
+  local words = documented()
+
+  for class, subject in pairs(subjects) do
+    it("has every name of " .. class, function()
+      local missing = {}
+      for name in pairs(public_names(subject)) do
+        if not words[name] and not words[plain_form(name)] then
+          missing[#missing + 1] = name
+        end
+      end
+      table.sort(missing)
+      assert.same({}, missing)
+    end)
+  end
+end)
 
 describe("the editor types", function()
   local classes, parents, taken = read_types()
