@@ -16,6 +16,8 @@ end
 local Owner = model "FaultOwner" {
   id = column.integer { primaryKey = true }, classId = column.integer(), password = column.string { hidden = true },
   asset = column.string { length = 20 }, secret = column.encrypted { key = KEY },
+  things = hysteria.hasMany("FaultThing", { foreignKey = "ownerId" }),
+  one = hysteria.hasOne("FaultThing", { foreignKey = "ownerId" }),
 }
 local Thing = model "FaultThing" {
   hysteria.softDelete(), hysteria.scope("big", function(q) q:where("size", ">", 5) end),
@@ -36,7 +38,7 @@ local Counted = model "FaultCounted" {
   moved = column.string { autoUpdate = counting("autoUpdate", "moved") },
 }
 
-databases.each(function(ds)
+databases.each(function(ds, _, config)
   local owners, things, counted = Owner:using(ds), Thing:using(ds), Counted:using(ds)
 
   before_each(function()
@@ -159,5 +161,116 @@ databases.each(function(ds)
     local list = things:query():select("name"):orderBy("name"):load("owner"):many()
     assert.same({ 1, 2 }, { list[1].owner.id, list[2].owner.id })
     assert.is_false(list[1]:has("ownerId"))
+  end)
+
+  it("keys that are zero or empty are keys", function()
+    owners:insert { id = 0, classId = 0 }
+    things:insertMany { { id = 2, ownerId = 0 }, { id = 3 }, { id = 0, ownerId = 1 } }
+    local names = {}
+    for _, thing in ipairs(things:query():orderBy("id"):load("owner"):many()) do
+      names[#names + 1] = thing.owner and thing.owner.id or "none"
+    end
+    assert.same({ 1, 1, 0, "none" }, names)
+    local counts = {}
+    for _, owner in ipairs(owners:query():orderBy("id"):load("things"):many()) do
+      counts[#counts + 1] = #owner.things
+    end
+    assert.same({ 1, 2 }, counts)
+    local zero = owners:findOneByPrimaryKey(0)
+    zero.asset = "zero"
+    zero:save()
+    things:updateRecord(0, { name = "zero" })
+    assert.equal("zero", owners:findOneByPrimaryKey(0).asset)
+    assert.equal("zero", things:findOneByPrimaryKey(0).name)
+    assert.equal(1, things:deleteRecord(0))
+    assert.equal(3, things:count())
+  end)
+
+  it("so many per parent are counted when all else is said, nested loads and deleted rows too", function()
+    owners:insert { id = 2 }
+    things:insertMany {
+      { id = 2, ownerId = 1, name = "b", size = 9 }, { id = 3, ownerId = 1, name = "c", size = 8 },
+      { id = 4, ownerId = 1, name = "d", size = 7 }, { id = 5, ownerId = 2, name = "e", size = 6 },
+      { id = 6, ownerId = 2, name = "f", size = 1 },
+    }
+    things:softDelete(2)
+    local function names(fill)
+      local list = {}
+      for _, owner in ipairs(owners:query():orderBy("id"):load("things", fill):many()) do
+        for _, thing in ipairs(owner.things) do
+          list[#list + 1] = owner.id .. thing.name
+          assert.is_true(thing.seen)
+        end
+      end
+      return table.concat(list, " ")
+    end
+    assert.equal("1c 1d 2e", names(function(q) q:big():orderBy("size", "desc"):limit(2) end))
+    assert.equal("1d", names(function(q)
+      q:where("fault_things.size", ">", 5):orderBy("size", "desc"):limit(2):offset(1)
+    end))
+    assert.equal("1c 2e", names(function(q) q:where("name", "c"):orWhere("size", ">", 5):orderBy("name"):limit(1) end))
+    assert.equal("1a 2e", names(function(q) q:select("name"):orderBy("id"):limit(1) end))
+    assert.equal("", names(function(q) q:limit(0) end))
+    local first = owners:query():where("id", 2):load("things", function(q)
+      q:orderBy("id"):limit(1):load("owner")
+    end):one()
+    assert.equal(2, first.things[1].owner.id)
+    assert.equal("b", owners:query():where("id", 1):load("one", function(q)
+      q:withDeleted():orderBy("size", "desc")
+    end):one().one.name)
+  end)
+
+  it("a default of the database is honoured in columns that have functions", function()
+    local function same(value)
+      return value
+    end
+    local Kept = model "FaultKept" {
+      id = column.integer { primaryKey = true },
+      flag = column.boolean { default = true, prepare = same, serialize = same },
+      doc = column.json { default = sql.object { a = 1 }, prepare = same },
+      day = column.date { default = "2024-02-29", prepare = same },
+      word = column.string { length = 20, default = "word", prepare = string.upper },
+    }
+    ds:dropTables({ Kept }, { ifExists = true })
+    ds:createTables { Kept }
+    local kept = Kept:using(ds)
+    kept:insert { id = 1 }
+    kept:insertMany { { id = 2 }, { id = 3, flag = false, word = "other" } }
+    kept:upsert({ id = 4 }, {})
+    kept:upsertMany({ "id" }, { { id = 5 } })
+    kept:save { id = 6 }
+    for _, row in ipairs(kept:query():orderBy("id"):many()) do
+      assert.equal(row.id ~= 3, row.flag)
+      assert.same({ a = 1 }, row.doc)
+      assert.equal("2024-02-29", row.day)
+      assert.equal(row.id == 3 and "OTHER" or "word", row.word)
+    end
+    assert.equal(6, kept:count())
+    ds:dropTables { Kept }
+  end)
+
+  it("observers see what runs in transactions, savepoints and streams", function()
+    local seen = {}
+    local watched = sql.connectToSecondarySource(config())
+    watched:addObserver { onBeforeQuery = function(event) seen[#seen + 1] = event.sql end }
+    watched:transaction(function()
+      watched:rawQuery("SELECT 1 AS one")
+      watched:transaction(function()
+        watched:rawQuery("SELECT 2 AS two")
+      end)
+    end)
+    local inner = table.concat(seen, "\n")
+    for _, text in ipairs { "SELECT 1 AS one", "SAVEPOINT", "SELECT 2 AS two", "COMMIT" } do
+      assert.truthy(inner:find(text, 1, true), text)
+    end
+    watched:dropTables({ Counted }, { ifExists = true })
+    watched:createTables { Counted }
+    seen = {}
+    for _ in Counted:using(watched):query():stream() do end
+    assert.truthy(table.concat(seen, "\n"):find("fault_counteds", 1, true))
+    seen = {}
+    assert.is_true(watched:ping().ok)
+    assert.same({ "SELECT 1" }, seen) -- and nothing that reads the whole file
+    watched:close()
   end)
 end)
