@@ -577,6 +577,33 @@ databases.each(function(ds, database, config)
       end)
     end)
 
+    -- What refuses a COMMIT: a constraint that is looked at then. MariaDB and MySQL have none.
+    if database == "sqlite" or database == "postgres" then
+      it("whose COMMIT fails store nothing and give their connection back, however often", function()
+        ds:rawQuery("DROP TABLE IF EXISTS trx_late")
+        ds:rawQuery("CREATE TABLE trx_late (id INTEGER PRIMARY KEY, "
+          .. "other INTEGER REFERENCES trx_late (id) DEFERRABLE INITIALLY DEFERRED)")
+        local before, runs = ds:getPool():stats(), 0
+        for _ = 1, before.max + 2 do
+          local err = error_of(ds.transaction, ds, function()
+            ds:rawQuery("INSERT INTO trx_late VALUES (1, 2)")
+            entries:insert { text = "ghost" }
+            runs = runs + 1
+          end)
+          assert.equal("FOREIGN_KEY_VIOLATION", err.code)
+          local trx = ds:startTransaction()
+          trx.sql:rawQuery("INSERT INTO trx_late VALUES (1, 2)")
+          assert.equal("FOREIGN_KEY_VIOLATION", error_of(trx.commit, trx).code)
+          assert.is_false(trx.isActive)
+        end
+        assert.equal(before.max + 2, runs)
+        assert.equal(0, ds:getPool():stats().leased)
+        assert.equal(0, ds:query("trx_late"):count())
+        assert.equal("", seen())
+        ds:rawQuery("DROP TABLE trx_late")
+      end)
+    end
+
     it("atomic makes a function of them", function()
       local add = ds:atomic(function(a, b, c)
         entries:insert { text = a }
@@ -606,7 +633,7 @@ databases.each(function(ds, database, config)
 end, { shared = true })
 
 describe("transactions on a busy SQLite file", function()
-  it("retry a BEGIN that it refuses", function()
+  it("retry a BEGIN that it refuses, and give their connection back", function()
     local path = os.tmpname()
     local ds = sql.connectToSecondarySource { type = "sqlite", database = path }
     local other = sql.connectToSecondarySource { type = "sqlite", database = path }
@@ -620,7 +647,13 @@ describe("transactions on a busy SQLite file", function()
       end,
     }
     local err = error_of(ds.transaction, ds, function() end, { retry = 1, timeout = 20 })
+    local tries_of_one = tries
+    for _ = 1, ds:getPool():stats().max + 2 do -- none of which keeps its connection
+      assert.equal("LOCK_TIMEOUT", error_of(ds.startTransaction, ds, { timeout = 5 }).code)
+    end
+    local leased = ds:getPool():stats().leased
     holder:rollback()
+    local value = ds:transaction(function() return "free" end)
     other:close()
     ds:close()
     for _, suffix in ipairs { "", "-wal", "-shm" } do
@@ -628,6 +661,8 @@ describe("transactions on a busy SQLite file", function()
     end
     assert.is_true(core.isError(err))
     assert.equal("LOCK_TIMEOUT", err.code)
-    assert.equal(2, tries)
+    assert.equal(2, tries_of_one)
+    assert.equal(0, leased)
+    assert.equal("free", value)
   end)
 end)
