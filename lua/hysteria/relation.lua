@@ -105,6 +105,8 @@ local function properties(definition, rel, owner, names)
     if column == nil then
       fail(definition, rel, "INVALID_MODEL", "no column `%s` on %s%s", name, owner.name,
         options.hint(name, owner.properties))
+    elseif column.secret then -- and what was decrypted must not go where it is no secret
+      fail(definition, rel, "NOT_SEARCHABLE", "column `%s` of %s is stored hashed or encrypted", name, owner.name)
     end
     list[index] = column.property
   end

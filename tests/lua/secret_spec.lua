@@ -590,6 +590,29 @@ databases.each(function(ds)
       assert.equal("DATA_INVALID", error_of(cards.insert, cards, { number = sql.decimal("41.5") }).code)
     end)
 
+    it("is no key of a relation", function()
+      local Stack = model "SecretStack" {
+        id = column.increment(), note = column.string { length = 40 },
+        pin = column.encrypted { key = hysteria.generateKey() },
+        byPin = hysteria.hasMany("SecretStack", { foreignKey = "note", localKey = "pin" }),
+        ofPin = hysteria.belongsTo("SecretStack", { foreignKey = "pin", targetKey = "note", constraint = false }),
+      }
+      ds:dropTables({ Stack }, { ifExists = true })
+      ds:createTables { Stack }
+      local stacks = Stack:using(ds)
+      local stack, seen = stacks:insert { note = "n", pin = "4111" }, databases.watch(ds)
+      for _, name in ipairs { "byPin", "ofPin" } do
+        assert.equal("NOT_SEARCHABLE", error_of(function() stacks:query():load(name):many() end).code)
+        assert.equal("NOT_SEARCHABLE", error_of(function() stack:load(name) end).code)
+      end
+      for _, event in ipairs(seen.stop()) do
+        for _, value in ipairs(event.params) do
+          assert.not_equal("4111", value)
+        end
+      end
+      ds:dropTables { Stack }
+    end)
+
     it("cannot be searched or sorted by, and says so", function()
       local q = function()
         return cards:query()
