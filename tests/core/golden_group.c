@@ -163,13 +163,19 @@ static const golden cases[] = {
     {"what is grouped by with a value is named by its position", USER, bucket_selected,
      "SELECT `active`, `age` * ? AS `bucket` FROM `users` GROUP BY `active`, 2 ORDER BY 2 DESC, "
      "MAX(`age` * ?) ASC",
-     "int:10/any int:20/any"},
+     "int:10/any int:20/any",
+     .sqlite =
+         "SELECT `active`, hysteria_whole_multiply(`age`, ?) AS `bucket` FROM `users` GROUP BY `active`, 2"
+         " ORDER BY 2 DESC, MAX(hysteria_whole_multiply(`age`, ?)) ASC"},
     {"behind text no position is known", USER, bucket_unplaced,
-     "SELECT age, `age` * ? AS `bucket` FROM `users` ORDER BY `age` * ? ASC", "int:10/any int:10/any"},
+     "SELECT age, `age` * ? AS `bucket` FROM `users` ORDER BY `age` * ? ASC", "int:10/any int:10/any",
+     .sqlite = "SELECT age, hysteria_whole_multiply(`age`, ?) AS `bucket` FROM `users` ORDER BY"
+               " hysteria_whole_multiply(`age`, ?) ASC"},
     {"where NULLs have a place too", USER, bucket_nulls,
      "SELECT `age` * ? AS `bucket` FROM `users` ORDER BY 1 ASC NULLS LAST", "int:10/any",
      .mysql = "SELECT `age` * ? AS `bucket` FROM `users` ORDER BY ((`age` * ?) IS NULL) ASC, 1 ASC",
-     .binds_mysql = "int:10/any int:10/any"},
+     .binds_mysql = "int:10/any int:10/any",
+     .sqlite = "SELECT hysteria_whole_multiply(`age`, ?) AS `bucket` FROM `users` ORDER BY 1 ASC NULLS LAST"},
     {"GROUP BY and HAVING", USER, group,
      "SELECT `age`, COUNT(*) AS `total` FROM `users` GROUP BY `age`, `first_name` HAVING COUNT(*) > ?",
      "int:2/any", "age:integer* total:bigInteger"},
@@ -177,11 +183,11 @@ static const golden cases[] = {
      "SELECT `active`, SUM(`age` + ?) AS `Total` FROM `users` GROUP BY `active` HAVING `Total` > ? OR "
      "`active` IS NULL"
      " ORDER BY `Total` DESC",
-     "int:1/any int:5/any",
-     .postgres =
-         "SELECT `active`, SUM(`age` + ?) AS `Total` FROM `users` GROUP BY `active` HAVING SUM(`age` + ?) > ?"
-         " OR `active` IS NULL ORDER BY `Total` DESC",
-     .binds_postgres = "int:1/any int:1/any int:5/any"},
+     "int:1/any int:5/bigInteger",
+     .postgres = "SELECT `active`, SUM(`age` + $1) AS `Total` FROM `users` GROUP BY `active` HAVING"
+                 " SUM(`age` + $1) > $2 OR `active` IS NULL ORDER BY `Total` DESC",
+     .sqlite = "SELECT `active`, SUM(hysteria_whole_add(`age`, ?)) AS `Total` FROM `users` GROUP BY `active`"
+               " HAVING `Total` > ? OR `active` IS NULL ORDER BY `Total` DESC"},
     {"HAVING with a decimal alias", USER, having_decimal,
      "SELECT SUM(`balance`) AS `total` FROM `users` GROUP BY `active` HAVING `total` > ?",
      "decimal:9.50/decimal",
@@ -208,7 +214,8 @@ static const golden cases[] = {
      " HAVING (count(*) > 1 OR count(*) = 0) AND MAX(`id`) > ? ORDER BY 1 DESC",
      "bool:true/boolean int:3/bigInteger", "digit:any"},
     {"neither column nor alias", USER, unknown_alias, .fails = HY_EUNDEFINED_COLUMN},
-    {"ORDER BY", USER, order, S " ORDER BY `age` ASC, `users`.`score` DESC, `age` + ? DESC", "int:1/any"},
+    {"ORDER BY", USER, order, S " ORDER BY `age` ASC, `users`.`score` DESC, `age` + ? DESC", "int:1/any",
+     .sqlite = S " ORDER BY `age` ASC, `users`.`score` DESC, hysteria_whole_add(`age`, ?) DESC"},
     {"NULLS FIRST and LAST", USER, order_nulls, S " ORDER BY `age` ASC NULLS LAST, `score` DESC NULLS FIRST",
      .mysql = S " ORDER BY (`age` IS NULL) ASC, `age` ASC, (`score` IS NULL) DESC, `score` DESC"},
     {"LIMIT and OFFSET", USER, limit, S " LIMIT ? OFFSET ?", "int:10/bigInteger int:20/bigInteger"},

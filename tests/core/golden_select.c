@@ -501,8 +501,9 @@ static const golden cases[] = {
     {"arithmetic", USER, arithmetic,
      "SELECT ((`age` + ?) * ?) - `id` AS `x`, `score` / ? AS `y` FROM `users` WHERE (`age` + `id`) > ?",
      "int:1/any int:2/any double:0.5/any int:9/any",
-     .sqlite = "SELECT ((`age` + ?) * ?) - `id` AS `x`, `score` / ? AS `y` FROM `users` WHERE"
-               " (hysteria_whole_add(`age`, `id`)) > ?"},
+     .sqlite =
+         "SELECT hysteria_whole_subtract(hysteria_whole_multiply(hysteria_whole_add(`age`, ?), ?), `id`) AS"
+         " `x`, `score` / ? AS `y` FROM `users` WHERE (hysteria_whole_add(`age`, `id`)) > ?"},
     {"arithmetic with decimals", USER, calculated_decimals,
      "SELECT `balance` * `age` AS `x` FROM `users` WHERE (`balance` * `age`) > ? ORDER BY `balance` * `age` "
      "ASC",

@@ -605,7 +605,8 @@ static const golden cases[] = {
      .mysql = "!INSERT ... RETURNING", .mariadb = INSERT NINE("(?, ?)") " RETURNING `id`"},
     {"INSERT of nine rows RETURNING a value of its own", USER, insert_nine_returning_value,
      INSERT NINE("(?, ?)") " RETURNING `age` + ? AS `next`", NINE_ROWS " int:1/any", .row_arrays = true,
-     .mysql = "!INSERT ... RETURNING", .mariadb = INSERT NINE("(?, ?)") " RETURNING `age` + ? AS `next`"},
+     .mysql = "!INSERT ... RETURNING", .mariadb = INSERT NINE("(?, ?)") " RETURNING `age` + ? AS `next`",
+     .sqlite = INSERT NINE("(?, ?)") " RETURNING hysteria_whole_add(`age`, ?) AS `next`"},
     {"INSERT of nine rows with a gap", USER, insert_nine_with_gap,
      INSERT SEVEN("(?, ?)") ", (?, DEFAULT), (?, ?)", SEVEN_ADA " text:Ada/string " ADA, .row_arrays = true,
      .sqlite = "!DEFAULT in VALUES"},
@@ -667,11 +668,15 @@ static const golden cases[] = {
     {"upsert that counts", USER, upsert_count,
      INSERT "(?, ?) ON CONFLICT (`first_name`) DO UPDATE SET `age` = `users`.`age` + ?", ADA " int:1/any",
      .mysql = INSERT "(?, ?)" DUPLICATE_NEW ", `age` = `users`.`age` + ?",
-     .mariadb = INSERT "(?, ?)" DUPLICATE ", `age` = `users`.`age` + ?"},
+     .mariadb = INSERT "(?, ?)" DUPLICATE ", `age` = `users`.`age` + ?",
+     .sqlite = INSERT "(?, ?) ON CONFLICT (`first_name`) DO UPDATE SET `age` ="
+                      " hysteria_whole_add(`users`.`age`, ?)"},
     {"upsert of nine rows that counts", USER, insert_nine_count,
      INSERT NINE("(?, ?)") " ON CONFLICT (`first_name`) DO UPDATE SET `age` = `users`.`age` + ?",
      NINE_ROWS " int:1/any", .mysql = INSERT NINE("(?, ?)") DUPLICATE_NEW ", `age` = `users`.`age` + ?",
-     .mariadb = INSERT NINE("(?, ?)") DUPLICATE ", `age` = `users`.`age` + ?"},
+     .mariadb = INSERT NINE("(?, ?)") DUPLICATE ", `age` = `users`.`age` + ?",
+     .sqlite = INSERT NINE("(?, ?)") " ON CONFLICT (`first_name`) DO UPDATE SET `age` ="
+                                     " hysteria_whole_add(`users`.`age`, ?)"},
     {"upsert into a table of a schema", NONE, upsert_table,
      "INSERT INTO `app`.`tags` (`id`, `label`) VALUES (?, ?) ON CONFLICT (`id`) DO UPDATE SET `label` ="
      " excluded.`label`, `parent_id` = `tags`.`parent_id` + ?",
@@ -711,7 +716,8 @@ static const golden cases[] = {
      "text:Bob/string int:2/integer int:3/bigInteger", ""},
     {"UPDATE with expressions", USER, update_expression,
      "UPDATE `users` SET `age` = `age` + ?, `score` = ?, `first_name` = ?",
-     "int:1/any <score>null:/double null:/string"},
+     "int:1/any <score>null:/double null:/string",
+     .sqlite = "UPDATE `users` SET `age` = hysteria_whole_add(`age`, ?), `score` = ?, `first_name` = ?"},
     {"UPDATE with calculations", USER, update_exact,
      "UPDATE `users` SET `balance` = `balance` + ?, `age` = `age` - ?, `score` = `balance` * `age` WHERE"
      " (`score` * ?) > ?",
@@ -730,7 +736,9 @@ static const golden cases[] = {
     {"UPDATE, guarded", USER, update_guarded,
      "UPDATE `users` SET `age` = `age` + ?, `score` = ?, `first_name` = ? WHERE (`id` = ? OR `id` = ?) AND "
      "`created_at` IS NULL",
-     "int:1/any <score>null:/double null:/string int:1/bigInteger int:2/bigInteger"},
+     "int:1/any <score>null:/double null:/string int:1/bigInteger int:2/bigInteger",
+     .sqlite = "UPDATE `users` SET `age` = hysteria_whole_add(`age`, ?), `score` = ?, `first_name` = ? WHERE"
+               " (`id` = ? OR `id` = ?) AND `created_at` IS NULL"},
     {"UPDATE with an alias", USER, update_alias, "UPDATE `users` AS `u` SET `age` = ? WHERE `u`.`id` = ?",
      "int:1/integer int:2/bigInteger"},
     {"UPDATE RETURNING", USER, update_returning,
