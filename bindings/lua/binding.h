@@ -274,6 +274,7 @@ struct hyl_plan_column {
     hy_kind kind;
     int scale;       /* of a decimal column, -1: not known */
     hy_kind element; /* of an array column */
+    bool other;      /* no column of the record's model, though perhaps called so */
 };
 
 /* How the rows of one statement become tables: a userdata whose user value has the key strings

@@ -375,10 +375,28 @@ static hyl_plan *push_plan(lua_State *L, const hy_sql *sql, const hy_result_colu
             .kind = columns[i].kind,
             .scale = scale_of(&columns[i]),
             .element = element_of(&columns[i]),
+            .other = columns[i].other,
         };
         at += name_size;
     }
     return plan;
+}
+
+/* Push the set of fields that are called like columns of the model and are none; nil: there are none. */
+static void push_others(lua_State *L, const hyl_plan *plan, const hy_model *model)
+{
+    lua_pushnil(L);
+    for (int i = 0; i < plan->n; i++) {
+        const char *name = plan->columns[i].name;
+        if (!plan->columns[i].other || hy_model_find_column(model, name, strlen(name)) == NULL)
+            continue;
+        if (lua_isnil(L, -1)) {
+            lua_pop(L, 1);
+            lua_newtable(L);
+        }
+        lua_pushboolean(L, 1);
+        lua_setfield(L, -2, name);
+    }
 }
 
 /* Push a record metatable: the model's template plus the set of selected columns. */
@@ -400,6 +418,8 @@ static void push_meta(lua_State *L, int model_index, const hyl_plan *plan)
         lua_setfield(L, -2, plan->columns[i].name);
     }
     lua_setfield(L, meta, "columns");
+    push_others(L, plan, ((hyl_model *)lua_touserdata(L, model_index))->model);
+    lua_setfield(L, meta, "others");
 }
 
 /* Push { [0] = metatable or false, key1, ... }. */

@@ -215,7 +215,7 @@ static const hy_result_column *model_columns(lua_State *L, hyl_cursor *c, size_t
     for (size_t i = 0; i < n; i++) {
         const hy_column *column = hy_model_find_column(model, columns[i].name, strlen(columns[i].name));
         if (column != NULL)
-            columns[i] = (hy_result_column){column->property, column->kind, column, 0};
+            columns[i] = (hy_result_column){column->property, column->kind, column, 0, false};
     }
     return columns;
 }

@@ -96,6 +96,28 @@ static hy_status finish(hy_emitter *e, hy_sql *out)
     return HY_OK;
 }
 
+/* Is one of the fields lost, since a later one has its name? The same column may come twice. */
+static bool hides(const hy_result_column *a, const hy_result_column *b)
+{
+    return strcmp(a->name, b->name) == 0 && (a->column != b->column || a->other || b->other);
+}
+
+/* A record whose `id` is another table's would be saved over another row. */
+static hy_status check_fields(const hy_emitter *e)
+{
+    const hy_compiler *c = e->compiler;
+
+    if (e->scope->tree->model == NULL || e->own_columns)
+        return HY_OK;
+    for (size_t i = 1; i < c->n_columns; i++)
+        for (size_t k = 0; k < i; k++)
+            if (hides(&c->columns[k], &c->columns[i]))
+                return hy_fail(e->err, HY_EINVALID_ARGUMENT,
+                               "two of the fields that are selected are called '%.60s': give one an alias",
+                               c->columns[i].name);
+    return HY_OK;
+}
+
 static void tell_columns(const hy_emitter *e, hy_sql *out)
 {
     const hy_compiler *c = e->compiler;
@@ -178,6 +200,8 @@ hy_status hy_compile(hy_compiler *compiler, const hy_query *q, const hy_dialect 
     if (stream != NULL)
         hy__puts(&e, stream->after);
     status = finish(&e, out);
+    if (status == HY_OK && explain == HY_EXPLAIN_NOT)
+        status = check_fields(&e);
     if (explain == HY_EXPLAIN_NOT)
         tell_columns(&e, out);
     else

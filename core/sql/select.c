@@ -57,9 +57,16 @@ static void emit_field_name(hy_emitter *e, const hy_column *column)
         hy__emit_as(e, column->property);
 }
 
+/* Does the qualifier name the statement's own table? */
+static bool is_base(const hy_scope *scope, const char *qualifier, size_t size)
+{
+    return size == scope->base_size && memcmp(qualifier, scope->base, size) == 0;
+}
+
 /* All columns of a model that are not hidden; `qualifier` may be NULL. */
 static void emit_model_columns(hy_emitter *e, const hy_model *model, const char *qualifier, size_t size)
 {
+    bool other = qualifier != NULL && !is_base(e->scope, qualifier, size);
     size_t n = hy_model_n_columns(model), shown = 0;
 
     for (size_t i = 0; i < n; i++) {
@@ -74,7 +81,7 @@ static void emit_model_columns(hy_emitter *e, const hy_model *model, const char 
         }
         hy__emit_identifier(e, column->name, strlen(column->name));
         emit_field_name(e, column);
-        add_result(e, &(hy_result_column){column->property, column->kind, column, 0});
+        add_result(e, &(hy_result_column){column->property, column->kind, column, 0, other});
     }
     if (shown == 0)
         EMIT_FAIL(e, HY_EINVALID_ARGUMENT, "%s has no column to select", hy_model_name(model));
@@ -216,8 +223,11 @@ static void add_column_result(hy_emitter *e, const hy_item *item)
     look_up(e, (const hy_column_expr *)item->expr, &name);
     if (name.column != NULL && item->alias == NULL)
         emit_field_name(e, name.column);
-    add_result(
-        e, &(hy_result_column){item->alias != NULL ? item->alias : name.label, name.kind, name.column, 0});
+    const char *label = item->alias != NULL ? item->alias : name.label;
+    size_t qualifier = item->expr->qualifier;
+    bool own = name.column != NULL && strcmp(label, name.column->property) == 0 &&
+               (qualifier == 0 || is_base(e->scope, ((const hy_column_expr *)item->expr)->text, qualifier));
+    add_result(e, &(hy_result_column){label, name.kind, name.column, 0, !own});
 }
 
 /* Decimal places of a value. */
@@ -310,7 +320,7 @@ static void emit_item(hy_emitter *e, const hy_item *item)
     else if (label == NULL)
         add_unknown(e);
     else
-        add_result(e, &(hy_result_column){label, (hy_kind)x->kind, NULL, scale_of(e, x)});
+        add_result(e, &(hy_result_column){label, (hy_kind)x->kind, NULL, scale_of(e, x), true});
 }
 
 bool hy__has_unknown_fields(const hy_chain *items)

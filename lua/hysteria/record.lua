@@ -37,9 +37,18 @@ local function need_own_key(self, definition, what)
   end
 end
 
+-- What was read under a column's name and is something else, of a joined table say, belongs to no row.
+local function need_own(shape, name, what)
+  if shape.others and shape.others[name] then
+    core.raise("INVALID_ARGUMENT", ("%s: what was read as `%s` is not that column of %s; select it under another name")
+      :format(what, name, shape.class._definition.name), { model = shape.class._definition.name })
+  end
+end
+
 -- Frozen model, definition, key and checked options of a write.
 local function begin(self, given, allowed, what)
-  local class = shape_of(self, what).class
+  local shape = shape_of(self, what)
+  local class = shape.class
   tracking.settle(self)
   given = options.check(given, allowed, what)
   if given.connection ~= nil then
@@ -53,6 +62,9 @@ local function begin(self, given, allowed, what)
   end
   local definition = class._definition
   local key = keyed.key_of(definition, self)
+  for _, name in ipairs(shape.others and definition.keys or {}) do
+    need_own(shape, name, what)
+  end
   need_own_key(self, definition, what)
   return model.freeze(class), definition, key, rest
 end
@@ -77,6 +89,7 @@ local function fields_to_save(self, shape, definition)
   for _, made in ipairs(definition.columns) do
     local value = rawget(self, made.property)
     if value ~= nil and not made.generated and not made.counts and not is_stale(self, made, tracked) then
+      need_own(shape, made.property, "save")
       row[made.property] = value
     end
   end
@@ -135,6 +148,9 @@ local REFRESH = options.names(LOAD, "withoutDefaultScope")
 -- Read the selected columns again. Gives the record, or nil when its row is gone.
 function record:refresh(given)
   local shape = shape_of(self, "refresh")
+  for _, name in ipairs(shape.others and shape.class._definition.keys or {}) do
+    need_own(shape, name, "refresh")
+  end
   tracking.settle(self)
   given = options.check(given, REFRESH, "refresh")
   local fresh = shape.class:refresh(self, given)
@@ -207,6 +223,7 @@ function record:load(path, fn, given)
   end
   local _, opts, ds, trx = running.target(definition, bound, nil, where)
   for _, key in ipairs(preload.keys_for(definition, loads)) do
+    need_own(shape, key, "load")
     if not shape.columns[key] and rawget(self, key) == nil then
       core.raise("INVALID_ARGUMENT", ("load needs column `%s` of %s, which this record was read without"):format(
         key, definition.name))

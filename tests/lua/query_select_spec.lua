@@ -90,6 +90,49 @@ databases.each(function(ds, database)
     end)
   end)
 
+  describe("fields of records", function()
+    local function both() return things:query():join({ Thing, "other" }, "parentId", "id"):orderBy("id") end
+
+    it("have a name each", function()
+      for _, q in ipairs {
+        both():select("*", "other.*"), both():select("other.*", "*"), both():select("id", "name", "other.name"),
+        both():select("name", { "other.name", "name" }), both():select("name", { "price", "name" }),
+        things:query():select("name"):select(sql.func("upper", sql.col("name")), "name"),
+        things:query():join(Kind, "id", "kindId"):select("id", "select_kinds.id"),
+      } do
+        local err = error_of(function() q:many() end)
+        assert.equal("INVALID_ARGUMENT", err.code)
+        assert.truthy(err.message:find("alias", 1, true), err.message)
+        assert.equal("INVALID_ARGUMENT", error_of(function() for _ in q:stream() do break end end).code)
+      end
+      assert.same({ name = "apple" }, things:query():select("name", "name", "select_things.name"):orderBy("id"):one())
+      local row = both():select("name", { "other.name", "otherName" }):one()
+      assert.equal("apple pear", row.name .. " " .. row.otherName)
+    end)
+
+    it("are not written where they are something else", function()
+      local before = field(things:query():orderBy("id"):many(), "name")
+      for _, q in ipairs {
+        both():select("id", "other.name"), things:query():orderBy("id"):select("id", { "price", "name" }),
+        things:query():orderBy("id"):select("id"):select(sql.func("upper", sql.col("name")), "name"),
+        things:where("name", "apple"):select({ "price", "id" }, "name"), both():select("other.id", "name"),
+      } do
+        local err = error_of(function() q:one():save() end)
+        assert.equal("INVALID_ARGUMENT", err.code)
+        assert.truthy(err.message:find("another name", 1, true), err.message)
+      end
+      local stranger = both():select("other.id", "name"):one()
+      for _, verb in ipairs { "save", "delete", "refresh" } do
+        assert.equal("INVALID_ARGUMENT", error_of(function() stranger[verb](stranger) end).code, verb)
+      end
+      assert.equal("INVALID_ARGUMENT", error_of(function() stranger:update { name = "x" } end).code)
+      local shown = things:query():orderBy("id"):select("id", { "price", "name" }):one()
+      shown:update { price = 3 } -- knows its row
+      things:query():orderBy("id"):select("id", "select_things.name", { "price", "cost" }):one():save()
+      assert.equal(before, field(things:query():orderBy("id"):many(), "name"))
+    end)
+  end)
+
   describe("selecting", function()
     it("takes tuples, values, subqueries by function and by builder", function()
       local row = things:where("id", 1):select({ "name", "Title" }, "id")

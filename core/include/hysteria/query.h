@@ -516,6 +516,7 @@ typedef struct hy_result_column {
     hy_kind kind;            /* HY_KIND_ANY: as the driver says */
     const hy_column *column; /* the model's column behind it, or NULL */
     int scale;               /* of a total or calculation: decimal places to fill up to; 0: none */
+    bool other;              /* known not to be a column of the statement's own model under its own name */
 } hy_result_column;
 
 /** A statement ready to send. Borrowed from the compiler and the query until either changes. */
