@@ -665,6 +665,20 @@ static const hy_function *function_other(hy_query *q, const char *name, size_t s
     return f;
 }
 
+/* MySQL, MariaDB and SQLite would total the digits that a text or a date begins with. */
+static bool can_total(hy_query *q, const hy_function *f, const hy_expr *x)
+{
+    bool totals = f->result == HY_RESULT_SUM || f->result == HY_RESULT_AVERAGE;
+    hy_type type = hy_kind_type(hy_expr_kind(x));
+
+    if (!totals || type < HY_TEXT || type == HY_DECIMAL)
+        return true;
+    HY_QUERY_FAIL(q, HY_EINVALID_ARGUMENT, "%s takes numbers, and %.60s is of kind %s", f->label,
+                  x->node == HY_NODE_COLUMN ? hy__column_label((const hy_column_expr *)x) : "its argument",
+                  hy_kind_name(hy_expr_kind(x)));
+    return false;
+}
+
 hy_expr *hy_expr_call(hy_query *q, const char *name, size_t size, hy_expr *const *args, size_t n,
                       bool distinct)
 {
@@ -681,6 +695,8 @@ hy_expr *hy_expr_call(hy_query *q, const char *name, size_t size, hy_expr *const
     for (size_t i = 0; !counts && i < n; i++)
         if (!hy__query_searchable(q, args[i]))
             return NULL;
+    if (f != NULL && n == 1 && args[0] != NULL && !can_total(q, f, args[0]))
+        return NULL;
     hy_branch *b = f != NULL ? hy__branch_new(q, HY_NODE_CALL, HY_KIND_ANY, args, n) : NULL;
     if (b == NULL)
         return NULL;

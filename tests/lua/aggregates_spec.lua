@@ -167,6 +167,23 @@ databases.each(function(ds)
     end)
   end)
 
+  it("total and average numbers alone", function()
+    for _, fn in ipairs {
+      function(q) q:getSum("kind") end, function(q) q:getAvg("kind") end, function(q) q:limit(2):getSum("kind") end,
+      function(q) q:selectFunc("sum", "kind", "n") end, function(q) q:selectFunc("avg distinct", "kind", "n") end,
+      function(q) q:select(sql.func("sum", sql.col("kind")), "n") end,
+      function(q) q:selectWindow("sum", "kind", { orderBy = "id" }, "n") end,
+      function(q) q:select({ "kind", "sort" }):getSum("sort") end,
+      function(q) q:select(sql.func("upper", sql.col("kind")), "sort"):getSum("sort") end,
+    } do
+      local err = error_of(fn, sales:query())
+      assert.equal("INVALID_ARGUMENT", err.code)
+      assert.truthy(err.message:find("takes numbers", 1, true), err.message)
+    end
+    assert.equal("b", sales:query():getMax("kind"))
+    assert.is_number(tonumber(tostring(ds:from("aggregate_sales"):getSum("id")))) -- of no known kind
+  end)
+
   it("count joined rows whose columns are called the same", function()
     local plain = ds:from("aggregate_sales"):join("aggregate_lines", "sale_id", "id")
     local ours = sales:query():join(Line, "saleId", "id"):select("id", "aggregate_lines.id")
