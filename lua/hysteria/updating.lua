@@ -400,12 +400,13 @@ function updating.soft(query, frozen, extra, deleted, given)
   end)
 end
 
-updating.soft_table_options = options.names("trx", "timeout", "returning", "column", "value")
+local RESTORE_TABLE = options.names(writing.table_options, "column")
+local SOFT_TABLE = options.names(RESTORE_TABLE, "value")
 
 -- A plain table has no annotation: the column is `deleted_at` unless said.
 function updating.soft_table(query, extra, deleted, given)
   local what = deleted and "softDelete" or "restore"
-  given = options.check(given, updating.soft_table_options, what)
+  given = options.check(given, deleted and SOFT_TABLE or RESTORE_TABLE, what)
   need_condition(query, extra, what)
   local place = writing.place_of(nil, nil, extra, given)
   local value = core.null

@@ -51,36 +51,94 @@
 ---@class hysteria.ReadOptions: hysteria.CallOptions
 ---@field ignoreHooks boolean|string[]|nil
 ---@field track boolean?
----@field customError any of the verbs that end in OrFail
 
----@class hysteria.WriteOptions: hysteria.CallOptions
----@field ignoreHooks boolean|string[]|nil
+---@class hysteria.FailOptions: hysteria.ReadOptions
+---@field customError any what is raised where no row is
+
+-- Builders: their own settings and the model's source say the rest.
+
+---@class hysteria.DeleteOptions: hysteria.CallOptions
+---@field ignoreHooks boolean|string[]|nil of a model
 ---@field returning boolean|string[]|nil
----@field unguarded boolean?
----@field connection hysteria.Source?
----@field track boolean?
----@field where table?
 
----@class hysteria.KeyedWriteOptions: hysteria.WriteOptions
----@field withoutDefaultScope boolean? rows that the default scopes leave out, too
+---@class hysteria.SoftOptions: hysteria.DeleteOptions
+---@field column string? of a plain table; deleted_at
 
----@class hysteria.FirstOptions: hysteria.KeyedWriteOptions
----@field fullResponse boolean? gives { isNew, model }
+---@class hysteria.SoftDeleteOptions: hysteria.SoftOptions
+---@field value any of a plain table; the time
 
----@class hysteria.KeyOptions: hysteria.CallOptions
----@field withoutDefaultScope boolean?
+---@class hysteria.WriteOptions: hysteria.DeleteOptions
+---@field unguarded boolean? of a model
 
----@class hysteria.UpsertOptions: hysteria.KeyedWriteOptions
+---@class hysteria.UpsertOptions: hysteria.WriteOptions
 ---@field updateOnConflict boolean? false: a row that is there stays as it is
 ---@field updateColumns string|string[]|nil of a row that is there; else all that the data has
+---@field withoutDefaultScope boolean? of a model: rows that the default scopes leave out, too
 
 ---@class hysteria.UpdateManyOptions: hysteria.WriteOptions
 ---@field by string|string[]|nil the unique key that rows are found by; else the primary key
 
----@class hysteria.KeyedUpdateManyOptions: hysteria.UpdateManyOptions, hysteria.KeyedWriteOptions
+---@class hysteria.KeyOptions: hysteria.CallOptions
+---@field withoutDefaultScope boolean? rows that the default scopes leave out, too
 
----@class hysteria.FindOptions: hysteria.ReadOptions
+-- Classes and records.
+
+---@class hysteria.ModelWriteOptions: hysteria.WriteOptions
 ---@field connection hysteria.Source?
+---@field track boolean?
+
+---@class hysteria.ModelUpsertOptions: hysteria.UpsertOptions, hysteria.ModelWriteOptions
+
+---@class hysteria.Choice
+---@field where table?
+---@field withDeleted boolean?
+---@field onlyDeleted boolean?
+---@field withoutDefaultScope boolean?
+
+---@class hysteria.ModelUpdateOptions: hysteria.ModelWriteOptions, hysteria.Choice
+
+---@class hysteria.ModelUpdateManyOptions: hysteria.ModelUpdateOptions, hysteria.UpdateManyOptions
+
+---@class hysteria.ModelDeleteOptions: hysteria.DeleteOptions, hysteria.Choice
+---@field connection hysteria.Source?
+
+---@class hysteria.RefreshOptions: hysteria.KeyOptions
+---@field connection hysteria.Source?
+
+---@class hysteria.ModelRefreshOptions: hysteria.RefreshOptions
+---@field track boolean?
+
+---@class hysteria.LoadOptions: hysteria.CallOptions
+---@field connection hysteria.Source?
+
+---@class hysteria.RawOptions: hysteria.LoadOptions
+---@field track boolean?
+
+---@class hysteria.EraseOptions: hysteria.RefreshOptions
+---@field ignoreHooks boolean|string[]|nil
+
+---@class hysteria.SoftKeyOptions: hysteria.EraseOptions
+---@field track boolean?
+
+---@class hysteria.RecordWriteOptions: hysteria.EraseOptions
+---@field unguarded boolean?
+
+---@class hysteria.KeyedWriteOptions: hysteria.RecordWriteOptions
+---@field track boolean?
+---@field returning boolean|string[]|nil of a row or a key; a record takes what was stored
+
+---@class hysteria.FirstOptions: hysteria.RecordWriteOptions
+---@field track boolean?
+---@field fullResponse boolean? gives { isNew, model }
+
+---@class hysteria.QueryOptions: hysteria.ReadOptions
+---@field connection hysteria.Source?
+---@field withDeleted boolean?
+---@field onlyDeleted boolean?
+---@field withoutDefaultScope boolean?
+---@field alias string?
+
+---@class hysteria.FindOptions: hysteria.QueryOptions
 ---@field select any[]?
 ---@field where table?
 ---@field relations string|table|nil
@@ -88,10 +146,9 @@
 ---@field groupBy string|string[]|nil
 ---@field limit integer?
 ---@field offset integer?
----@field withDeleted boolean?
----@field onlyDeleted boolean?
----@field withoutDefaultScope boolean?
----@field alias string?
+
+---@class hysteria.FindOrFailOptions: hysteria.FindOptions
+---@field customError any what is raised where no row is
 
 ---@class hysteria.Config
 ---@field type "sqlite"|"postgres"|"cockroachdb"|"mysql"|"mariadb"|nil
@@ -129,7 +186,7 @@
 ---@class hysteria.Factory
 ---@field merge fun(self, data: table|(fun(n: integer): table)): hysteria.Factory
 ---@field make fun(self, count: integer?): hysteria.Row|hysteria.Row[]
----@field create fun(self, count: integer?, options: hysteria.WriteOptions?): hysteria.Record|hysteria.Record[]
+---@field create fun(self, count: integer?, options: hysteria.ModelWriteOptions?): hysteria.Record|hysteria.Record[]
 
 ---@class hysteria.Timed
 ---@field result any the first value that the function gave
@@ -483,8 +540,8 @@
 ---@field many fun(self, options: hysteria.ReadOptions?): hysteria.Record[]
 ---@field one fun(self, options: hysteria.ReadOptions?): hysteria.Record?
 ---@field first fun(self, options: hysteria.ReadOptions?): hysteria.Record?
----@field oneOrFail fun(self, options: hysteria.ReadOptions?): hysteria.Record
----@field firstOrFail fun(self, options: hysteria.ReadOptions?): hysteria.Record
+---@field oneOrFail fun(self, options: hysteria.FailOptions?): hysteria.Record
+---@field firstOrFail fun(self, options: hysteria.FailOptions?): hysteria.Record
 ---@field exists fun(self, options: hysteria.ReadOptions?): boolean
 ---@field pluck fun(self, column: any, options: hysteria.ReadOptions?): any[]
 ---@field getCount fun(self, column: string?, options: hysteria.ReadOptions?): integer # distinct(): values
@@ -494,12 +551,12 @@
 ---@field getAvg fun(self, column: string, options: hysteria.ReadOptions?): any
 ---@field getSum fun(self, column: string, options: hysteria.ReadOptions?): any
 ---@field paginate fun(self, page: integer, perPage: integer, options: hysteria.ReadOptions?): hysteria.Page
----@field paginateWithCursor fun(self, limit: integer, cursor: any, given: hysteria.CursorOptions?): hysteria.CursorPage
+---@field paginateWithCursor fun(self, n: integer, cursor: any, options: hysteria.CursorOptions?): hysteria.CursorPage
 ---@field explain fun(self, options: hysteria.ExplainOptions?): hysteria.Explained
 ---@field performance fun(self, unit: ("millis"|"seconds")?): table
 ---@field prepare fun(self, options: { ignoreHooks: boolean|string[]|nil }?): hysteria.Prepared
----@field chunk fun(self, size: integer, options: hysteria.CursorOptions?): fun(): hysteria.Record[]?
----@field chunkById fun(self, size: integer, options: hysteria.CursorOptions?): fun(): hysteria.Record[]?
+---@field chunk fun(self, size: integer, options: hysteria.ChunkOptions?): fun(): hysteria.Record[]?
+---@field chunkById fun(self, size: integer, options: hysteria.ChunkOptions?): fun(): hysteria.Record[]?
 ---@field stream fun(self, options: hysteria.StreamOptions?): hysteria.Stream
 ---@field each fun(self, fn: fun(row: hysteria.Record), options: hysteria.StreamOptions?): integer
 ---@field insert fun(self, row: hysteria.Row, options: hysteria.WriteOptions?): any
@@ -508,11 +565,11 @@
 ---@field upsertMany fun(self, columns: string|string[], ...: any): any rows; on a plain table: columns to update, rows
 ---@field update fun(self, changes: hysteria.Row, options: hysteria.WriteOptions?): any
 ---@field updateMany fun(self, rows: hysteria.Row[], options: hysteria.UpdateManyOptions?): any
----@field delete fun(self, options: hysteria.WriteOptions?): any
----@field softDelete fun(self, options: hysteria.WriteOptions?): any
----@field restore fun(self, options: hysteria.WriteOptions?): any
----@field increment fun(self, column: string|table<string, any>, ...: any): any amount, options; or options
----@field decrement fun(self, column: string|table<string, any>, ...: any): any
+---@field delete fun(self, options: hysteria.DeleteOptions?): any
+---@field softDelete fun(self, options: hysteria.SoftDeleteOptions?): any
+---@field restore fun(self, options: hysteria.SoftOptions?): any
+---@field increment fun(self, column: any, amount: any, options: hysteria.WriteOptions?): any # or columns, options
+---@field decrement fun(self, column: any, amount: any, options: hysteria.WriteOptions?): any
 ---@field truncate fun(self, options: hysteria.KeyOptions?): nil
 ---@field toQuery fun(self, dialect: string?): string
 ---@field toSql fun(self, dialect: string?): string
@@ -526,13 +583,19 @@
 ---@field text string
 ---@field rows table[] as the database gives them
 
+---@class hysteria.PreparedOptions: hysteria.CallOptions
+---@field track boolean?
+
+---@class hysteria.PreparedFailOptions: hysteria.PreparedOptions
+---@field customError any
+
 ---@class hysteria.Prepared
----@field many fun(self, values: table?, options: hysteria.ReadOptions?): hysteria.Record[]
----@field one fun(self, values: table?, options: hysteria.ReadOptions?): hysteria.Record?
----@field first fun(self, values: table?, options: hysteria.ReadOptions?): hysteria.Record?
----@field oneOrFail fun(self, values: table?, options: hysteria.ReadOptions?): hysteria.Record
----@field firstOrFail fun(self, values: table?, options: hysteria.ReadOptions?): hysteria.Record
----@field count fun(self, values: table?, options: hysteria.ReadOptions?): integer
+---@field many fun(self, values: table?, options: hysteria.PreparedOptions?): hysteria.Record[]
+---@field one fun(self, values: table?, options: hysteria.PreparedOptions?): hysteria.Record?
+---@field first fun(self, values: table?, options: hysteria.PreparedOptions?): hysteria.Record?
+---@field oneOrFail fun(self, values: table?, options: hysteria.PreparedFailOptions?): hysteria.Record
+---@field firstOrFail fun(self, values: table?, options: hysteria.PreparedFailOptions?): hysteria.Record
+---@field count fun(self, values: table?, options: hysteria.PreparedOptions?): integer
 ---@field parameters fun(self): string[]
 
 ---@class hysteria.StreamOptions: hysteria.ReadOptions
@@ -542,9 +605,11 @@
 ---@overload fun(): hysteria.Record?
 ---@field close fun(self)
 
----@class hysteria.CursorOptions: hysteria.ReadOptions
+---@class hysteria.ChunkOptions: hysteria.ReadOptions
 ---@field key string|string[]|nil the unique columns of a plain table
----@field total boolean? paginateWithCursor: count too
+
+---@class hysteria.CursorOptions: hysteria.ChunkOptions
+---@field total boolean? count too
 
 ---@class hysteria.CursorMetadata
 ---@field perPage integer
@@ -610,55 +675,55 @@
 ---@field unWrap fun(self, dialect: string?): hysteria.DryStatements
 
 ---@class hysteria.Record
----@field save fun(self, options: hysteria.KeyedWriteOptions?): hysteria.Record
----@field update fun(self, changes: hysteria.Row, options: hysteria.KeyedWriteOptions?): hysteria.Record
----@field delete fun(self, options: hysteria.KeyedWriteOptions?): integer
----@field softDelete fun(self, options: hysteria.KeyedWriteOptions?): hysteria.Record
----@field restore fun(self, options: hysteria.KeyedWriteOptions?): hysteria.Record
----@field refresh fun(self, options: hysteria.KeyOptions?): hysteria.Record?
----@field load fun(self, relation: string, fn: fun(q: hysteria.Query)?, options: hysteria.CallOptions?): hysteria.Record
+---@field save fun(self, options: hysteria.RecordWriteOptions?): hysteria.Record
+---@field update fun(self, changes: hysteria.Row, options: hysteria.RecordWriteOptions?): hysteria.Record
+---@field delete fun(self, options: hysteria.EraseOptions?): integer
+---@field softDelete fun(self, options: hysteria.EraseOptions?): hysteria.Record
+---@field restore fun(self, options: hysteria.EraseOptions?): hysteria.Record
+---@field refresh fun(self, options: hysteria.RefreshOptions?): hysteria.Record?
+---@field load fun(self, relation: string, fn: fun(q: hysteria.Query)?, options: hysteria.LoadOptions?): hysteria.Record
 ---@field mergeProps fun(self, data: hysteria.Row, options: { unguarded: boolean? }?): hysteria.Record
----@field verify fun(self, column: string, text: string, options: hysteria.KeyOptions?): boolean
----@field needsRehash fun(self, column: string, options: hysteria.KeyOptions?): boolean
+---@field verify fun(self, column: string, text: string, options: hysteria.RefreshOptions?): boolean
+---@field needsRehash fun(self, column: string, options: hysteria.RefreshOptions?): boolean
 ---@field has fun(self, column: string): boolean
 ---@field toTable fun(self): table
 ---@field toJson fun(self): string
 
 ---@class hysteria.Model
 ---@field using fun(self, source: hysteria.Source): hysteria.Model
----@field query fun(self, options: hysteria.FindOptions?): hysteria.Query
----@field dryQuery fun(self, options: hysteria.FindOptions?): hysteria.DryQuery
+---@field query fun(self, options: hysteria.QueryOptions?): hysteria.Query
+---@field dryQuery fun(self, options: hysteria.QueryOptions?): hysteria.DryQuery
 ---@field where fun(self, ...: any): hysteria.Query
 ---@field hook fun(self, name: string, fn: hysteria.Hook): hysteria.Model
 ---@field find fun(self, options: hysteria.FindOptions?): hysteria.Record[]
 ---@field all fun(self, options: hysteria.FindOptions?): hysteria.Record[]
 ---@field findOne fun(self, options: hysteria.FindOptions?): hysteria.Record?
 ---@field first fun(self, options: hysteria.FindOptions?): hysteria.Record?
----@field findOneOrFail fun(self, options: hysteria.FindOptions?): hysteria.Record
+---@field findOneOrFail fun(self, options: hysteria.FindOrFailOptions?): hysteria.Record
 ---@field findBy fun(self, column: string, value: any, options: hysteria.FindOptions?): hysteria.Record[]
 ---@field findOneBy fun(self, column: string, value: any, options: hysteria.FindOptions?): hysteria.Record?
 ---@field findOneByPrimaryKey fun(self, key: any, options: hysteria.FindOptions?): hysteria.Record?
 ---@field count fun(self, options: hysteria.FindOptions?): integer
 ---@field exists fun(self, options: hysteria.FindOptions?): boolean
----@field fromQuery fun(self, text: string, params: any[]?, options: table?): hysteria.Record[]
----@field insert fun(self, row: hysteria.Row, options: hysteria.WriteOptions?): any
----@field insertMany fun(self, rows: hysteria.Row[], options: hysteria.WriteOptions?): any
----@field upsert fun(self, search: hysteria.Row, data: hysteria.Row?, options: hysteria.UpsertOptions?): any
----@field upsertMany fun(self, columns: string|string[], rows: hysteria.Row[], options: hysteria.UpsertOptions?): any
+---@field fromQuery fun(self, text: string, params: any[]?, options: hysteria.RawOptions?): hysteria.Record[]
+---@field insert fun(self, row: hysteria.Row, options: hysteria.ModelWriteOptions?): any
+---@field insertMany fun(self, rows: hysteria.Row[], options: hysteria.ModelWriteOptions?): any
+---@field upsert fun(self, search: hysteria.Row, data: hysteria.Row?, options: hysteria.ModelUpsertOptions?): any
+---@field upsertMany fun(self, columns: any, rows: hysteria.Row[], options: hysteria.ModelUpsertOptions?): any
 ---@field save fun(self, data: table, options: hysteria.KeyedWriteOptions?): hysteria.Record
 ---@field validate fun(self, data: hysteria.Row): { valid: boolean, errors: table<string, string[]>? }
 ---@field firstOrInsert fun(self, search: table, data: any, options: hysteria.FirstOptions?): hysteria.Record, boolean
----@field update fun(self, changes: hysteria.Row, options: hysteria.KeyedWriteOptions?): any
----@field updateMany fun(self, rows: hysteria.Row[], options: hysteria.KeyedUpdateManyOptions?): any
----@field delete fun(self, options: hysteria.KeyedWriteOptions?): any
+---@field update fun(self, changes: hysteria.Row, options: hysteria.ModelUpdateOptions?): any
+---@field updateMany fun(self, rows: hysteria.Row[], options: hysteria.ModelUpdateManyOptions?): any
+---@field delete fun(self, options: hysteria.ModelDeleteOptions?): any
 ---@field updateRecord fun(self, record: any, changes: table?, options: hysteria.KeyedWriteOptions?): hysteria.Record
----@field deleteRecord fun(self, record: any, options: hysteria.KeyedWriteOptions?): integer
----@field softDeleteRecord fun(self, record: any, options: hysteria.KeyedWriteOptions?): hysteria.Record
+---@field deleteRecord fun(self, record: any, options: hysteria.EraseOptions?): integer
+---@field softDeleteRecord fun(self, record: any, options: hysteria.SoftKeyOptions?): hysteria.Record
 ---@field combineProps fun(self, target: table, data: hysteria.Row, options: { unguarded: boolean? }?): table
----@field softDelete fun(self, record: any, options: hysteria.KeyedWriteOptions?): hysteria.Record
----@field restore fun(self, record: any, options: hysteria.KeyedWriteOptions?): hysteria.Record
----@field refresh fun(self, record: any, options: table?): hysteria.Record?
----@field truncate fun(self, options: hysteria.KeyOptions?): nil
+---@field softDelete fun(self, record: any, options: hysteria.SoftKeyOptions?): hysteria.Record
+---@field restore fun(self, record: any, options: hysteria.SoftKeyOptions?): hysteria.Record
+---@field refresh fun(self, record: any, options: hysteria.ModelRefreshOptions?): hysteria.Record?
+---@field truncate fun(self, options: hysteria.RefreshOptions?): nil
 ---@field getColumns fun(self): hysteria.ColumnInfo[]
 ---@field getColumnsByName fun(self): table<string, hysteria.ColumnInfo>
 ---@field getColumnsByDatabaseName fun(self): table<string, hysteria.ColumnInfo>

@@ -98,40 +98,88 @@ describe("the editor types", function()
     end)
   end
 
-  it("of options have withoutDefaultScope where the verb takes it", function()
+  it("of options name those that the verb takes, and no others", function()
     local column, ds = hysteria.column, hysteria.sql.connectToSecondarySource("sqlite:")
     local Thing = hysteria.model "TypesThing" {
       hysteria.softDelete(), id = column.integer { primaryKey = true }, n = column.integer(),
+      secret = column.hashed(), others = hysteria.hasMany("TypesThing", { foreignKey = "n" }),
     }
     ds:createTables { Thing }
-    local things, given = Thing:using(ds), { withoutDefaultScope = true }
-    local thing = things:insert { id = 1, n = 1 }
-    local query = things:query():allRows()
+    local things = Thing:using(ds)
+    local VALUES = {
+      trx = false, timeout = 60000, ignoreHooks = true, returning = true, unguarded = true, connection = ds,
+      track = true, withoutDefaultScope = true, withDeleted = true, onlyDeleted = true, where = { id = 1 }, by = "id",
+      updateOnConflict = true, updateColumns = "n", fullResponse = true, column = "deleted_at", value = "x",
+      customError = "none", select = { "id" }, relations = {}, orderBy = "id", groupBy = "id", limit = 1, offset = 0,
+      alias = "t", batch = 10, key = "id", total = true, analyze = true,
+    }
+    local function fresh()
+      things:query():withDeleted():allRows():delete()
+      return things:insert { id = 1, n = 1 } -- without the secret: hashing takes its time
+    end
+    local function nothing()
+    end
+    -- What stands before the options.
     local CALLS = {
       ["hysteria.Query"] = {
-        insert = { { id = 2 } }, insertMany = { { { id = 3 } } }, update = { { n = 2 } }, delete = {},
-        updateMany = { { { id = 1, n = 2 } } }, upsert = { { id = 1 }, { n = 2 } }, softDelete = {}, restore = {},
+        many = {}, one = {}, first = {}, oneOrFail = {}, firstOrFail = {}, exists = {}, pluck = { "n" },
+        getCount = { "n" }, count = { "n" }, getMax = { "n" }, getMin = { "n" }, getAvg = { "n" },
+        getSum = { "n" }, paginate = { 1, 5 },
+        paginateWithCursor = { 5, false },
+        explain = {}, chunk = { 5 }, chunkById = { 5 }, stream = {},
+        each = { nothing }, insert = { { id = 2 } }, insertMany = { { { id = 3 } } }, update = { { n = 2 } },
+        delete = {}, softDelete = {},
+        restore = {}, updateMany = { { { id = 1, n = 2 } } }, upsert = { { id = 1 }, { n = 2 } }, truncate = {},
+        increment = { "n", 1 }, decrement = { "n", 1 },
       },
       ["hysteria.Record"] = {
         save = {}, update = { { n = 3 } }, softDelete = {}, restore = {}, refresh = {}, delete = {},
+        load = { "others", nothing }, verify = { "secret", "x" }, needsRehash = { "secret" },
       },
       ["hysteria.Model"] = {
+        query = {}, dryQuery = {}, find = {}, all = {}, findOne = {}, first = {}, findOneOrFail = {},
+        findBy = { "n", 1 }, findOneBy = { "n", 1 }, findOneByPrimaryKey = { 1 }, count = {}, exists = {},
+        fromQuery = { "SELECT * FROM types_things", {} }, refresh = { 1 },
         insert = { { id = 4 } }, insertMany = { { { id = 5 } } }, update = { { n = 4 } }, delete = {},
         upsert = { { id = 1 }, { n = 5 } }, upsertMany = { "id", { { id = 1, n = 6 } } }, save = { { id = 1, n = 7 } },
         firstOrInsert = { { id = 6 }, {} }, updateMany = { { { id = 1, n = 8 } } }, updateRecord = { 1, { n = 9 } },
         softDeleteRecord = { 1 }, softDelete = { 1 }, restore = { 1 }, deleteRecord = { 1 }, truncate = {},
       },
     }
-    local receivers = { ["hysteria.Query"] = query, ["hysteria.Record"] = thing, ["hysteria.Model"] = things }
-    for class, verbs in pairs(CALLS) do
-      local receiver = receivers[class]
-      for verb, arguments in pairs(verbs) do
-        local name, list = class .. "." .. verb, { table.unpack(arguments) }
-        list[#list + 1] = given
-        local ok, err = pcall(receiver[verb], receiver, table.unpack(list))
-        local refused = not ok and hysteria.isError(err) and err.code == "UNKNOWN_OPTION"
-        assert.equal(not refused, has_field(assert(taken[name], name), "withoutDefaultScope"), name)
+    local function takes(receiver, verb, arguments, option)
+      local list = { table.unpack(arguments) }
+      list[#list + 1] = { [option] = VALUES[option] }
+      local ok, err = pcall(function()
+        return receiver[verb](receiver, table.unpack(list))
+      end)
+      return ok or not (hysteria.isError(err) and err.code == "UNKNOWN_OPTION")
+    end
+    local function takes_somewhere(class, verb, arguments, option)
+      if class == "hysteria.Model" then
+        fresh()
+        return takes(things, verb, arguments, option)
+      elseif class == "hysteria.Record" then
+        return takes(fresh(), verb, arguments, option)
       end
+      fresh()
+      return takes(things:query():allRows(), verb, arguments, option)
+        or takes(ds:query("types_things"):allRows(), verb, arguments, option)
+    end
+    local known = {}
+    for class, verbs in pairs(CALLS) do
+      for verb, arguments in pairs(verbs) do
+        local name = class .. "." .. verb
+        for option in pairs(VALUES) do
+          local said = has_field(assert(taken[name], name), option)
+          assert.equal(said, takes_somewhere(class, verb, arguments, option), name .. " { " .. option .. " }")
+          known[name] = known[name] or said
+        end
+      end
+    end
+    for name in pairs(taken) do -- none is forgotten, and each has options
+      local class, verb = name:match("^(.*)%.([^.]*)$")
+      local is_ours = CALLS[class] ~= nil and taken[name]:find("^hysteria%.")
+      assert.is_true(not is_ours or CALLS[class][verb] ~= nil and known[name], name)
     end
     ds:close()
   end)
