@@ -177,7 +177,8 @@ methods.count = methods.getCount
 -- How many rows there are for pages to show: their rows are locked, not their number.
 function methods._total(q, given, what)
   local definition, _, extra = about(q)
-  local prepared, handle, opts = reading.begin(q, definition, extra, given, what)
+  options.plain(given, "the options of a total")
+  local prepared, handle, opts = reading.begin(q, definition, extra, given, what or "paginate")
   if prepared:_has("lock") then
     prepared = prepared:clone():clearLockQuery()
   end
