@@ -260,6 +260,21 @@ static hy_status finish_run(hy_cursor *cursor)
     return HY_DONE;
 }
 
+/* Whoever begins a transaction with text of their own believes that it goes on. */
+static hy_status check_left_open(const hy_cursor *cursor, hy_error *err)
+{
+    hy_connection *c = connection_of(cursor);
+
+    if (cursor->sql.kind != HY_STATEMENT_RAW || cursor->lease != &cursor->own)
+        return HY_OK;
+    hy_transaction_status now = c->driver->transaction_status(c);
+    if (now != HY_TRANSACTION_ACTIVE && now != HY_TRANSACTION_FAILED)
+        return HY_OK;
+    return hy_fail(err, HY_EINVALID_ARGUMENT,
+                   "the transaction that this leaves open ended with its call, rolled back: each call has a "
+                   "connection of its own, unless it is part of a transaction() or startTransaction()");
+}
+
 void hy_cursor_finish(hy_cursor *cursor)
 {
     if (cursor == NULL || cursor->lease == NULL)
@@ -516,6 +531,8 @@ static hy_status after_execute(hy_cursor *cursor, hy_status status, hy_wait *wai
     }
     hy_status kept = hy__cursor_keep_columns(cursor, err);
     cursor->unread = kept != HY_OK;
+    if (kept == HY_OK && status == HY_DONE)
+        kept = check_left_open(cursor, err);
     if (kept != HY_OK)
         return kept;
     cursor->state = status == HY_DONE && cursor->stream.declared ? HY__CURSOR_CLOSING : HY__CURSOR_ROWS;
@@ -643,10 +660,14 @@ static hy_status go_on(hy_cursor *cursor, hy_wait *wait, hy_error *err)
 /* No more rows. */
 static hy_status end_rows(hy_cursor *cursor, hy_wait *wait, hy_error *err)
 {
+    hy_status status = check_left_open(cursor, err);
+
+    if (status != HY_OK)
+        return fail_run(cursor, status, err);
     if (!cursor->stream.declared)
         return finish_run(cursor);
     cursor->state = HY__CURSOR_CLOSING;
-    hy_status status = cursor_step(&cursor->task, wait, err);
+    status = cursor_step(&cursor->task, wait, err);
     return status == HY_OK ? HY_DONE : status;
 }
 

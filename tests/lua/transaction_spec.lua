@@ -180,6 +180,17 @@ databases.each(function(ds, database, config)
         assert.equal(0, ds:getPool():stats().leased)
       end)
 
+      it("are not begun by raw SQL, which would be alone in them", function()
+        for _, text in ipairs { "BEGIN", "BEGIN -- and go on" } do
+          local err = error_of(ds.rawQuery, ds, text)
+          assert.equal("INVALID_ARGUMENT", err.code, text)
+          assert.is_truthy(err.message:find("transaction()", 1, true), err.message)
+        end
+        entries:insert { text = "a" }
+        assert.equal("a", seen())
+        assert.equal(0, ds:getPool():stats().leased)
+      end)
+
       it("go on after statements that only look as if they ended them", function()
         local words = {
           postgres = { "BEGIN", "START TRANSACTION", "SAVEPOINT chain", "ROLLBACK TO SAVEPOINT chain" },

@@ -97,7 +97,7 @@ failures.each(function(ds, database, config)
         fails("READ_ONLY", function()
           ds:rawQuery("UPDATE fail_counters SET n = 10 WHERE id = 1", nil, { trx = reader })
         end)
-        ds:rawQuery("BEGIN") -- by hand: it ends with its statement
+        fails("INVALID_ARGUMENT", function() ds:rawQuery("BEGIN") end) -- by hand: it ends with its statement
         ds:rawQuery("SELECT n FROM fail_counters")
         assert.equal("TRANSACTION_NOT_ACTIVE", databases.error_of(ds.rawQuery, ds, "ROLLBACK").code)
         return
