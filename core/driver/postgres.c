@@ -257,7 +257,7 @@ static hy_status postgres_connect(hy_connection *conn, const hy_connect_config *
     hy_buf_init(&c->text);
     hy_buf_init(&c->item);
     hy_arena_init(&c->scratch, c->first_scratch, sizeof c->first_scratch);
-    c->epoch = 1;
+    c->epoch = c->session = 1;
     choose_token(c);
     return hy__postgres_connect(c, config, wait, err);
 }
@@ -418,6 +418,7 @@ static hy_status postgres_reset(hy_connection *conn, hy_wait *wait, hy_error *er
     if (sql->failed)
         return hy_fail_oom(err);
     c->epoch += c->names_left;
+    c->session += c->touched;
     c->changes += open && c->changed;
     c->n_closing = c->names_left ? 0 : c->n_closing;
     c->names_left = c->touched = c->changed = false;
@@ -432,7 +433,7 @@ static bool is_current(const hy__postgres *c, const hy__postgres_statement *s)
 {
     return hy__postgres_has(s, HY__POSTGRES_COMMAND) ||
            (!s->broken && s->epoch == c->epoch && s->changes == c->changes &&
-            (!s->assumes_utc || hy__postgres_is_utc(c)));
+            (s->session == 0 || s->session == c->session) && (!s->assumes_utc || hy__postgres_is_utc(c)));
 }
 
 static hy_status refuse_stale(hy__postgres_statement *s, hy_error *err)

@@ -99,6 +99,7 @@ typedef struct hy__postgres_statement {
     uint64_t number;              /* in its name there; 0: it has none */
     char name[HY__POSTGRES_NAME]; /* that name */
     uint64_t epoch, changes;      /* the connection's when it was prepared */
+    uint64_t session;             /* likewise, of one that was not as new; 0: it was */
     bool binary;                  /* results come so */
     unsigned traits;              /* of its text */
     bool assumes_utc;             /* has timestamps as parameters */
@@ -136,6 +137,7 @@ struct hy__postgres {
     uint64_t token; /* in the names of its statements: nobody else behind a pooler has the same */
     uint64_t last_number;
     uint64_t epoch;   /* statements of an older one are gone on the server */
+    uint64_t session; /* resets of what was touched: literals may have meant something else before */
     uint64_t changes; /* of tables, by this session: older plans may fail, and end a transaction */
     bool changed;     /* in the transaction that is open */
 

@@ -147,6 +147,7 @@ hy_status hy__postgres_prepare(hy_connection *conn, hy_statement *statement, con
         s->traits &= ~(unsigned)HY__POSTGRES_COMMAND;
     s->epoch = c->epoch;
     s->changes = c->changes;
+    s->session = c->touched ? c->session : 0;
     if (hy__postgres_has(s, HY__POSTGRES_COMMAND))
         return HY_OK;
     bool unsure;
