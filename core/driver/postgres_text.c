@@ -403,7 +403,7 @@ static bool is_unknown_call(const token *name, const token *before, bool names_t
            (before->kind == '.' || !is_harmless(name));
 }
 
-/* After INTO, or the TABLE or INDEX of a CREATE, until something else begins. */
+/* After INTO, or the TABLE or INDEX of a CREATE, where USING names no source, until something else begins. */
 static bool still_names_table(bool does, bool creates, const token *t)
 {
     static const char *const ends[] = {"as", "select", "values", "with", "default"};
@@ -413,6 +413,8 @@ static bool still_names_table(bool does, bool creates, const token *t)
     for (size_t i = 0; i < sizeof ends / sizeof ends[0]; i++)
         if (is_word(t, ends[i]))
             return false;
+    if (!creates && is_word(t, "using"))
+        return false;
     return does && t->kind != '(';
 }
 

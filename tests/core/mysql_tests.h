@@ -352,5 +352,6 @@ void test_packet_limit(void **state);
 void test_many_parameters(void **state);
 void test_constraints(void **state);
 void test_statement_errors(void **state);
+void test_texts(void **state);
 
 #endif

@@ -434,3 +434,59 @@ void test_statement_errors(void **state)
     assert_int_equal(err.position, 10);
     assert_int_equal(try_run(anywhere, &err, " -- nothing\n /* at all */ ;"), HY_ESYNTAX);
 }
+
+/* ---- what a text says ------------------------------------------------------------------- */
+
+void test_texts(void **state)
+{
+    static const struct {
+        const char *sql;
+        bool touches, restarts;
+    } cases[] = {
+        {"SELECT count(*), max(a) FROM t WHERE t.id IN (1, 2) AND (a OR b)", false, false},
+        {"SELECT `count`(1)", true, false},
+        {"INSERT INTO db.t (a) VALUES ('f(')", false, false},
+        {"INSERT INTO `db`.`my t` (a) VALUES (1)", false, false},
+        {"INSERT INTO t SET a = lower('it''s (1)')", false, false},
+        {"CREATE TABLE IF NOT EXISTS t (a int, b varchar(9))", false, false},
+        {"SELECT a.b, count(1) FROM a", false, false},
+        {"SELECT get_lock('a', 1)", true, false},
+        {"SELECT db.count(1)", true, false},
+        {"SELECT GET_LOCK /* x */ ('a', 1)", true, false},
+        {"SELECT GET_LOCK -- count\n('a', 1)", true, false},
+        {"SELECT GET_LOCK # count\n('a', 1)", true, false},
+        {"SELECT '/*', GET_LOCK('a', 1), '*/'", true, false},
+        {"SELECT 'it\\'s /*', GET_LOCK('a', 1), '*/'", true, false},
+        {"SELECT \"-- \", GET_LOCK('a', 1)", true, false},
+        {"SELECT `/*`, GET_LOCK('a', 1), `*/` FROM t", true, false},
+        {"SELECT 1 /*!50000 , GET_LOCK('a', 1) */", true, false},
+        {"SELECT GET_LOCK /*M!100000 */ ('a', 1)", true, false},
+        {"SELECT 'unfinished ( \\", false, false},
+        {"SELECT @a", true, false},
+        {"SET a = 1", true, false},
+        {"CREATE TEMPORARY TABLE t (a int)", true, false},
+        {"", true, false},
+        {"/* */ begin", false, true},
+        {"BEGIN NOT ATOMIC SET @a = 1; END", true, false},
+        {"START TRANSACTION READ ONLY", false, true},
+        {"COMMIT", false, true},
+        {"ROLLBACK AND CHAIN", false, true},
+        {"ROLLBACK WORK TO SAVEPOINT a", false, false},
+        {"SELECT 'COMMIT'", false, false},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
+        for (size_t size = strlen(cases[i].sql) + 1;
+             size-- > 0;) { /* cut anywhere it stays within its bytes */
+            char *text = memcpy(malloc(size + 1), cases[i].sql, size);
+            text = realloc(text, size > 0 ? size : 1);
+            hy__mysql_verb verb = hy__mysql_verb_of(text, size);
+            bool touches = hy__mysql_touches(text, size, verb);
+            bool restarts = hy__mysql_restarts(text, size, verb);
+            free(text);
+            if (size == strlen(cases[i].sql) &&
+                (touches != cases[i].touches || restarts != cases[i].restarts))
+                fail_msg("%s: touches %d, restarts %d", cases[i].sql, touches, restarts);
+        }
+}

@@ -39,6 +39,8 @@ void texts_are_understood(void **state)
         {"INSERT INTO t SELECT set_config('a', 'b', false)", TOUCHES},
         {"INSERT INTO t (a) SELECT set_config('a', 'b', false)", TOUCHES},
         {"INSERT INTO t DEFAULT VALUES RETURNING set_config('a', 'b', false)", TOUCHES},
+        {"MERGE INTO t USING set_config('a', 'b', false) x ON true WHEN MATCHED THEN DO NOTHING", TOUCHES},
+        {"MERGE INTO t USING u ON t.a = u.a WHEN MATCHED THEN DELETE", 0},
         {"SELECT 1 INTO TEMP t", TOUCHES},
         {"SELECT a INTO t FROM u", TOUCHES},
         {"SELECT 'unfinished", TOUCHES},

@@ -694,6 +694,7 @@ static const struct CMUnitTest tests[] = {
     TEST(many_parameters),
     TEST(constraints),
     TEST(statement_errors),
+    TEST(texts),
     TEST(deadlock),
     TEST(ddl_commits),
     TEST(lock_timeout),
