@@ -137,6 +137,8 @@ static void add_column(lua_State *L, hyl_model *m, size_t i)
     for (int w = 0; as != NULL && as_words[w] != NULL; w++)
         if (strcmp(as, as_words[w]) == 0)
             m->as[i] = (uint8_t)w;
+    if (m->as[i] == HYL_AS_NUMBER)
+        column.flags |= HY_COLUMN_FLOATS;
     column_default(L, &column, decimal);
     column.enum_values = list_field(L, "values", &column.n_enum_values);
     hy_error err;

@@ -6,8 +6,10 @@
  * decimal, MySQL takes "NEW" for "new", SQLite keeps anything), so it is refused here, the same
  * for all. Messages tell limits, never values. Must not know which database it is for.
  */
+#include <math.h>
 #include <string.h>
 
+#include <base/number.h>
 #include <base/text.h>
 #include <hysteria/datetime.h>
 #include <hysteria/decimal.h>
@@ -90,6 +92,18 @@ static hy_status check_decimal(const hy_column *c, const hy_value *value, hy_err
                    "a decimal of precision %d and scale %d takes %d digits before the point and %d after it, "
                    "not %d and %d (round it, or set precision and scale)",
                    c->precision, c->scale, c->precision - c->scale, c->scale, whole, fraction);
+}
+
+/*
+ * A column that gives floats takes them back: as the shortest text that reads as this float, which
+ * is what was stored as long as a float keeps all digits of the column.
+ */
+static bool takes_float(const hy_column *c, const hy_value *value)
+{
+    enum { FLOAT_DIGITS = 15 };
+
+    return value->type == HY_DOUBLE && (c->flags & HY_COLUMN_FLOATS) != 0 && c->kind == HY_KIND_DECIMAL &&
+           c->precision <= FLOAT_DIGITS && isfinite(value->as.number);
 }
 
 /* ---- text and bytes --------------------------------------------------------------------- */
@@ -198,6 +212,11 @@ hy_status hy_column_encode(const hy_column *column, const hy_value *in, char scr
     }
     if (is_unsigned(column))
         return encode_unsigned(column, in, scratch, out, err);
+    hy_value text;
+    if (takes_float(column, in)) {
+        text = hy_bytes(HY_DECIMAL, scratch, hy_format_double(in->as.number, scratch));
+        in = &text;
+    }
     hy_status status = hy_value_encode(column->kind, in, scratch, out, err);
     if (status != HY_OK || out->type == HY_NULL || checks[column->kind] == NULL)
         return status;

@@ -4,6 +4,7 @@
  */
 #include "hy_test.h"
 
+#include <math.h>
 #include <stdio.h>
 
 #include <hysteria/model.h>
@@ -22,6 +23,10 @@ typedef struct limit {
 #define DECIMAL(p, s)                                           \
     {                                                           \
         .kind = HY_KIND_DECIMAL, .precision = (p), .scale = (s) \
+    }
+#define FLOATS(p, s)                                                                       \
+    {                                                                                      \
+        .kind = HY_KIND_DECIMAL, .flags = HY_COLUMN_FLOATS, .precision = (p), .scale = (s) \
     }
 #define UNSIGNED(k)                                                                    \
     {                                                                                  \
@@ -175,6 +180,47 @@ static void large_unsigned_stays_exact(void **state)
     hy_model_unref(model);
 }
 
+/* Read as floats, written back as what they were. */
+static void floats_are_taken_where_they_are_given(void **state)
+{
+    static const struct {
+        hy_column column;
+        double in;
+        const char *out; /* NULL: refused */
+    } rows[] = {
+        {FLOATS(10, 3), 0.1, "0.1"},
+        {FLOATS(10, 3), -1.5, "-1.5"},
+        {FLOATS(10, 3), -0.0, "0"},
+        {FLOATS(10, 3), 1234567.125, "1234567.125"},
+        {FLOATS(10, 3), 0.1 + 0.2, NULL},
+        {FLOATS(10, 3), 0.0625, NULL},
+        {FLOATS(10, 3), 1e7, NULL},
+        {FLOATS(10, 3), INFINITY, NULL},
+        {FLOATS(10, 3), NAN, NULL},
+        {FLOATS(15, 15), 1e-15, "0.000000000000001"},
+        {FLOATS(15, 0), 999999999999999.0, "999999999999999"},
+        {FLOATS(16, 3), 0.5, NULL}, /* of 16 digits a float may lose the last */
+        {DECIMAL(10, 3), 0.5, NULL},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        limit row = {.column = rows[i].column};
+        hy_model *model = model_of(&row);
+        hy_value in = {HY_DOUBLE, {.number = rows[i].in}}, out;
+        char scratch[HY_VALUE_SCRATCH_SIZE];
+        hy_error err;
+
+        hy_status status = hy_column_encode(hy_model_column(model, 0), &in, scratch, &out, &err);
+        assert_int_equal(status, rows[i].out != NULL ? HY_OK : HY_EDATA_INVALID);
+        if (rows[i].out != NULL) {
+            assert_int_equal(out.type, HY_DECIMAL);
+            assert_text(rows[i].out, out.as.text.data, out.as.text.size);
+        }
+        hy_model_unref(model);
+    }
+}
+
 /* What DDL creates is what values are held against. */
 static void decimals_settle_their_digits(void **state)
 {
@@ -216,6 +262,7 @@ int main(void)
         cmocka_unit_test(limits_are_held),
         cmocka_unit_test(large_unsigned_stays_exact),
         cmocka_unit_test(decimals_settle_their_digits),
+        cmocka_unit_test(floats_are_taken_where_they_are_given),
         cmocka_unit_test(defaults_are_held_too),
     };
 

@@ -37,7 +37,9 @@ typedef enum hy_column_flag {
     HY_COLUMN_HAS_DEFAULT = 1 << 9, /* the database has a default for it */
     HY_COLUMN_OPAQUE = 1 << 10,     /* stored hashed or encrypted: not compared, not sorted by; implies
                                        SENSITIVE */
-    HY_COLUMN_COMPUTED = 1 << 11    /* with GENERATED: computed when it is read, not stored */
+    HY_COLUMN_COMPUTED = 1 << 11,   /* with GENERATED: computed when it is read, not stored */
+    HY_COLUMN_FLOATS = 1 << 12      /* a decimal that the program reads as a float: up to 15 digits it
+                                       takes floats too */
 } hy_column_flag;
 
 typedef enum hy_reference_action {
@@ -188,7 +190,8 @@ HY_API hy_model *hy_registry_find(hy_registry *registry, const char *name);
 /**
  * hy_value_encode() for one column of a model, which also holds the value against the column's
  * length, precision and scale, enum values and sign: what it could only store changed is refused
- * with HY_EDATA_INVALID. A decimal of 2^63 to 2^64-1 stays one for an unsigned HY_KIND_BIGINT.
+ * with HY_EDATA_INVALID. A decimal of 2^63 to 2^64-1 stays one for an unsigned HY_KIND_BIGINT. A
+ * float for HY_COLUMN_FLOATS is the shortest decimal that reads as it.
  */
 HY_API hy_status hy_column_encode(const hy_column *column, const hy_value *in,
                                   char scratch[HY_VALUE_SCRATCH_SIZE], hy_value *out, hy_error *err);

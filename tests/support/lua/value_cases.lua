@@ -289,6 +289,11 @@ group("decimal as number", column.decimal { precision = 10, scale = 3, as = "num
   oracle = PLAIN,
   { "decimal 0.125", sql.decimal("0.125"), read = 0.125, text = "0.125" },
   { "3", 3, read = 3.0, text = by { sqlite = "3", other = "3.000" } },
+  { "float 0.1", 0.1, text = by { sqlite = "0.1", other = "0.100" } },
+  { "float -1234567.125", -1234567.125, text = "-1234567.125" },
+  error_case("float 0.1 + 0.2", 0.1 + 0.2),
+  error_case("float 0.0625", 0.0625),
+  error_case("float 1e7", 1e7),
 })
 
 -- ---- text ---------------------------------------------------------------------------------------
