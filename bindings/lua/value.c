@@ -394,17 +394,27 @@ static hy_expr *json_expr(lua_State *L, hy_query *q, int index, const hy_expr *l
     return e;
 }
 
-static hy_expr *node_expr(lua_State *L, hy_query *q, int index, hyl_type type, const char *what, int depth);
+/* What plain values are read as: the column that they are stored in, or what they stand beside. */
+typedef struct context {
+    const hy_expr *like;
+    const hy_column *column;
+} context;
 
-static hy_expr *to_expr(lua_State *L, hy_query *q, int index, const hy_expr *like, const hy_column *column,
-                        const char *what, int depth)
+static const context anything = {NULL, NULL};
+
+static hy_expr *node_expr(lua_State *L, hy_query *q, int index, hyl_type type, context as, const char *what,
+                          int depth);
+
+static hy_expr *to_expr(lua_State *L, hy_query *q, int index, context as, const char *what, int depth)
 {
+    const hy_expr *like = as.like;
+    const hy_column *column = as.column;
     hy_kind kind = column != NULL ? column->kind : like != NULL ? hy_expr_kind(like) : HY_KIND_ANY;
     hyl_type type = hyl_typeof(L, index);
     if (type == HYL_DECIMAL)
         return decimal_expr(L, q, index, like, column);
     if (hyl_is_expression(type))
-        return node_expr(L, q, index, type, what, depth);
+        return node_expr(L, q, index, type, as, what, depth);
     if (type == HYL_PARAM) {
         if (column != NULL)
             hyl_fail(L, HY_EINVALID_ARGUMENT, "%s: a parameter is for queries that read", what);
@@ -436,19 +446,19 @@ static hy_expr *to_expr(lua_State *L, hy_query *q, int index, const hy_expr *lik
 }
 
 /* The arguments of a node (table at `args`) as expressions in the query's own list. */
-static hy_expr **node_list(lua_State *L, hy_query *q, int args, int n, const char *what, int depth,
-                           hy_expr **list)
+static hy_expr **node_list(lua_State *L, hy_query *q, int args, int n, context as, const char *what,
+                           int depth, hy_expr **list)
 {
     hyl_need_stack(L, 8);
     for (int i = 0; i < n; i++) {
         lua_rawgeti(L, args, i + 1);
-        list[i] = to_expr(L, q, lua_gettop(L), NULL, NULL, what, depth + 1);
+        list[i] = to_expr(L, q, lua_gettop(L), as, what, depth + 1);
         lua_pop(L, 1);
     }
     return list;
 }
 
-static hy_expr *case_expr(lua_State *L, hy_query *q, int args, int n, const char *what, int depth)
+static hy_expr *case_expr(lua_State *L, hy_query *q, int args, int n, context as, const char *what, int depth)
 {
     hy_expr **list = lua_newuserdatauv(L, sizeof *list * (size_t)(n + 1), 0);
     hy_expr **whens = list, **thens = list + n / 2;
@@ -456,11 +466,11 @@ static hy_expr *case_expr(lua_State *L, hy_query *q, int args, int n, const char
         lua_rawgeti(L, args, 2 * i + 1);
         lua_rawgeti(L, args, 2 * i + 2);
         whens[i] = hyl_to_condition(L, q, lua_gettop(L) - 1, false, what, depth + 1);
-        thens[i] = to_expr(L, q, lua_gettop(L), NULL, NULL, what, depth + 1);
+        thens[i] = to_expr(L, q, lua_gettop(L), as, what, depth + 1);
         lua_pop(L, 2);
     }
     lua_rawgeti(L, args, n + 1);
-    hy_expr *otherwise = lua_isnil(L, -1) ? NULL : to_expr(L, q, lua_gettop(L), NULL, NULL, what, depth + 1);
+    hy_expr *otherwise = lua_isnil(L, -1) ? NULL : to_expr(L, q, lua_gettop(L), as, what, depth + 1);
     hy_expr *e = hy_expr_case(q, whens, thens, (size_t)n / 2, otherwise);
     lua_pop(L, 2);
     return e;
@@ -479,16 +489,23 @@ static hy_expr *math_expr(lua_State *L, hy_query *q, int args, hy_op op, const c
     lua_rawgeti(L, args, 2);
     int first = hyl_is_expression(hyl_typeof(L, -2)) ? 0 : 1;
     int left = lua_gettop(L) - 1;
-    operands[first] = to_expr(L, q, left + first, NULL, NULL, what, depth + 1);
+    operands[first] = to_expr(L, q, left + first, anything, what, depth + 1);
     if (hy_expr_kind(operands[first]) == HY_KIND_DECIMAL && is_float(L, left + 1 - first))
         hyl_fail(L, HY_EINVALID_ARGUMENT,
                  "%s: a float is not exact beside a decimal: write sql.decimal(\"...\")", what);
-    operands[1 - first] = to_expr(L, q, left + 1 - first, operands[first], NULL, what, depth + 1);
+    operands[1 - first] = to_expr(L, q, left + 1 - first, (context){operands[first], NULL}, what, depth + 1);
     lua_pop(L, 2);
     return hy_expr_compare(q, op, operands[0], operands[1]);
 }
 
-static hy_expr *node_expr(lua_State *L, hy_query *q, int index, hyl_type type, const char *what, int depth)
+/* Does a call give one of its arguments? Then those are read as what the call stands for. */
+static bool gives_argument(const char *word, size_t size)
+{
+    return hy_text_equal_nocase(word, size, "coalesce", 8) || hy_text_equal_nocase(word, size, "nullif", 6);
+}
+
+static hy_expr *node_expr(lua_State *L, hy_query *q, int index, hyl_type type, context as, const char *what,
+                          int depth)
 {
     if (depth > MAX_DEPTH)
         hyl_fail(L, HY_ELIMIT_EXCEEDED, "%s: nested too deeply", what);
@@ -508,12 +525,13 @@ static hy_expr *node_expr(lua_State *L, hy_query *q, int index, hyl_type type, c
     int n = args_count(L, args);
     hy_expr *e;
     if (type == HYL_CASE) {
-        e = case_expr(L, q, args, n, what, depth);
+        e = case_expr(L, q, args, n, as, what, depth);
     } else if (type == HYL_MATH) {
         e = math_expr(L, q, args, hy_op_from_word(word, size), what, depth);
     } else {
         hy_expr **list = lua_newuserdatauv(L, sizeof *list * (size_t)(n + 1), 0);
-        node_list(L, q, args, n, what, depth, list);
+        bool passes = type != HYL_RAW && gives_argument(word, size);
+        node_list(L, q, args, n, passes ? as : anything, what, depth, list);
         e = type == HYL_RAW ? hy_expr_raw(q, word, size, list, (size_t)n)
                             : hyl_expr_call(q, word, size, list, (size_t)n);
     }
@@ -533,7 +551,7 @@ hy_expr *hyl_expr_call(hy_query *q, const char *name, size_t size, hy_expr *cons
 hy_expr *hyl_to_expr(lua_State *L, hy_query *q, int index, const hy_expr *like, const hy_column *column,
                      const char *what)
 {
-    return to_expr(L, q, lua_absindex(L, index), like, column, what, 0);
+    return to_expr(L, q, lua_absindex(L, index), (context){like, column}, what, 0);
 }
 
 hy_expr *hyl_to_operand(lua_State *L, hy_query *q, int index, bool alias_allowed, const char *what)
@@ -546,7 +564,7 @@ hy_expr *hyl_to_operand(lua_State *L, hy_query *q, int index, bool alias_allowed
     }
     hyl_type type = hyl_typeof(L, index);
     if (hyl_is_expression(type))
-        return node_expr(L, q, index, type, what, 0);
+        return node_expr(L, q, index, type, anything, what, 0);
     hyl_fail_argument(L, index, what, "a column name");
     return NULL;
 }
