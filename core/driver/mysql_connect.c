@@ -160,10 +160,11 @@ static bool is_dropped_mode(const char *word, size_t size)
     return false;
 }
 
-/* Values are stored as they are or refused; a number 0 in a key is a 0. */
+/* Values are stored as they are or refused, 0000-00-00 and what 1 / 0 is too; a number 0 in a key is a 0. */
 static void put_sql_mode(hy_buf *out, const char *mode)
 {
-    hy_buf_puts(out, ", sql_mode = 'STRICT_TRANS_TABLES,STRICT_ALL_TABLES,NO_AUTO_VALUE_ON_ZERO");
+    hy_buf_puts(out, ", sql_mode = 'STRICT_TRANS_TABLES,STRICT_ALL_TABLES,NO_AUTO_VALUE_ON_ZERO,"
+                     "NO_ZERO_DATE,NO_ZERO_IN_DATE,ERROR_FOR_DIVISION_BY_ZERO");
     while (*mode != '\0') {
         size_t size = strcspn(mode, ",");
         if (size > 0 && !is_dropped_mode(mode, size)) {

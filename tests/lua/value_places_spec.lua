@@ -169,4 +169,27 @@ databases.each(function(ds)
       end
     end)
   end)
+
+  -- MariaDB's own strict mode lets a zero date pass: then a plain table could hold what no model can read.
+  if ds:getDbType() ~= "sqlite" then
+    it("that is a zero date is refused on every road, and a division by zero is no value", function()
+      ds:rawQuery("DROP TABLE IF EXISTS place_days")
+      ds:rawQuery("CREATE TABLE place_days (id INTEGER PRIMARY KEY, at "
+        .. (ds:getDbType() == "postgres" and "TIMESTAMP" or "DATETIME") .. ", day DATE, n INTEGER)")
+      local days = ds:query("place_days")
+      local roads = {
+        function() ds:rawQuery("INSERT INTO place_days (id, day) VALUES (1, '0000-00-00')") end,
+        function() ds:rawQuery("INSERT INTO place_days (id, day) VALUES (1, ?)", { "2024-00-10" }) end,
+        function() days:insert { id = 1, at = "0000-00-00 00:00:00" } end,
+        function() days:insertMany { { id = 1, day = "0000-00-00" }, { id = 2, day = "2024-02-00" } } end,
+        function() ds:rawQuery("INSERT INTO place_days (id, n) VALUES (1, 1 / 0)") end,
+      }
+      for _, road in ipairs(roads) do
+        assert.equal("DATA_INVALID", error_of(road).code)
+      end
+      assert.is_true(hysteria.isError(error_of(days.insert, days, { id = 1, at = 0 })))
+      assert.equal(0, days:count())
+      ds:rawQuery("DROP TABLE place_days")
+    end)
+  end
 end)
