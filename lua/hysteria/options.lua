@@ -56,6 +56,11 @@ function options.check(given, allowed, what)
   return given
 end
 
+-- A number that Lua wrote, with a point whatever the locale puts there.
+function options.pointed(text)
+  return (text:gsub("[^0-9A-Za-z+-]+", "."))
+end
+
 -- What a value is, for messages: never its content.
 function options.kind(value)
   return core.kind(value) or type(value)

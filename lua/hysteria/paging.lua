@@ -366,7 +366,7 @@ local function packed(value, what)
     if value ~= value or value == math.huge or value == -math.huge then
       refuse(what, "the order has a number that is none")
     end
-    return { f = ("%.17g"):format(value) }
+    return { f = options.pointed(("%.17g"):format(value)) }
   elseif core.isDecimal(value) then
     return { d = tostring(value) }
   elseif kind or type(value) == "boolean" or (type(value) == "string" and utf8.len(value)) then

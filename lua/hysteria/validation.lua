@@ -145,6 +145,15 @@ function public.maxLength(n, message)
   end, message or "Maximum length is " .. n)
 end
 
+-- The text of a decimal column is a number too.
+local function number_of(value, about)
+  if type(value) == "string" and about and about.model._definition.by_property[about.column].kind == "decimal" then
+    local fine, number = pcall(core.decimal, value)
+    return fine and number or value
+  end
+  return value
+end
+
 -- Numbers and decimals against a bound. Floats are compared as floats, the rest exactly.
 local function number_rule(bound, what, fits, message)
   options.need(bound, "n", what)
@@ -153,8 +162,9 @@ local function number_rule(bound, what, fits, message)
     core.raise("INVALID_ARGUMENT", ("%s: n must be a number, not %s"):format(what, options.kind(bound)))
   end
   local rough = tonumber(tostring(bound))
-  local exact = kind == "float" and core.decimal(("%.17g"):format(bound)) or bound
-  return function(value)
+  local exact = kind == "float" and core.decimal(options.pointed(("%.17g"):format(bound))) or bound
+  return function(given, about)
+    local value = number_of(given, about)
     if math.type(value) == "float" then
       return fits(value, rough), message
     end
@@ -165,13 +175,13 @@ end
 function public.min(n, message)
   return number_rule(n, "validators.min", function(value, bound)
     return value >= bound
-  end, message or "Minimum value is " .. tostring(n))
+  end, message or "Minimum value is " .. options.pointed(tostring(n)))
 end
 
 function public.max(n, message)
   return number_rule(n, "validators.max", function(value, bound)
     return value <= bound
-  end, message or "Maximum value is " .. tostring(n))
+  end, message or "Maximum value is " .. options.pointed(tostring(n)))
 end
 
 -- A Lua pattern (no regular expression), found anywhere unless it is anchored.

@@ -134,7 +134,29 @@ databases.each(function(ds)
   describe("every write is validated:", function()
     local BAD = { email = { "Value is not an e-mail address" } }
 
-    it("insert", function()
+    it("look at the text of a decimal column as at the number that it is", function()
+    local Priced = model "ValidPrice" {
+      id = column.increment(), note = column.string { validate = validators.max(10) },
+      price = column.decimal { validate = { validators.min(1.5), validators.max(sql.decimal("10.00")) } },
+      shown = column.decimal { as = "string", validate = validators.max(10) },
+    }
+    local prices = Priced:using(ds)
+    ds:dropTables({ Priced }, { ifExists = true })
+    ds:createTables { Priced }
+    for _, value in ipairs { "10.01", "1e3", sql.decimal("10.01"), 11, 11.0 } do
+      local err = error_of(prices.insert, prices, { price = value })
+      assert.same({ price = { "Maximum value is 10.00" } }, err.errors)
+    end
+    assert.same({ price = { "Minimum value is 1.5" } }, error_of(prices.insert, prices, { price = "1.49" }).errors)
+    assert.same({ shown = { "Maximum value is 10" } }, error_of(prices.insert, prices, { shown = "10.5" }).errors)
+    assert.equal("DATA_INVALID", error_of(prices.insert, prices, { price = "ten" }).code)
+    local record = prices:insert { price = "10.00", shown = "1.50", note = "99" }
+    record:save()
+    record.shown = "12.00"
+    assert.same({ shown = { "Maximum value is 10" } }, error_of(record.save, record).errors)
+  end)
+
+  it("insert", function()
       refused(BAD, accounts.insert, accounts, { email = "nobody" })
       refused({ email = { "Value is required" } }, accounts.insert, accounts, {})
       refused({ email = { "Value is required" } }, accounts.insert, accounts, { email = sql.null })

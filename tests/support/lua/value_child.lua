@@ -70,4 +70,25 @@ if now:sub(1, 19) < before or now:sub(1, 19) > after then
   problems = problems + 1
   print(("sql.now() is %s, UTC is %s to %s"):format(now, before, after))
 end
+-- A cursor goes to other processes, which may have another decimal point, and validators write numbers.
+do
+  local column = hysteria.column
+  local Placed = hysteria.model "ChildPlaced" { id = column.increment(), ratio = column.double() }
+  local rows = Placed:using(ds)
+  ds:dropTables({ Placed }, { ifExists = true })
+  ds:createTables { Placed }
+  rows:insertMany { { ratio = 0.1 }, { ratio = 0.25 }, { ratio = 0.5 } }
+  local cursor = rows:query():orderBy("ratio"):paginateWithCursor(2).paginationMetadata.nextCursor
+  local fine, minimum, message = pcall(function() return hysteria.validators.min(0.5)(0.25) end)
+  assert(os.setlocale("C"))
+  local read, page = pcall(function() return rows:query():orderBy("ratio"):paginateWithCursor(2, cursor) end)
+  if not read or #page.data ~= 1 or page.data[1].ratio ~= 0.5 then
+    problems = problems + 1
+    print("a cursor of " .. locale .. " is not read elsewhere: " .. tostring(page))
+  end
+  if not fine or minimum ~= false or message ~= "Minimum value is 0.5" then
+    problems = problems + 1
+    print(("validators.min(0.5) in %s: %s %s"):format(locale, minimum, message))
+  end
+end
 print(("cases %d problems %d lost %d"):format(cases, problems, lost))
