@@ -125,6 +125,7 @@ static const text_row texts[] = {
     {"bad JSON path: ", NULL, HY_EDATA_INVALID, A_VALUE},
     {"fts5: syntax error near ", NULL, HY_EDATA_INVALID, A_VALUE},
     {"unterminated string", NULL, HY_EDATA_INVALID, NO_FIELD},
+    {"not a POSIX regular expression", NULL, HY_EDATA_INVALID, NO_FIELD},
     {"hysteria_", ": not a number", HY_EDATA_INVALID, NO_FIELD},
     {"hysteria_", ": too many digits", HY_EDATA_INVALID, NO_FIELD},
     {"hysteria_", ": out of range", HY_EDATA_INVALID, NO_FIELD},

@@ -2,9 +2,12 @@
  * sqlite_regexp.c - regular expressions for SQLite, which has the operator and nothing behind it.
  *
  * The dialect is POSIX extended, as the C library has it, and \d \w \s with their opposites, also
- * in brackets. hysteria_regexp(text, pattern) minds case, hysteria_iregexp does not; regexp(pattern,
- * text) is what the operator calls. A pattern is compiled once per statement.
+ * in brackets. A character is one of UTF-8, whatever locale the program has set. hysteria_regexp(text,
+ * pattern) minds case, hysteria_iregexp does not; regexp(pattern, text) is what the operator calls. A pattern
+ * is compiled once per statement.
  */
+#include <locale.h>
+#include <pthread.h>
 #include <regex.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -101,6 +104,31 @@ static void weigh(weighing *w, const char *p)
         w->group[++w->depth] = 0;
 }
 
+/* ---- locale ------------------------------------------------------------------------------ */
+
+static pthread_once_t characters_once = PTHREAD_ONCE_INIT;
+static locale_t characters; /* for the process's life; 0: there is none, the program's own must do */
+
+static void find_characters(void)
+{
+    characters = newlocale(LC_ALL_MASK, "C.UTF-8", (locale_t)0);
+    if (characters == (locale_t)0)
+        characters = newlocale(LC_ALL_MASK, "C", (locale_t)0);
+}
+
+/* Of this thread, from here to leave_locale(). */
+static locale_t enter_locale(void)
+{
+    (void)pthread_once(&characters_once, find_characters);
+    return characters != (locale_t)0 ? uselocale(characters) : (locale_t)0;
+}
+
+static void leave_locale(locale_t before)
+{
+    if (before != (locale_t)0)
+        (void)uselocale(before);
+}
+
 /* ---- pattern ---------------------------------------------------------------------------- */
 
 /* What a letter behind a backslash stands for inside brackets; NULL: for itself. */
@@ -189,10 +217,12 @@ static regex_t *pattern_new(sqlite3_context *ctx, const char *text, bool fold)
     regex_t *regex = hy_alloc(sizeof *regex);
 
     bool fits = translate(&pattern, text);
+    locale_t before = enter_locale();
     int rc = regex == NULL || pattern.failed ? REG_ESPACE
              : !fits
                  ? REG_BADPAT
                  : regcomp(regex, hy_buf_text(&pattern), REG_EXTENDED | REG_NOSUB | (fold ? REG_ICASE : 0));
+    leave_locale(before);
     hy_buf_clear(&pattern);
     if (rc == 0)
         return regex;
@@ -258,7 +288,9 @@ static void match(sqlite3_context *ctx, int n, sqlite3_value **values)
     regex_t *regex = find_pattern(ctx, f, values[f->pattern]);
     if (regex == NULL)
         return;
+    locale_t before = enter_locale();
     int rc = regexec(regex, text, 0, NULL, 0);
+    leave_locale(before);
     if (rc == REG_ESPACE)
         sqlite3_result_error_nomem(ctx);
     else

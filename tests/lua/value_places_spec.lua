@@ -192,4 +192,24 @@ databases.each(function(ds)
       ds:rawQuery("DROP TABLE place_days")
     end)
   end
+
+  it("that is text is matched by its characters, however many bytes they have", function()
+    local Word = model "PlaceWord" { id = column.integer { primaryKey = true }, word = column.string { length = 20 } }
+    local words = Word:using(ds)
+    ds:dropTables({ Word }, { ifExists = true })
+    ds:createTables { Word }
+    words:insertMany { { id = 1, word = "\u{e9}" }, { id = 2, word = "\u{1F600}" }, { id = 3, word = "ab" }, { id = 4, word = "I" } }
+    local function matching(pattern, flags)
+      return words:query():whereRegexp("word", pattern, { flags = flags }):orderBy("id"):pluck("id")
+    end
+    assert.same({ 1, 2, 4 }, matching("^.$"))
+    if ds:getDbType() == "sqlite" then -- better than a range of bytes
+      assert.equal("DATA_INVALID", error_of(matching, "^[\u{e0}-\u{ff}]$").code)
+    else
+      assert.same({ 1 }, matching("^[\u{e0}-\u{ff}]$"))
+    end
+    assert.same({ 2 }, matching("^[^a-zA-Z\u{e9}]$"))
+    assert.same({ 1, 3 }, matching("^(\u{e9}|a.)$"))
+    assert.same({ 4 }, matching("^i$", "i"))
+  end)
 end)

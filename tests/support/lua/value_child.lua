@@ -70,7 +70,8 @@ if now:sub(1, 19) < before or now:sub(1, 19) > after then
   problems = problems + 1
   print(("sql.now() is %s, UTC is %s to %s"):format(now, before, after))
 end
--- A cursor goes to other processes, which may have another decimal point, and validators write numbers.
+-- A cursor goes to other processes, which may have another decimal point; validators write numbers,
+-- and regular expressions know letters.
 do
   local column = hysteria.column
   local Placed = hysteria.model "ChildPlaced" { id = column.increment(), ratio = column.double() }
@@ -79,6 +80,14 @@ do
   ds:createTables { Placed }
   rows:insertMany { { ratio = 0.1 }, { ratio = 0.25 }, { ratio = 0.5 } }
   local cursor = rows:query():orderBy("ratio"):paginateWithCursor(2).paginationMetadata.nextCursor
+  local Word = hysteria.model "ChildWord" { id = column.increment(), word = column.string { length = 9 } }
+  ds:dropTables({ Word }, { ifExists = true })
+  ds:createTables { Word }
+  Word:using(ds):insertMany { { word = "I" } }
+  if Word:using(ds):query():whereRegexp("word", "^i$", { flags = "i" }):count() ~= 1 then
+    problems = problems + 1
+    print("a regular expression goes by the letters of " .. locale)
+  end
   local fine, minimum, message = pcall(function() return hysteria.validators.min(0.5)(0.25) end)
   assert(os.setlocale("C"))
   local read, page = pcall(function() return rows:query():orderBy("ratio"):paginateWithCursor(2, cursor) end)
