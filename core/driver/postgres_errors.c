@@ -27,6 +27,7 @@ static const state_row states[] = {
     {"08004", HY_ECONNECTION_REFUSED},
     {"08P01", HY_EDATABASE_ERROR},
     {"0A", HY_EUNSUPPORTED},
+    {"21", HY_EDATA_INVALID},
     {"22", HY_EDATA_INVALID},
     {"23", HY_EDATABASE_ERROR},
     {"23001", HY_EFOREIGN_KEY_VIOLATION},

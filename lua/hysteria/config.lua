@@ -150,7 +150,7 @@ function config.resolve(given, read)
     fail("no type: give one, a url, or set DATABASE_URL or DB_TYPE")
   end
   if result.logs == nil then
-    result.logs = LOGS[(get("DB_LOGS") or ""):lower()] or false
+    result.logs = LOGS[options.lower(get("DB_LOGS") or "")] or false
   end
   if result.cursorKey and not core.key("symmetric", result.cursorKey) then
     fail("cursorKey must be a key as hysteria.generateKey() makes it")

@@ -42,7 +42,7 @@ local function shown(value)
   elseif core.kind(value) == "binary" then
     return "(bytes)"
   end
-  return tostring(value)
+  return type(value) == "number" and options.pointed(tostring(value)) or tostring(value)
 end
 
 local function params_of(event)

@@ -1,6 +1,7 @@
 -- Which stored row is which given row: key values as table keys, where Lua can be sure that two
 -- values are equal just when the database says so. Where it cannot, the database is asked.
 local core = require("hysteria.core")
+local options = require("hysteria.options")
 
 local matching = {}
 
@@ -39,7 +40,7 @@ local function comparable(made, value)
   elseif TEXTS[made.kind] then
     return type(value) == "string" and value or nil
   elseif made.kind == "uuid" then
-    return type(value) == "string" and #value == 36 and value:lower() or nil
+    return type(value) == "string" and #value == 36 and options.lower(value) or nil
   elseif made.kind == "date" and (made.as or "string") == "string" then
     return type(value) == "string" and value:find("^%d%d%d%d%-%d%d%-%d%d$") and value or nil
   end
@@ -118,7 +119,7 @@ end
 local function turns(rows, keys, shape_of)
   local groups, open, times = {}, {}, {}
   for place = 1, #rows do
-    local key = type(keys[place]) == "string" and keys[place]:lower() or keys[place]
+    local key = type(keys[place]) == "string" and options.lower(keys[place]) or keys[place]
     local turn = (times[key] or 0) + 1
     times[key] = turn
     local shape = turn .. " " .. shape_of(place)

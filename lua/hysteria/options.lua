@@ -56,6 +56,13 @@ function options.check(given, allowed, what)
   return given
 end
 
+-- Small letters of ASCII: string.lower asks the locale, and in Turkish I has another one.
+function options.lower(text)
+  return (text:gsub("[A-Z]", function(letter)
+    return string.char(letter:byte() + 32)
+  end))
+end
+
 -- A number that Lua wrote, with a point whatever the locale puts there.
 function options.pointed(text)
   return (text:gsub("[^0-9A-Za-z+-]+", "."))

@@ -381,7 +381,7 @@ function methods.annotate(q, ...)
   if count == 2 then
     methods.select(q, { options.need(first, "column", "annotate"), alias })
   else
-    methods.selectFunc(q, options.need_name(first, "function", "annotate"):lower(), second, alias)
+    methods.selectFunc(q, options.lower(options.need_name(first, "function", "annotate")), second, alias)
   end
   if class then
     local extra = settings_of(q)

@@ -33,7 +33,7 @@ function relation.action(given, name, what)
     return nil
   end
   options.need_type(given, "string", name, what)
-  return ACTIONS[given:lower()] or core.raise("INVALID_MODEL", ("%s: %s must be one of %s"):format(
+  return ACTIONS[options.lower(given)] or core.raise("INVALID_MODEL", ("%s: %s must be one of %s"):format(
     what, name, table.concat(ACTION_LIST, ", ")))
 end
 

@@ -55,6 +55,7 @@ void errors_are_typed(void **state)
         {"SELECT '99999999999'::int", HY_EDATA_INVALID, "22003", NULL, NULL, NULL, 8, "99999999999"},
         {"SELECT 'toucan'::date", HY_EDATA_INVALID, "22007", NULL, NULL, NULL, 8, "toucan"},
         {"SELECT 1 / (SELECT 0)", HY_EDATA_INVALID, "22012", NULL, NULL, NULL, 0, NULL},
+        {"SELECT (VALUES (1), (2))", HY_EDATA_INVALID, "21000", NULL, NULL, NULL, 0, NULL},
         {"INSERT INTO hy_test.s VALUES ('ostrich')", HY_EDATA_INVALID, "22001", NULL, NULL, NULL, 0,
          "ostrich"},
         {"CREATE TABLE hy_test.e (id int)", HY_EOBJECT_EXISTS, "42P07", NULL, "e", NULL, 0, NULL},

@@ -70,8 +70,8 @@ if now:sub(1, 19) < before or now:sub(1, 19) > after then
   problems = problems + 1
   print(("sql.now() is %s, UTC is %s to %s"):format(now, before, after))
 end
--- A cursor goes to other processes, which may have another decimal point; validators write numbers,
--- and regular expressions know letters.
+-- A cursor goes to other processes, which may have another decimal point; validators and logs write
+-- numbers, and words in capitals and regular expressions know letters.
 do
   local column = hysteria.column
   local Placed = hysteria.model "ChildPlaced" { id = column.increment(), ratio = column.double() }
@@ -87,6 +87,20 @@ do
   if Word:using(ds):query():whereRegexp("word", "^i$", { flags = "i" }):count() ~= 1 then
     problems = problems + 1
     print("a regular expression goes by the letters of " .. locale)
+  end
+  local named, actions = pcall(function()
+    return hysteria.belongsTo("ChildWord", { foreignKey = "wordId", onDelete = "RESTRICT", onUpdate = "NO ACTION" })
+  end)
+  local told
+  local logging <close> = hysteria.sql.connectToSecondarySource {
+    type = "sqlite", database = ":memory:", logs = { logParams = true, customLogger = { info = function(line) told = line end } },
+  }
+  logging:createTables { Placed }
+  local least = Placed:using(logging):query():annotate("MIN", "ratio", "least"):where("ratio", 0.5)
+  local annotated, why = pcall(least.many, least)
+  if not (named and annotated and told:find("[0.5]", 1, true)) then
+    problems = problems + 1
+    print(("words and numbers in %s: %s %s %s"):format(locale, actions, why, told))
   end
   local fine, minimum, message = pcall(function() return hysteria.validators.min(0.5)(0.25) end)
   assert(os.setlocale("C"))
