@@ -425,6 +425,14 @@ function updating.soft_table(query, extra, deleted, given)
   end)
 end
 
+-- Would TRUNCATE store, there and then, what a transaction has done so far?
+local function ends_transaction(place)
+  if place.trx == false or place.handle:can("TRANSACTIONAL_DDL") then
+    return false
+  end
+  return (place.trx or transaction.current(place.ds)) ~= nil
+end
+
 updating.truncate_options = options.names("trx", "timeout", "withoutDefaultScope")
 
 function updating.truncate(query, frozen, extra, given)
@@ -436,7 +444,11 @@ function updating.truncate(query, frozen, extra, given)
   end
   local place = writing.place_of(definition, frozen and state.source_of[frozen], extra, given)
   local target = frozen and core.query(frozen) or query:clone()
-  target:_truncate()
+  if ends_transaction(place) then
+    target:_delete()
+  else
+    target:_truncate()
+  end
   if place.dry then
     return place.dry(target)
   end

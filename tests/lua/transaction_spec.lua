@@ -237,6 +237,33 @@ databases.each(function(ds, database, config)
       end)
     end)
 
+    it("undo a truncate, and what came before it", function()
+      entries:insert { text = "a" }
+      local writes = {
+        function() entries:truncate() end, function() entries:query():truncate() end,
+        function() ds:query("trx_entries"):truncate() end,
+      }
+      for _, truncate in ipairs(writes) do
+        error_of(ds.transaction, ds, function()
+          entries:insert { text = "b" }
+          truncate()
+          assert.equal(0, entries:count())
+          entries:insert { text = "c" }
+          error("undo")
+        end)
+        assert.equal("a", seen())
+      end
+      local trx = ds:startTransaction()
+      entries:truncate { trx = trx }
+      trx:rollback()
+      assert.equal("a", seen())
+      ds:transaction(function()
+        entries:truncate()
+        entries:insert { text = "d" }
+      end)
+      assert.equal("d", seen())
+    end)
+
     describe("by hand", function()
       it("are joined only by name", function()
         local trx = ds:startTransaction()
