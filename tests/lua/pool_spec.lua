@@ -349,7 +349,7 @@ databases.each(function(ds, database, config)
       end)
 
       -- SQLite's waits before it begins; and what ends a transaction by itself belongs in none.
-      local ends_it = (name == "truncate" or name == "dropTables") and not ds:can("TRANSACTIONAL_DDL")
+      local ends_it = name == "dropTables" and not ds:can("TRANSACTIONAL_DDL")
       if database ~= "sqlite" and not ends_it then
         it("ends " .. name .. " in a transaction, which stores nothing", function()
           local row, held = locked_row(name)
