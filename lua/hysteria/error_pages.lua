@@ -439,8 +439,9 @@ page.LOCK_TIMEOUT = {
 }
 page.TRANSACTION_ABORTED = {
   cause = "An earlier error ended the transaction, and a commit would store nothing (PostgreSQL refuses every"
-    .. " further statement). Or a statement ended it, as those that change tables do on MariaDB and MySQL: what"
-    .. " came before is stored, and the message says so.",
+    .. " further statement). Or a statement ended it, as those that change tables do on MariaDB and MySQL,"
+    .. " and as `COMMIT` does, also one that begins another transaction (`COMMIT AND CHAIN`; on MariaDB and MySQL a"
+    .. " second `BEGIN` too): what came before is stored, and the message says so.",
   example = 'local trx = sql.startTransaction()\npcall(Post.insert, Post, { authorId = 99 }, { trx = trx })\n'
     .. 'trx:commit()   -- on PostgreSQL',
   remedy = "Roll back and look at the first error. trx:savepoint(fn) goes round what may fail.",
@@ -452,7 +453,8 @@ page.TRANSACTION_NOT_ACTIVE = {
   remedy = "Begin another one. Statements of a callback transaction belong inside the function.",
 }
 page.OUTCOME_UNKNOWN = {
-  cause = "No answer came to a commit, or to a write outside of a transaction. It may have happened, or not.",
+  cause = "No answer came to a commit, or to a write outside of a transaction. It may have happened, or not. Also"
+    .. " when such a write gave rows back (`RETURNING`) that cannot be read: the message says why.",
   example = 'sql.transaction(pay)   -- and the cable is pulled at the very end',
   remedy = "Look in the database before anything is repeated; an id that the program chose makes that easy.",
 }

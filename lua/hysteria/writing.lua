@@ -100,12 +100,13 @@ local function is_same(definition, name, a, b)
 end
 
 -- The key may stand in data for its row, as what it is; another one would mean another row. Takes it out. `of`:
--- row or record by name.
+-- a record, or the key's values by name as the database has them.
 function writing.take_key(definition, row, of, what)
   for _, name in ipairs(definition.keys) do
     local value, own = row[name], rawget(of, name)
     if value ~= nil and own ~= nil then
-      if not is_same(definition, name, value, own) then
+      local stored = matching.stored(definition.by_property[name], value)
+      if not is_same(definition, name, value, own) and not is_same(definition, name, stored, own) then
         core.raise("INVALID_ARGUMENT", ("%s: `%s` is the key of the row, which is not changed; insert another row")
           :format(what, name), { model = definition.name })
       end
