@@ -24,7 +24,7 @@ static void stars(hy_query *q)
     join(q, HY_JOIN_INNER, "posts as p", POST);
     on(q, both(q, "p.userId", HY_OP_EQ, "users.id"));
     pick(q, "p.*");
-    pick(q, "id");
+    pick(q, "age");
 }
 static void plain_star(hy_query *q)
 {
@@ -117,7 +117,7 @@ static void self_join(hy_query *q)
     on(q, both(q, "a.firstName", HY_OP_EQ, "b.firstName"));
     on(q, both(q, "id", HY_OP_LT, "b.id"));
     pick(q, "id");
-    pick(q, "b.id");
+    hy_query_select(q, col(q, "b.id"), "other");
 }
 static void correlated(hy_query *q)
 {
@@ -164,9 +164,9 @@ static const golden cases[] = {
      "`users`.`score`,"
      " `users`.`created_at` FROM `users` LEFT" ON_POSTS},
     {"star of a joined model", USER, stars,
-     "SELECT `p`.`id`, `p`.`user_id`, `p`.`title`, `p`.`views`, `users`.`id` FROM `users`"
+     "SELECT `p`.`id`, `p`.`user_id`, `p`.`title`, `p`.`views`, `users`.`age` FROM `users`"
      " INNER JOIN `posts` AS `p` ON `p`.`user_id` = `users`.`id`",
-     .columns = "id:bigInteger* userId:bigInteger* title:string* views:integer* id:bigInteger*"},
+     .columns = "id:bigInteger* userId:bigInteger* title:string* views:integer* age:integer*"},
     {"star of a joined table", USER, plain_star,
      "SELECT `tags`.* FROM `users` INNER JOIN `tags` ON `tags`.`user_id` = `users`.`id`", .columns = ""},
     {"ON is a full condition", USER, condition_tree,
@@ -207,7 +207,8 @@ static const golden cases[] = {
      "`users`.`id`"
      " INNER JOIN `app`.`tags` ON `tags`.`user_id` = `users`.`id`"},
     {"table with itself", USER, self_join,
-     "SELECT `a`.`id`, `b`.`id` FROM `users` AS `a` INNER JOIN `users` AS `b` ON `a`.`first_name` = "
+     "SELECT `a`.`id`, `b`.`id` AS `other` FROM `users` AS `a` INNER JOIN `users` AS `b` ON `a`.`first_name` "
+     "= "
      "`b`.`first_name`"
      " AND `a`.`id` < `b`.`id`"},
     {"joins inside and outside", USER, correlated,

@@ -338,7 +338,7 @@ static void inlined(hy_query *q)
                         val(q, hy_bytes(HY_DECIMAL, "1.50", 4))};
 
     for (size_t i = 0; i < 7; i++)
-        hy_query_select(q, items[i], NULL);
+        hy_query_select(q, items[i], (const char[]){(char)('a' + i), '\0'});
     and_(q, cmp(q, "createdAt", HY_OP_LT, hy_text("2024-02-29 12:30:00")));
     hy_query_limit(q, 3);
 }
@@ -535,11 +535,14 @@ static const golden cases[] = {
     {"parameter", USER, parameter, "SELECT `id` FROM `users` WHERE `age` = ? AND `active` = ?",
      "<years>null:/integer bool:true/boolean"},
     {"values inline", USER, inlined, NULL, .inline_values = true,
-     .postgres = "=SELECT 'a''b\\c', NULL, TRUE, -5, 0.1, '\\x00ff27', 1.50 FROM \"users\""
+     .postgres = "=SELECT 'a''b\\c' AS \"a\", NULL AS \"b\", TRUE AS \"c\", -5 AS \"d\", 0.1 AS \"e\", "
+                 "'\\x00ff27' AS \"f\", 1.50 AS \"g\" FROM \"users\""
                  " WHERE \"created_at\" < '2024-02-29 12:30:00' LIMIT 3",
-     .mysql = "=SELECT 'a''b\\\\c', NULL, TRUE, -5, 0.1, X'00ff27', 1.50 FROM `users`"
+     .mysql = "=SELECT 'a''b\\\\c' AS `a`, NULL AS `b`, TRUE AS `c`, -5 AS `d`, 0.1 AS `e`, X'00ff27' AS "
+              "`f`, 1.50 AS `g` FROM `users`"
               " WHERE `created_at` < '2024-02-29 12:30:00' LIMIT 3",
-     .sqlite = "=SELECT 'a''b\\c', NULL, 1, -5, 0.1, X'00ff27', 1.50 FROM \"users\""
+     .sqlite = "=SELECT 'a''b\\c' AS \"a\", NULL AS \"b\", 1 AS \"c\", -5 AS \"d\", 0.1 AS \"e\", X'00ff27' "
+               "AS \"f\", 1.50 AS \"g\" FROM \"users\""
                " WHERE \"created_at\" < '2024-02-29 12:30:00' LIMIT 3"},
     {"values take their column's kind", USER, typed_values,
      "SELECT `id` FROM `users` WHERE `age` > ? AND `age` < ? AND `active` = ? AND `balance` = ? AND `score` "
