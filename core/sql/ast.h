@@ -151,6 +151,8 @@ typedef struct hy_function {
 
 /** The known function of that name, any case, or NULL. */
 const hy_function *hy__function_find(const char *name, size_t size);
+/** Is it one of those of the table that make one value of many rows? */
+bool hy__function_is_aggregate(const hy_function *f);
 /** What a call yields. */
 hy_kind hy__function_result(const hy_function *f, hy_expr *const *args, size_t n);
 
@@ -371,6 +373,8 @@ void hy__query_hold_all(hy_query *q, const hy_query *from);
 /** The name that stands for a table: the alias, else the part after the last dot. */
 const char *hy__table_base(const char *table, const char *alias);
 const char *hy__tree_base(const hy_tree *t);
+/** Is this a name that no column of the model's has, and raw text among what is selected may say? */
+bool hy__may_be_raw_alias(const hy_tree *tree, const hy_expr *e);
 /** Do these two column nodes name the same column? */
 bool hy__same_column(const hy_expr *a, const hy_expr *b);
 /** What a column of a subquery holds, as far as it is known, and whether it is one not to be shown. `tree`

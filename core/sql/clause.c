@@ -428,6 +428,33 @@ static hy_place order_place(const hy_emitter *e, const hy_expr *x)
     return hy__emit_has(e, HY_TRAIT_INNER_ALIAS) ? HY_PLACE_NAME : place_of(x);
 }
 
+/* Is a value of many rows inside? A function that is not in the table may be one. */
+static bool has_aggregate(const hy_expr *x)
+{
+    const hy_branch *b = (const hy_branch *)x;
+    const hy_function *f = x->node == HY_NODE_CALL ? b->aux : NULL;
+
+    if (x->node <= HY_NODE_VALUE || x->node >= HY_NODE_OVER)
+        return false;
+    if (f != NULL && (f->number == HY_FUNCTION_OTHER || hy__function_is_aggregate(f)))
+        return true;
+    for (size_t i = 0; i < b->n; i++)
+        if (has_aggregate(b->args[i]))
+            return true;
+    return false;
+}
+
+/* In an expression MariaDB names no alias of what is an aggregate. */
+static hy_place null_place(const hy_emitter *e, const hy_expr *x)
+{
+    const hy_column_expr *c = (const hy_column_expr *)x;
+    const hy_item *item = NULL;
+
+    if (x->node == HY_NODE_COLUMN && c->text != NULL && x->qualifier == 0)
+        item = hy__find_alias(e->scope->tree, c->text, strlen(c->text));
+    return item != NULL && has_aggregate(item->expr) ? HY_PLACE_INNER : order_place(e, x);
+}
+
 static void emit_order_value(hy_emitter *e, const hy_expr *x)
 {
     e->scope->place = order_place(e, x);
@@ -442,7 +469,7 @@ static void emit_order_item(hy_emitter *e, const hy_item *item)
 
     if (item->nulls != HY_NULLS_DEFAULT && !native) {
         PUT(e, "(");
-        e->scope->place = order_place(e, item->expr);
+        e->scope->place = null_place(e, item->expr);
         hy__emit_operand(e, item->expr);
         hy__puts(e, item->nulls == HY_NULLS_FIRST ? " IS NULL) DESC, " : " IS NULL) ASC, ");
     }

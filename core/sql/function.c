@@ -96,6 +96,16 @@ static hy_kind number_result(hy_kind kind, hy_kind whole, hy_kind decimal)
     }
 }
 
+bool hy__function_is_aggregate(const hy_function *f)
+{
+    static const char *const names[] = {"avg", "count", "max", "min", "sum"};
+
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (strcmp(f->label, names[i]) == 0)
+            return true;
+    return false;
+}
+
 hy_kind hy__function_result(const hy_function *f, hy_expr *const *args, size_t n)
 {
     switch (f->result) {

@@ -445,6 +445,16 @@ static bool is_alias_of_other(const hy_tree *tree, const hy_expr *column, const 
     return false;
 }
 
+bool hy__may_be_raw_alias(const hy_tree *tree, const hy_expr *e)
+{
+    if (tree->model == NULL || (e->flags & HY_FLAG_ALIAS) == 0 || ((const hy_column_expr *)e)->column != NULL)
+        return false;
+    HY_EACH (hy_item, item, &tree->select)
+        if (item->expr->node == HY_NODE_RAW && item->alias == NULL)
+            return true;
+    return false;
+}
+
 /* Would a database take this column for what is selected under that name? */
 static bool is_alias(const hy_tree *tree, const hy_expr *e)
 {
@@ -453,7 +463,7 @@ static bool is_alias(const hy_tree *tree, const hy_expr *e)
     if (e->node != HY_NODE_COLUMN || e->qualifier > 0)
         return false;
     if (c->column == NULL)
-        return is_alias_of_other(tree, e, c->text);
+        return hy__may_be_raw_alias(tree, e) || is_alias_of_other(tree, e, c->text);
     return tree->joins.n == 0 && is_alias_of_other(tree, e, c->column->name);
 }
 

@@ -185,6 +185,11 @@ void hy__resolve_plain(hy_emitter *e, const hy_column_expr *c, hy_name *out)
     source from = {0};
 
     name_as_written(out, c->text);
+    if (hy__may_be_raw_alias(tree, &c->head)) { /* as it is written there, where it may be named */
+        if (e->scope->place == HY_PLACE_INNER)
+            hy__emit_unsupported(e, "an alias of raw text in HAVING or inside of an expression");
+        return;
+    }
     if (tree->model != NULL) { /* its own columns were found when the query was built */
         fail_undefined(e, tree->model, out->text, out->size);
         return;

@@ -91,7 +91,9 @@ databases.each(function(ds, database)
   end)
 
   describe("fields of records", function()
-    local function both() return things:query():join({ Thing, "other" }, "parentId", "id"):orderBy("id") end
+    local function both()
+      return things:query():join({ Thing, "other" }, "parentId", "id"):orderBy("id"):orderBy("other.id")
+    end
 
     it("have a name each", function()
       for _, q in ipairs {
@@ -385,6 +387,39 @@ databases.each(function(ds, database)
       assert.equal("saw", field(of(2):intersect(dear):many(), "name"))
       assert.equal("nail", field(of(2):except(dear):many(), "name"))
     end)
+  end)
+
+  it("aliases of raw text order and group", function()
+    local q = things:query():selectRaw("count(*) as howMany"):select("kindId"):groupBy("kindId")
+      :orderBy("howMany", "desc"):orderBy("kindId")
+    assert.equal("2 2 1", field(q:many(), "howMany"))
+    assert.equal(3, q:count())
+    assert.equal(2, #q:paginate(1, 2).data)
+    local older = things:query():selectRaw("price + ? as dearer", 1):whereNotNull("price"):groupBy("dearer")
+      :orderBy("dearer")
+    if database == "postgres" then
+      assert.equal("2 4 6 21", field(older:many(), "dearer"))
+    end
+    assert.equal("nail apple pear saw", table.concat(things:query():selectRaw("price + 1 as dearer"):whereNotNull("price")
+      :orderBy("dearer"):pluck("name"), " "))
+    local having = q:clone():having("howMany", ">", 1)
+    if database == "postgres" or database == "cockroachdb" then
+      assert.equal("UNSUPPORTED", error_of(function() having:many() end).code)
+    else
+      assert.equal("2 2", field(having:many(), "howMany"))
+    end
+    assert.equal("UNDEFINED_COLUMN", error_of(function() things:query():select("name"):orderBy("dearer"):many() end).code)
+    assert.equal("UNDEFINED_COLUMN", error_of(function() things:query():selectRaw("1 as x"):where("x", 1) end).code)
+  end)
+
+  it("totals are ordered with their NULLs where they are asked for", function()
+    local q = things:query():select("kindId"):selectFunc("sum", "price", "total"):groupBy("kindId")
+    assert.equal("nil 8 21", field(q:clone():orderBy("total", "asc", { nulls = "first" }):many(), "total"))
+    assert.equal("8 21 nil", field(q:clone():orderBy("total", "asc", { nulls = "last" }):many(), "total"))
+    assert.equal("21 8 nil", field(q:clone():orderBy("total", "desc", { nulls = "last" }):many(), "total"))
+    local step = things:query():select("kindId"):select(sql.func("sum", sql.col("price") + 1) + 1, "total")
+      :groupBy("kindId"):orderBy("total", "desc", { nulls = "last" })
+    assert.equal("24 11 nil", field(step:many(), "total"))
   end)
 
   it("raw text ends where its comment does", function()
