@@ -35,6 +35,7 @@ typedef struct targets {
         size_t position;
     } * order;
     bool *documents; /* of a position: no value of it is plain */
+    size_t numbered; /* the position that the database numbers; n: none does */
 } targets;
 
 static void check_row(lua_State *L, int rows, lua_Integer i)
@@ -155,8 +156,12 @@ static void begin_insert(lua_State *L, hy_query *q, int rows, lua_Integer first,
         find_names(L, t);
         hy_query_insert(q, t->names, t->n);
     }
-    for (size_t i = 0; i < t->n; i++)
+    t->numbered = t->n;
+    for (size_t i = 0; i < t->n; i++) {
         t->documents[i] = is_json(t->columns[i]);
+        if (t->columns[i] != NULL && (t->columns[i]->flags & HY_COLUMN_INCREMENT) != 0)
+            t->numbered = i;
+    }
     place_keys(L, model, rows, first, t);
 }
 
@@ -213,6 +218,14 @@ static row_form read_row(lua_State *L, targets *t, bool uniform)
     return uniform && n < t->n ? ROW_SHORT : form;
 }
 
+/* Some databases would number the row, others refuse it. */
+static void refuse_null_number(lua_State *L, const targets *t)
+{
+    if (t->numbered < t->n && t->values[t->numbered].type == HY_NULL)
+        hyl_fail(L, HY_ENOT_NULL_VIOLATION, "column '%s' is NULL: leave it out for the next number",
+                 t->names[t->numbered]);
+}
+
 /* The row on top, one expression a cell. */
 static void insert_mixed(lua_State *L, hy_query *q, const targets *t)
 {
@@ -241,6 +254,7 @@ static lua_Integer insert_rows(lua_State *L, hy_query *q, int rows, lua_Integer 
         row_form form = read_row(L, t, uniform);
         if (form == ROW_FOREIGN || form == ROW_SHORT)
             return r - 1;
+        refuse_null_number(L, t);
         if (form == ROW_PLAIN)
             hy_query_insert_values(q, t->values, t->n);
         else

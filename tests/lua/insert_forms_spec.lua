@@ -88,6 +88,19 @@ databases.each(function(ds, database)
     assert.equal(0, items:where("id", "<", 1):count())
   end)
 
+  it("NULL is no number, and is not taken for one that is to come", function()
+    for _, write in ipairs {
+      function() items:insert { id = sql.null, n = 1 } end, function() items:insertMany { { n = 1 }, { id = sql.null } } end,
+      function() items:insertMany({ { n = sql.rawStatement("1"), id = sql.null } }, { returning = false }) end,
+      function() items:save { id = sql.null, n = 1 } end,
+    } do
+      local err = error_of(write)
+      assert.equal("NOT_NULL_VIOLATION", err.code)
+      assert.matches("column 'id' is NULL", err.message)
+    end
+    assert.equal(0, items:count())
+  end)
+
   it("a list without rows gives none", function()
     local seen = databases.watch(ds)
     assert.same({}, items:insertMany {})
