@@ -680,9 +680,15 @@ local function file_of_caller()
   return (core.caller() or "?"):gsub(":%d+$", "")
 end
 
+-- It counts for the model and for those that will extend it.
+local function take_hook(definition, name, fn)
+  hooks.add(definition, name, fn)
+  table.insert(definition.read.notes, annotation.public[name](fn))
+end
+
 -- A hook given to a class. One that another file gives stays when the model's own file runs again.
 function model.add_hook(definition, name, fn)
-  hooks.add(definition, name, fn)
+  take_hook(definition, name, fn)
   if file_of_caller() ~= definition.file then
     table.insert(definition.guests, { name = name, fn = fn })
   end
@@ -692,7 +698,7 @@ end
 local function keep_guests(guests, fresh)
   fresh.guests = guests
   for _, guest in ipairs(guests) do
-    hooks.add(fresh, guest.name, guest.fn)
+    take_hook(fresh, guest.name, guest.fn)
   end
   model.refresh(fresh)
 end

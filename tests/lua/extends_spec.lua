@@ -84,6 +84,22 @@ describe("extends", function()
       ds:createTables { Base, Kid, Grand }
     end)
 
+    it("gives the hooks that the base was given later, once", function()
+      local Late = model "ExtLate" { id = column.increment(), name = column.string() }
+      local function mark(text)
+        return function(row) row.name = (row.name or "") .. text end
+      end
+      Late:hook("beforeInsert", mark("b"))
+      local Heir = model "ExtHeir" { hysteria.extends(Late), hysteria.beforeInsert(mark("h")) }
+      local Last = model "ExtLast" { hysteria.extends("ExtHeir"), hysteria.beforeInsert(mark("l")) }
+      ds:dropTables({ Late, Heir, Last }, { ifExists = true })
+      ds:createTables { Late, Heir, Last }
+      assert.equal("b", Late:using(ds):insert({}).name)
+      assert.equal("bh", Heir:using(ds):insert({}).name)
+      assert.equal("xbhl", Last:using(ds):insert({ name = "x" }).name)
+      ds:dropTables { Late, Heir, Last }
+    end)
+
     it("gives tables, hooks, scopes, methods and virtual members of their own", function()
       local zoe = Grand:using(ds):insert { name = "zoe", n = 50, toy = "car" }
       assert.same({ "base", "kid" }, calls)
