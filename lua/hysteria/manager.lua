@@ -661,6 +661,21 @@ local function insert_unless_there(class, row, rest, find, budget)
   return found, false
 end
 
+-- What will be inserted; checked also where it will not be.
+local function row_of_both(class, search, data)
+  local row = {}
+  for _, part in ipairs { search, data or {} } do
+    for name, value in next, options.plain(part, "firstOrInsert: a row") do
+      if row[name] ~= nil and not rawequal(row[name], value) and row[name] ~= value then
+        core.raise("INVALID_ARGUMENT", ("firstOrInsert: `%s` has one value in search and another in the data"):format(
+          tostring(name)), { model = class._definition.name })
+      end
+      row[name] = value
+    end
+  end
+  return model.freeze(class):rowCopy(row)
+end
+
 -- The row that equals `search`, else a new one of both tables. Second value: is it new?
 function manager.firstOrInsert(class, search, data, given)
   options.need_type(search, "table", "search", "firstOrInsert")
@@ -674,14 +689,9 @@ function manager.firstOrInsert(class, search, data, given)
       rest[name] = value
     end
   end
+  local row = row_of_both(of_connection(model.need(class, "firstOrInsert"), given), search, data)
   local found, is_new = manager.findOne(class, find), false
   if found == nil then
-    local row = {}
-    for _, part in ipairs({ search, data or {} }) do
-      for name, value in next, options.plain(part, "firstOrInsert: a row") do
-        row[name] = value
-      end
-    end
     rest.timeout = budget().timeout
     found, is_new = insert_unless_there(class, row, rest, find, budget)
   end

@@ -119,6 +119,17 @@ databases.each(function(ds)
     end
   end)
 
+  it("firstOrInsert inserts what it looks for, and checks that where it finds it too", function()
+    for _ = 1, 2 do
+      local err = error_of(things.firstOrInsert, things, { code = "a" }, { code = "b" })
+      assert.equal("INVALID_ARGUMENT", err.code)
+      assert.matches("one value in search and another", err.message)
+      assert.equal("UNDEFINED_COLUMN", error_of(things.firstOrInsert, things, { code = "a" }, { m = 1 }).code)
+      assert.equal("a", things:firstOrInsert({ code = "a" }, { code = "a", n = 1 }).code)
+    end
+    assert.equal(1, things:count())
+  end)
+
   it("firstOrInsert gives a whole record, and takes no option that says otherwise", function()
     for _, returning in ipairs { false, true, { "n" } } do
       local err = error_of(things.firstOrInsert, things, { code = "a" }, { n = 1 }, { returning = returning })
