@@ -101,7 +101,8 @@ databases.each(function(ds)
 
   it("count numbers and nothing else", function()
     local Dated = model "IncrementDated" {
-      hysteria.softDelete(), id = column.increment(), n = column.integer(), at = column.datetime(), text = column.string(),
+      hysteria.softDelete(),
+      id = column.increment(), n = column.integer(), at = column.datetime(), text = column.string(),
       flag = column.boolean(), settings = column.json(), kind = column.enum { "1", "2" },
       touched = column.integer { autoUpdate = function() return 7 end, default = 0 },
       seen = column.integer { autoUpdate = function() return 9 end, default = 0 },
@@ -109,7 +110,9 @@ databases.each(function(ds)
     ds:dropTables({ Dated }, { ifExists = true })
     ds:createTables { Dated }
     local dated = Dated:using(ds)
-    dated:insert { n = 1, at = "2026-01-02 03:04:05", text = "5", flag = true, settings = { 1 }, kind = "1", touched = 1 }
+    dated:insert {
+      n = 1, at = "2026-01-02 03:04:05", text = "5", flag = true, settings = { 1 }, kind = "1", touched = 1,
+    }
     for _, name in ipairs { "at", "deletedAt", "text", "flag", "settings", "kind" } do
       local err = error_of(function() dated:where("id", 1):increment(name) end)
       assert.equal("INVALID_ARGUMENT", err.code)

@@ -90,7 +90,8 @@ databases.each(function(ds, database)
 
   it("NULL is no number, and is not taken for one that is to come", function()
     for _, write in ipairs {
-      function() items:insert { id = sql.null, n = 1 } end, function() items:insertMany { { n = 1 }, { id = sql.null } } end,
+      function() items:insert { id = sql.null, n = 1 } end,
+      function() items:insertMany { { n = 1 }, { id = sql.null } } end,
       function() items:insertMany({ { n = sql.rawStatement("1"), id = sql.null } }, { returning = false }) end,
       function() items:save { id = sql.null, n = 1 } end,
     } do

@@ -12,7 +12,8 @@ databases.each(function(ds)
   }
   local Part = model "WrittenPart" {
     hysteria.primaryKey { "shop", "code" },
-    shop = column.uuid(), code = column.decimal { precision = 6, scale = 2 }, n = column.integer(), v = column.version(),
+    shop = column.uuid(), code = column.decimal { precision = 6, scale = 2 },
+    n = column.integer(), v = column.version(),
   }
   local prices, parts = Price:using(ds), Part:using(ds)
   local SHOP = "a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11"
