@@ -62,6 +62,7 @@ typedef struct hyl_state {
     int n_prefixes;
     uint64_t event_id;
     bool dev;             /* warn of mistakes that are silent otherwise */
+    unsigned cuts;        /* statements whose tasks are to look, as what they wait for may be closed */
     int64_t collected_at; /* a call that waited for a connection has had garbage collected; 0: none has */
 } hyl_state;
 

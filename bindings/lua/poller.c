@@ -36,6 +36,7 @@ typedef struct poller {
     int *first; /* by descriptor: the first slot that waits for it */
     int room, n_fds, n_used, n_slots, n_heap, n_ready, taken, free;
     unsigned forks; /* as many as there were when `epoll` was made */
+    unsigned cuts;  /* the state's, as far as it is known here */
 } poller;
 
 /* How often this process or one before it was forked: a child has one more than its parent. */
@@ -242,6 +243,15 @@ static int open_epoll(poller *p)
     return 0;
 }
 
+/* What somebody waits for may be closed, of which the kernel says nothing: let them all look. */
+static void look_for_cuts(lua_State *L, poller *p)
+{
+    unsigned cuts = hyl_state_get(L)->cuts;
+    for (int fd = 0; p->cuts != cuts && fd < p->n_fds; fd++)
+        wake(p, fd, EPOLLERR);
+    p->cuts = cuts;
+}
+
 static void need_epoll(lua_State *L, poller *p)
 {
     int why = p->epoll >= 0 && p->forks == atomic_load(&forks) ? 0 : open_epoll(p);
@@ -326,6 +336,7 @@ static int poller_wait(lua_State *L)
     bool at_once = lua_toboolean(L, 2);
     struct epoll_event events[EVENTS_AT_ONCE];
     need_epoll(L, p);
+    look_for_cuts(L, p);
     if (p->taken < p->n_ready)
         return 0;
     if (p->n_used == 0)

@@ -154,15 +154,24 @@ static int finish(lua_State *L, hyl_transaction *t, hy_status status, size_t dep
     return go_on(L, LUA_OK, lua_gettop(L));
 }
 
+/* It is about to end: a task whose statement that cuts off may wait for what is closed with it. */
+static void note_cut(lua_State *L, const hyl_transaction *t)
+{
+    if (t->trx != NULL && hy_transaction_is_busy(t->trx))
+        hyl_state_get(L)->cuts++;
+}
+
 static int transaction_commit(lua_State *L)
 {
     hyl_transaction *t = check_transaction(L);
+    note_cut(L, t);
     return finish(L, t, hy_transaction_commit(t->trx, &t->err), 0);
 }
 
 static int transaction_rollback(lua_State *L)
 {
     hyl_transaction *t = check_transaction(L);
+    note_cut(L, t);
     return finish(L, t, hy_transaction_rollback(t->trx, &t->err), 0);
 }
 
@@ -276,6 +285,7 @@ static int transaction_close(lua_State *L)
     if (!t->waits)
         return 0;
     t->waits = false;
+    note_cut(L, t);
     hy_transaction_free(t->trx);
     t->trx = NULL;
     return 0;

@@ -572,6 +572,16 @@ hy_transaction_state hy_transaction_get_state(const hy_transaction *trx)
     return trx->state;
 }
 
+bool hy_transaction_is_busy(const hy_transaction *trx)
+{
+    const hy_link *runs = &trx->lease.runs;
+
+    for (const hy_link *link = runs->next; link != runs; link = link->next)
+        if (hy_container(link, hy_cursor, run)->midway)
+            return true;
+    return false;
+}
+
 size_t hy_transaction_depth(const hy_transaction *trx)
 {
     return trx->depth;

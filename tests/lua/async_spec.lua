@@ -212,7 +212,7 @@ describe("async without a database", function()
   end)
 end)
 
-databases.each(function(ds)
+databases.each(function(ds, database)
   setup(function()
     ds:dropTables({ Coin }, { ifExists = true })
     ds:createTables { Coin }
@@ -315,6 +315,25 @@ databases.each(function(ds)
       assert.equal("TRANSACTION_NOT_ACTIVE", err.code)
     end
     assert.equal(0, coins():query():where("owner", 9):count())
+  end)
+
+  it("hears that another task has ended the transaction of its statement", function()
+    local slow = { postgres = "SELECT pg_sleep(60)", mysql = "SELECT SLEEP(60)", mariadb = "SELECT SLEEP(60)" }
+    if not slow[database] then
+      return -- there a statement does not wait
+    end
+    for _, how in ipairs { "commit", "rollback" } do
+      async.run(function()
+        local trx = ds:transaction()
+        local task = async.spawn(function()
+          return code_of(ds.rawQuery, ds, slow[database], nil, { trx = trx })
+        end)
+        coroutine.yield()
+        pcall(trx[how], trx)
+        assert.equal("CLOSED", task:await())
+      end)
+      assert.equal(0, ds:getPool():stats().leased)
+    end
   end)
 
   it("stands no more in the queue for a connection once it is cancelled", function()

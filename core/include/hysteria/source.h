@@ -305,6 +305,11 @@ HY_API hy_status hy_transaction_rollback_to(hy_transaction *trx, size_t depth, h
  */
 HY_API void hy_transaction_doom(hy_transaction *trx, size_t depth);
 HY_API hy_transaction_state hy_transaction_get_state(const hy_transaction *trx);
+/**
+ * Does a statement of it wait for its answer? Who ends it then cuts that off, and may close the descriptor
+ * that somebody polls for it: from then on nothing would ever happen there.
+ */
+HY_API bool hy_transaction_is_busy(const hy_transaction *trx);
 HY_API size_t hy_transaction_depth(const hy_transaction *trx);
 HY_API hy_source *hy_transaction_source(const hy_transaction *trx);
 HY_API hy_lease *hy_transaction_lease(hy_transaction *trx);
