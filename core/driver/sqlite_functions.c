@@ -18,7 +18,8 @@
 
 #include "sqlite_driver.h"
 
-enum { AVG_EXTRA_DIGITS = 4 };
+/* As PostgreSQL has: numbers have lost the zeros that would tell their column's scale. */
+enum { AVG_EXTRA_DIGITS = 16 };
 
 /* ---- collation -------------------------------------------------------------------------- */
 

@@ -249,6 +249,23 @@ databases.each(function(ds, _, config)
     ds:dropTables { Kept }
   end)
 
+  it("an average of whole amounts of money is as exact as any", function()
+    local Price = model "FaultPrice" {
+      id = column.increment(), amount = column.decimal { precision = 10, scale = 2 },
+      long = column.decimal { precision = 30, scale = 4 },
+    }
+    ds:dropTables({ Price }, { ifExists = true })
+    ds:createTables { Price }
+    local prices = Price:using(ds)
+    for _, amount in ipairs { "1.00", "1.00", "3.00" } do
+      prices:insert { amount = amount, long = amount }
+    end
+    assert.equal(sql.decimal("1.666667"), prices:query():getAvg("amount"):div(1, 6))
+    assert.equal(sql.decimal("1.66666667"), prices:query():getAvg("long"):div(1, 8))
+    assert.equal(sql.decimal("1.666667"), prices:query():selectFunc("avg", "amount", "mean"):one().mean:div(1, 6))
+    ds:dropTables { Price }
+  end)
+
   it("observers see what runs in transactions, savepoints and streams", function()
     local seen = {}
     local watched = sql.connectToSecondarySource(config())
