@@ -634,6 +634,14 @@
 ---@field trx any
 ---@field timeout integer?
 
+---@alias hysteria.Rounding "half_up"|"half_even"|"down"|"up"|"floor"|"ceiling"
+
+---@class hysteria.Decimal exact: + - * and comparisons with decimals and whole numbers
+---@field div fun(self, by: hysteria.Decimal|integer, scale: integer, rounding: hysteria.Rounding?): hysteria.Decimal
+---@field round fun(self, scale: integer, rounding: hysteria.Rounding?): hysteria.Decimal
+---@field scale fun(self): integer
+---@field toNumber fun(self): number
+
 ---@class hysteria.PoolStats
 ---@field size integer connections, in use or not
 ---@field idle integer
@@ -647,6 +655,7 @@
 ---@field created integer
 ---@field closed integer
 ---@field discarded integer came back unusable
+---@field refused integer connects for which the server had no room
 
 ---@class hysteria.Pool
 ---@field stats fun(self): hysteria.PoolStats
@@ -814,7 +823,7 @@
 ---@field null userdata NULL
 ---@field jsonNull userdata null inside JSON documents
 ---@field op table<string, fun(...: any): any>
----@field decimal fun(value: string|integer): any
+---@field decimal fun(value: string|integer): hysteria.Decimal
 ---@field binary fun(bytes: string): any
 ---@field array fun(list: table): table
 ---@field object fun(map: table): table

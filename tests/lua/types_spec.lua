@@ -184,6 +184,36 @@ describe("the editor types", function()
     ds:close()
   end)
 
+  -- What a live object has; the methods of those whose table cannot be seen are asked for one by one.
+  it("of what verbs give are those of the objects", function()
+    local ds <close> = hysteria.sql.connectToSecondarySource("sqlite:")
+    local Thing = hysteria.model "TypesGiven" { id = hysteria.column.increment() }
+    ds:createTables { Thing }
+    local function methods_of(object)
+      return public_names(debug.getmetatable(object).__index)
+    end
+    local things = Thing:using(ds)
+    assert.same(public_names(hysteria.async), classes["hysteria.Async"])
+    assert.same(methods_of(hysteria.sql.decimal("1")), classes["hysteria.Decimal"])
+    assert.same(methods_of(ds:getPool()), classes["hysteria.Pool"])
+    assert.same(public_names(ds:getPool():stats()), classes["hysteria.PoolStats"])
+    assert.same(methods_of(things:query():prepare()), classes["hysteria.Prepared"])
+    assert.same(methods_of(hysteria.sql.createModelFactory(things, {})), classes["hysteria.Factory"])
+    hysteria.async.run(function()
+      local task = hysteria.async.spawn(function() end)
+      assert.same(methods_of(task), classes["hysteria.Task"])
+      task:await()
+    end)
+    local trx <close> = ds:startTransaction()
+    for name in pairs(classes["hysteria.Transaction"]) do
+      assert.not_nil(trx[name], name)
+    end
+    local dry = things:dryQuery()
+    for name in pairs(classes["hysteria.DryQuery"]) do
+      assert.not_nil(dry[name], name)
+    end
+  end)
+
   it("of a data source are its verbs", function()
     local names = public_names(require("hysteria.source").verbs)
     names.models = true
