@@ -232,7 +232,7 @@ databases.each(function(ds, database, config)
       local function joined(alias)
         return ds:query("page_notes", { alias = alias or nil }):leftJoin("page_rows", "id", "row_id")
       end
-      local function walk(q, key)
+      local function walk_plain(q, key)
         local found, cursor = {}, nil
         repeat
           local page = q():paginateWithCursor(2, cursor, { key = key })
@@ -250,13 +250,14 @@ databases.each(function(ds, database, config)
         local base = alias or "page_notes"
         local function named() return joined(alias):select({ base .. ".id", "note" }, "page_rows.id") end
         for _, key in ipairs { "id", base .. ".id" } do
-          assert.equal("1 2 3", walk(named, key))
-          assert.equal("3 2 1", walk(function() return named():orderBy(base .. ".id", "desc") end, key))
-          assert.equal("1 2 2", walk(function() return joined(alias):orderBy(base .. ".row_id") end, key))
+          assert.equal("1 2 3", walk_plain(named, key))
+          assert.equal("3 2 1", walk_plain(function() return named():orderBy(base .. ".id", "desc") end, key))
+          assert.equal("1 2 2", walk_plain(function() return joined(alias):orderBy(base .. ".row_id") end, key))
         end
       end
-      assert.equal("1 2 3", walk(function() return ds:query("page_notes"):select({ "id", "note" }) end, "page_notes.id"))
-      assert.equal("1 2 2", walk(function() return ds:query("page_notes") end, "page_notes.id"))
+      local function renamed() return ds:query("page_notes"):select { "id", "note" } end
+      assert.equal("1 2 3", walk_plain(renamed, "page_notes.id"))
+      assert.equal("1 2 2", walk_plain(function() return ds:query("page_notes") end, "page_notes.id"))
       local lists = {}
       for list in joined():select({ "page_notes.id", "note" }):chunk(2, { key = "id" }) do
         lists[#lists + 1] = #list
