@@ -331,14 +331,18 @@ end
 
 local function show_secret(definition, made)
   local context = model.secret_context(definition, made)
-  if made.secret.keeps then
-    definition.kept = add(definition.kept, made.property)
-  end
   if made.secret.show then
     definition.serializers = add(definition.serializers, {
       property = made.property, fn = function(value) return made.secret.show(value, context) end,
     })
   end
+end
+
+-- What is read of it is no value to write: a hash would be hashed again, a float is none for a decimal, and what
+-- `prepare` has made would go through it once more.
+local function is_one_way(made)
+  return made.secret ~= nil and made.secret.keeps or made.as == "number"
+    or made.prepare ~= nil and made.serialize == nil
 end
 
 -- The per-class lists that writes and reads walk; nil where there is nothing to do.
@@ -363,8 +367,9 @@ local function read_codecs(definition)
       hide_secret(definition, made)
       show_secret(definition, made)
     end
-    if made.as == "number" then
-      definition.kept = add(definition.kept, made.property) -- a float is no value for it
+    made.keeps = is_one_way(made)
+    if made.keeps then
+      definition.kept = add(definition.kept, made.property)
     end
     if made.serialize then
       definition.serializers = add(definition.serializers, { property = made.property, fn = made.serialize })

@@ -73,8 +73,7 @@ end
 -- it is: update { ... } writes another.
 local function is_stale(self, made, tracked)
   local value = rawget(self, made.property)
-  local keeps = made.as == "number" or made.secret and made.secret.keeps
-  if keeps and rawequal(value, tracking.kept(self, made.property)) then
+  if made.keeps and type(value) ~= "table" and rawequal(value, tracking.kept(self, made.property)) then
     return true
   end
   if tracked then

@@ -118,4 +118,36 @@ databases.each(function(ds)
     end
     ds:dropTables { Note }
   end)
+
+  it("what prepare has made of a value does not go through it again", function()
+    local Tag = model "WrittenTag" {
+      id = column.increment(), n = column.integer(),
+      text = column.string { prepare = function(text) return text .. "!" end },
+      both = column.string {
+        prepare = function(text) return "<" .. text .. ">" end, serialize = function(text) return text:sub(2, -2) end,
+      },
+      list = column.json { prepare = function(list) return list end },
+      sealed = column.encrypted { key = hysteria.generateKey(), prepare = function(text) return text .. "?" end },
+    }
+    ds:dropTables({ Tag }, { ifExists = true })
+    ds:createTables { Tag }
+    local tags = Tag:using(ds)
+    local function stored()
+      local row = ds:rawQuery("SELECT * FROM written_tags")[1]
+      return { row.text, row.both, tags:findOne().list, tags:findOne().sealed }
+    end
+    local made = tags:insert { text = "a", both = "b", list = { 1 }, sealed = "c" }
+    for _, record in ipairs { made, tags:findOne(), tags:findOneByPrimaryKey(1), tags:updateRecord(1, { n = 1 }) } do
+      record.n = 2
+      record:save()
+      assert.same({ "a!", "<b>", { 1 }, "c?" }, stored())
+    end
+    made.list[2] = 2
+    made.text = "d"
+    made:save()
+    assert.same({ "d!", "<b>", { 1, 2 }, "c?" }, stored())
+    made:save()
+    assert.same({ "d!", "<b>", { 1, 2 }, "c?" }, stored())
+    ds:dropTables { Tag }
+  end)
 end)
