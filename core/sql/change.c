@@ -159,10 +159,12 @@ static void emit_row_values(hy_emitter *e, const hy_row *row, size_t n)
 {
     if (hy__emit_values(e, row, n))
         return;
+    e->scope->new_row = true;
     for (size_t i = 0; i < n; i++) {
         hy__puts(e, i == 0 ? "(" : ", ");
         emit_cell(e, row, i);
     }
+    e->scope->new_row = false;
     PUT(e, ")");
 }
 

@@ -281,7 +281,9 @@ static void emit_column(hy_emitter *e, const hy_expr *x)
 {
     const hy_column_expr *c = (const hy_column_expr *)x;
 
-    if (c->column != NULL) {
+    if (e->scope->new_row) {
+        hy__fail_new_row(e);
+    } else if (c->column != NULL) {
         const char *name = e->scope->labels ? c->column->property : c->column->name;
         hy__emit_base(e);
         hy__emit_identifier(e, name, strlen(name));

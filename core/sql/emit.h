@@ -67,6 +67,7 @@ typedef struct hy_scope {
     bool own_names; /* with `qualify`: names of no known model are the base table's as well */
     bool labels;    /* columns go by their properties' names, as what is selected does */
     bool base_only; /* joined tables cannot be seen (SET of a rewritten UPDATE) */
+    bool new_row;   /* no column can be seen (VALUES) */
 } hy_scope;
 
 struct hy_emitter {
@@ -158,6 +159,8 @@ typedef struct hy_name {
 
 /** "users.age" seen from the emitter's scope. False: the emitter has failed. */
 bool hy__resolve_qualified(hy_emitter *e, const hy_column_expr *c, hy_name *out);
+/** A value of a new row names a column: MySQL and MariaDB would take its default, which is no row's value. */
+void hy__fail_new_row(hy_emitter *e);
 /** A name without qualifier and without a model's column behind it. */
 void hy__resolve_plain(hy_emitter *e, const hy_column_expr *c, hy_name *out);
 /** A column of the statement's own table, where nothing else can be named. */

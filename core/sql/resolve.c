@@ -155,6 +155,12 @@ static void name_as_written(hy_name *out, const char *text)
     out->sensitive = false;
 }
 
+void hy__fail_new_row(hy_emitter *e)
+{
+    EMIT_FAIL(e, HY_EINVALID_ARGUMENT,
+              "a value of a new row names a column: there is no row yet to take it from");
+}
+
 bool hy__resolve_qualified(hy_emitter *e, const hy_column_expr *c, hy_name *out)
 {
     source from = {0};
@@ -164,6 +170,10 @@ bool hy__resolve_qualified(hy_emitter *e, const hy_column_expr *c, hy_name *out)
     if (scope != NULL && scope->base_only &&
         (c->head.qualifier != scope->base_size || memcmp(c->text, scope->base, scope->base_size) != 0)) {
         hy__emit_unsupported(e, "joined columns in SET");
+        return false;
+    }
+    if (scope != NULL && scope->new_row) {
+        hy__fail_new_row(e);
         return false;
     }
     if (from.model != NULL) {

@@ -110,6 +110,13 @@ static void insert_without_number(hy_query *q)
     hy_query_insert_row(q, numbered, 2);
     hy_query_insert_row(q, unnumbered, 2);
 }
+static void insert_own_column(hy_query *q)
+{
+    hy_expr *value = hy_expr_compare(q, HY_OP_ADD, col(q, "age"), val(q, hy_int(1)));
+
+    insert_into(q, "age", NULL);
+    hy_query_insert_row(q, &value, 1);
+}
 static void insert_default(hy_query *q)
 {
     hy_expr *value = hy_expr_default(q);
@@ -629,6 +636,7 @@ static const golden cases[] = {
      "INSERT INTO `users` (`id`, `age`) VALUES (?, DEFAULT), (DEFAULT, ?)", "int:7/any int:36/any",
      .mysql = "INSERT INTO `users` (`id`, `age`) VALUES (?, DEFAULT), (NULL, ?)",
      .sqlite = "!DEFAULT in VALUES"},
+    {"INSERT of a column's value", USER, insert_own_column, NULL, .fails = HY_EINVALID_ARGUMENT},
     {"INSERT of a default", USER, insert_default, "INSERT INTO `users` (`age`) VALUES (DEFAULT)",
      .sqlite = "!DEFAULT in VALUES"},
     {"INSERT of NULL", USER, insert_null, "INSERT INTO `users` (`age`) VALUES (?)", "null:/integer"},

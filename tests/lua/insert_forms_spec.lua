@@ -102,6 +102,29 @@ databases.each(function(ds, database)
     assert.equal(0, items:count())
   end)
 
+  it("a value of a new row names no column, since there is no row", function()
+    items:insert { id = 1, name = "a", n = 3 }
+    local value = sql.col("n") + 100
+    for verb, write in pairs {
+      insert = function() items:insert { name = "b", n = value } end,
+      insertMany = function() items:insertMany { { name = "b" }, { n = sql.func("abs", sql.col("n")) } } end,
+      raw = function() items:insert { n = sql.rawStatement("? + 1", sql.col("n")) } end,
+      upsert = function() items:upsert({ id = 1 }, { n = value }) end,
+      upsertMany = function() items:upsertMany("id", { { id = 1, n = value } }) end,
+      qualified = function() items:upsert({ id = 1 }, { n = sql.col("insert_items.n") }) end,
+      table = function() ds:query("insert_items"):upsert({ id = 1, n = value }, { "id" }) end,
+      ["table's insert"] = function() ds:query("insert_items"):insert { n = sql.col("n") } end,
+    } do
+      local err = error_of(write)
+      assert.equal("INVALID_ARGUMENT", err.code, verb .. ": " .. err.message)
+      assert.matches("there is no row yet", err.message)
+    end
+    assert.same({ 1, 3 }, { items:count(), items:findOne().n })
+    local most = ds:query("insert_pairs"):select(sql.func("max", sql.col("b")))
+    pairs_of:insert { a = 1, b = 41 }
+    assert.equal(42, items:insert({ n = sql.rawStatement("? + 1", most) }).n)
+  end)
+
   it("a list without rows gives none", function()
     local seen = databases.watch(ds)
     assert.same({}, items:insertMany {})
