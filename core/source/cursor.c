@@ -423,7 +423,7 @@ static hy_status step_prepare(hy_cursor *cursor, hy_wait *wait, hy_error *err)
     if (cursor->event == 0)
         tell_before(cursor); /* a statement that cannot be prepared is told about too */
     take_over(cursor, c);
-    cursor->lease->dirty |= sql->has_raw || sql->kind == HY_STATEMENT_RAW;
+    cursor->lease->dirty |= sql->has_raw || sql->calls || sql->kind == HY_STATEMENT_RAW;
     if (cursor->cacheable)
         cursor->statement = hy__statement_cache_find(cache, sql->hash, sql->text, sql->size, kinds, n_kinds);
     bool unnamed = is_unnamed(cursor, cursor->statement != NULL);

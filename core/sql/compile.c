@@ -93,6 +93,7 @@ static hy_status finish(hy_emitter *e, hy_sql *out)
     out->n_rows = e->n_rows;
     out->params = e->has_params ? c->params : NULL;
     out->has_raw = e->has_raw;
+    out->calls = e->calls;
     return HY_OK;
 }
 

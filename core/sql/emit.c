@@ -513,6 +513,7 @@ static void emit_call_name(hy_emitter *e, const hy_branch *b)
     const hy_function *f = b->aux;
     const char *own = e->dialect->functions[f->number];
 
+    e->calls = e->calls || f->number == HY_FUNCTION_OTHER;
     if (is_text_decimal(e, &b->head) && f->number == HY_FUNCTION_SUM)
         PUT(e, "hysteria_sum");
     else if (is_text_decimal(e, &b->head) && f->number == HY_FUNCTION_AVG)

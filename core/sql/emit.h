@@ -89,7 +89,7 @@ struct hy_emitter {
     bool name_fields; /* columns are named after their properties */
     bool negating;    /* what is emitted stands inside of a NOT */
     bool again;       /* it may have been emitted before: its values keep the placeholders they have */
-    bool has_raw, has_params;
+    bool has_raw, has_params, calls;
     bool secret;   /* a column that must not be shown was found only now, see emit_node() */
     size_t n_rows; /* whose binds share placeholders; 0: none do */
 };

@@ -269,7 +269,7 @@ static bool same_rest(const hy_sql *a, const hy_sql *b)
         a->table == b->table || (a->table != NULL && b->table != NULL && strcmp(a->table, b->table) == 0);
 
     return same_table && a->hash == b->hash && a->kind == b->kind && a->has_raw == b->has_raw &&
-           a->writes == b->writes && a->n_rows == b->n_rows &&
+           a->calls == b->calls && a->writes == b->writes && a->n_rows == b->n_rows &&
            (a->columns_of == b->columns_of || a->columns_of == 0 || b->columns_of == 0);
 }
 

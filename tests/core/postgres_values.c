@@ -5,82 +5,82 @@
 
 /* ---- what a text says (no server) ------------------------------------------------------- */
 
+enum {
+    COMMAND = HY__POSTGRES_COMMAND,
+    COMMITS = HY__POSTGRES_COMMITS,
+    ROLLS_BACK = HY__POSTGRES_ROLLS_BACK,
+    CHANGES = HY__POSTGRES_CHANGES_SCHEMA,
+    NAMES = HY__POSTGRES_MAKES_NAMES,
+    TOUCHES = HY__POSTGRES_TOUCHES_SESSION
+};
+static const struct {
+    const char *sql;
+    unsigned traits;
+} texts[] = {
+    {"SELECT 1", 0},
+    {"(SELECT count(*) FROM t WHERE a IN (1, 2))", 0},
+    {"select lower(a), 'set_config(' from t where b = any($1) and (c or d)", 0},
+    {"SELECT $$ set_config( $$, $x$ f('$$ $x$ FROM t", 0},
+    {"SELECT E'it\\'s set_config(' FROM \"set_config(\"", 0},
+    {"SELECT 1 /* set_config( /* */ */ -- f(\n", 0},
+    {"INSERT INTO t (a) VALUES ($1) ON CONFLICT (a) DO UPDATE SET b = 1 RETURNING a", 0},
+    {"INSERT INTO \"s\".\"t\" (\"a\") SELECT max(b) FROM u", 0},
+    {"WITH x AS (SELECT 1) SELECT * FROM x", 0},
+    {"SHOW work_mem", 0},
+    {"SELECT set_config('a', 'b', false)", TOUCHES},
+    {"SELECT Set_Config ('a', 'b', false)", TOUCHES},
+    {"SELECT pg_catalog.set_config('a', 'b', false)", TOUCHES},
+    {"SELECT \"set_config\"('a', 'b', false)", TOUCHES},
+    {"SELECT s.count(1)", TOUCHES},
+    {"SELECT pg_advisory_lock(1)", TOUCHES},
+    {"SELECT 1 FROM t WHERE a = 'x' || my_function(1)", TOUCHES},
+    {"INSERT INTO t SELECT set_config('a', 'b', false)", TOUCHES},
+    {"INSERT INTO t (a) SELECT set_config('a', 'b', false)", TOUCHES},
+    {"INSERT INTO t DEFAULT VALUES RETURNING set_config('a', 'b', false)", TOUCHES},
+    {"MERGE INTO t USING set_config('a', 'b', false) x ON true WHEN MATCHED THEN DO NOTHING", TOUCHES},
+    {"MERGE INTO t USING u ON t.a = u.a WHEN MATCHED THEN DELETE", 0},
+    {"SELECT 1 INTO TEMP t", TOUCHES},
+    {"SELECT a INTO t FROM u", TOUCHES},
+    {"SELECT 'unfinished", TOUCHES},
+    {"COPY t FROM STDIN", TOUCHES | HY__POSTGRES_COPIES},
+    {"copy (SELECT 'to stdin') TO /* x */ stdout (FORMAT csv)", TOUCHES | HY__POSTGRES_COPIES},
+    {"COPY stdin FROM '/tmp/stdout'", TOUCHES},
+    {"COPY stdout TO PROGRAM 'cat' -- TO STDOUT", TOUCHES},
+    {"DECLARE c CURSOR WITH HOLD FOR SELECT 1", TOUCHES},
+    {"whatever", TOUCHES},
+    {"", TOUCHES},
+    {"BEGIN ISOLATION LEVEL SERIALIZABLE", COMMAND},
+    {" -- x\n/* y */ commit", COMMAND | COMMITS},
+    {"ROLLBACK TO SAVEPOINT a", COMMAND | ROLLS_BACK},
+    {"ROLLBACK TO SAVEPOINT chain", COMMAND | ROLLS_BACK},
+    {"ROLLBACK AND NO CHAIN", COMMAND | ROLLS_BACK},
+    {"end work and/**/Chain;", COMMAND | COMMITS | HY__POSTGRES_CHAINS},
+    {"ABORT AND CHAIN", COMMAND | ROLLS_BACK | HY__POSTGRES_CHAINS},
+    {"CREATE TABLE t (a varchar(3) CHECK (a > 'b'), b numeric(3, 1))", COMMAND | CHANGES},
+    {"CREATE INDEX i ON t (lower(a))", COMMAND | CHANGES},
+    {"CREATE TEMP TABLE t (a int)", COMMAND | CHANGES | TOUCHES},
+    {"CREATE TABLE pg_temp.t (a int)", COMMAND | CHANGES | TOUCHES},
+    {"CREATE TABLE t AS SELECT set_config('a', 'b', false)", COMMAND | CHANGES | TOUCHES},
+    {"SET work_mem = '4MB'", COMMAND | TOUCHES},
+    {"PREPARE x AS SELECT 1", COMMAND | TOUCHES | NAMES | COMMITS},
+    {"DO $$ BEGIN END $$", COMMAND | TOUCHES | NAMES | CHANGES},
+};
+
 void texts_are_understood(void **state)
 {
-    enum {
-        COMMAND = HY__POSTGRES_COMMAND,
-        COMMITS = HY__POSTGRES_COMMITS,
-        ROLLS_BACK = HY__POSTGRES_ROLLS_BACK,
-        CHANGES = HY__POSTGRES_CHANGES_SCHEMA,
-        NAMES = HY__POSTGRES_MAKES_NAMES,
-        TOUCHES = HY__POSTGRES_TOUCHES_SESSION
-    };
-    static const struct {
-        const char *sql;
-        unsigned traits;
-    } cases[] = {
-        {"SELECT 1", 0},
-        {"(SELECT count(*) FROM t WHERE a IN (1, 2))", 0},
-        {"select lower(a), 'set_config(' from t where b = any($1) and (c or d)", 0},
-        {"SELECT $$ set_config( $$, $x$ f('$$ $x$ FROM t", 0},
-        {"SELECT E'it\\'s set_config(' FROM \"set_config(\"", 0},
-        {"SELECT 1 /* set_config( /* */ */ -- f(\n", 0},
-        {"INSERT INTO t (a) VALUES ($1) ON CONFLICT (a) DO UPDATE SET b = 1 RETURNING a", 0},
-        {"INSERT INTO \"s\".\"t\" (\"a\") SELECT max(b) FROM u", 0},
-        {"WITH x AS (SELECT 1) SELECT * FROM x", 0},
-        {"SHOW work_mem", 0},
-        {"SELECT set_config('a', 'b', false)", TOUCHES},
-        {"SELECT Set_Config ('a', 'b', false)", TOUCHES},
-        {"SELECT pg_catalog.set_config('a', 'b', false)", TOUCHES},
-        {"SELECT \"set_config\"('a', 'b', false)", TOUCHES},
-        {"SELECT s.count(1)", TOUCHES},
-        {"SELECT pg_advisory_lock(1)", TOUCHES},
-        {"SELECT 1 FROM t WHERE a = 'x' || my_function(1)", TOUCHES},
-        {"INSERT INTO t SELECT set_config('a', 'b', false)", TOUCHES},
-        {"INSERT INTO t (a) SELECT set_config('a', 'b', false)", TOUCHES},
-        {"INSERT INTO t DEFAULT VALUES RETURNING set_config('a', 'b', false)", TOUCHES},
-        {"MERGE INTO t USING set_config('a', 'b', false) x ON true WHEN MATCHED THEN DO NOTHING", TOUCHES},
-        {"MERGE INTO t USING u ON t.a = u.a WHEN MATCHED THEN DELETE", 0},
-        {"SELECT 1 INTO TEMP t", TOUCHES},
-        {"SELECT a INTO t FROM u", TOUCHES},
-        {"SELECT 'unfinished", TOUCHES},
-        {"COPY t FROM STDIN", TOUCHES | HY__POSTGRES_COPIES},
-        {"copy (SELECT 'to stdin') TO /* x */ stdout (FORMAT csv)", TOUCHES | HY__POSTGRES_COPIES},
-        {"COPY stdin FROM '/tmp/stdout'", TOUCHES},
-        {"COPY stdout TO PROGRAM 'cat' -- TO STDOUT", TOUCHES},
-        {"DECLARE c CURSOR WITH HOLD FOR SELECT 1", TOUCHES},
-        {"whatever", TOUCHES},
-        {"", TOUCHES},
-        {"BEGIN ISOLATION LEVEL SERIALIZABLE", COMMAND},
-        {" -- x\n/* y */ commit", COMMAND | COMMITS},
-        {"ROLLBACK TO SAVEPOINT a", COMMAND | ROLLS_BACK},
-        {"ROLLBACK TO SAVEPOINT chain", COMMAND | ROLLS_BACK},
-        {"ROLLBACK AND NO CHAIN", COMMAND | ROLLS_BACK},
-        {"end work and/**/Chain;", COMMAND | COMMITS | HY__POSTGRES_CHAINS},
-        {"ABORT AND CHAIN", COMMAND | ROLLS_BACK | HY__POSTGRES_CHAINS},
-        {"CREATE TABLE t (a varchar(3) CHECK (a > 'b'), b numeric(3, 1))", COMMAND | CHANGES},
-        {"CREATE INDEX i ON t (lower(a))", COMMAND | CHANGES},
-        {"CREATE TEMP TABLE t (a int)", COMMAND | CHANGES | TOUCHES},
-        {"CREATE TABLE pg_temp.t (a int)", COMMAND | CHANGES | TOUCHES},
-        {"CREATE TABLE t AS SELECT set_config('a', 'b', false)", COMMAND | CHANGES | TOUCHES},
-        {"SET work_mem = '4MB'", COMMAND | TOUCHES},
-        {"PREPARE x AS SELECT 1", COMMAND | TOUCHES | NAMES | COMMITS},
-        {"DO $$ BEGIN END $$", COMMAND | TOUCHES | NAMES | CHANGES},
-    };
-
     (void)state;
-    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        char *copy = strdup(cases[i].sql); /* of exactly its size, for the sanitizer */
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+        char *copy = strdup(texts[i].sql); /* of exactly its size, for the sanitizer */
         unsigned traits = hy__postgres_traits(copy, strlen(copy));
         free(copy);
-        if (traits != cases[i].traits)
-            fail_msg("%s: %x, not %x", cases[i].sql, traits, cases[i].traits);
+        if (traits != texts[i].traits)
+            fail_msg("%s: %x, not %x", texts[i].sql, traits, texts[i].traits);
     }
     /* Cut anywhere it stays within its bytes. */
-    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
-        for (size_t size = 0; size < strlen(cases[i].sql); size++) {
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
+        for (size_t size = 0; size < strlen(texts[i].sql); size++) {
             char *part = malloc(size + 1);
-            memcpy(part, cases[i].sql, size);
+            memcpy(part, texts[i].sql, size);
             part = realloc(part, size > 0 ? size : 1);
             (void)hy__postgres_traits(part, size);
             free(part);

@@ -51,8 +51,8 @@ static bool same_binds(const hy_sql *a, const hy_sql *b)
 static bool same_sql(const hy_sql *a, const hy_sql *b)
 {
     return same_text(a->text, b->text) && a->size == b->size && a->hash == b->hash && a->kind == b->kind &&
-           a->has_raw == b->has_raw && a->writes == b->writes && same_text(a->table, b->table) &&
-           same_columns(a, b) && same_binds(a, b);
+           a->has_raw == b->has_raw && a->calls == b->calls && a->writes == b->writes &&
+           same_text(a->table, b->table) && same_columns(a, b) && same_binds(a, b);
 }
 
 /* ---- one field after the other ------------------------------------------------------------ */

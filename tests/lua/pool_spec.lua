@@ -102,6 +102,25 @@ databases.each(function(main, database, config)
     end)
   end)
 
+  describe("a connection", function()
+    it("that a query's function has locked something with is clean for the next call", function()
+      local locks = {
+        postgres = { sql.func("pg_advisory_lock", 77),
+          "SELECT count(*) = 0 AS free FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid()" },
+        mariadb = { sql.func("GET_LOCK", "hy_pool_spec", 0), "SELECT IS_FREE_LOCK('hy_pool_spec') = 1 AS free" },
+      }
+      local lock = locks[database == "mysql" and "mariadb" or database]
+      if not lock then
+        return -- SQLite has no such function
+      end
+      open { pool = { max = 1 } }
+      assert.equal(1, #rows:query():where("n", 1):select("n"):select(lock[1], "locked"):many())
+      local free = ds:rawQuery(lock[2])[1].free
+      assert.is_true(free == true or free == 1)
+      assert.equal(1, ds:getPool():stats().created)
+    end)
+  end)
+
   describe("a thread that holds every connection and wants another", function()
     it("is told at once, with the lines that hold them", function()
       open { pool = { max = 2, acquireTimeout = 20000 } }

@@ -537,9 +537,10 @@ typedef struct hy_sql {
     size_t n_columns, n_first, n_last;
     uint64_t columns_of; /* the version of a model, all of whose columns these are; 0: they are others */
     hy_statement_kind kind;
-    bool has_raw;                  /* a raw fragment is inside */
-    bool writes;                   /* may change data or lock rows */
-    const char *table;             /* the base table, for messages; may be NULL */
+    bool has_raw;      /* a raw fragment is inside */
+    bool calls;        /* so is a function that not every database has: nobody knows what it does */
+    bool writes;       /* may change data or lock rows */
+    const char *table; /* the base table, for messages; may be NULL */
     const hy_param *const *params; /* NULL without hy_expr_param(), else n_binds of them, NULL for a value */
 } hy_sql;
 
