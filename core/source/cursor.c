@@ -203,7 +203,7 @@ static void end_run(hy_cursor *cursor, hy_status status, const hy_error *error)
         connection_of(cursor)->stop = NULL;
         tell_after(cursor, error);
         if (trx != NULL)
-            hy__transaction_after(trx, status);
+            hy__transaction_after(trx, &cursor->sql, status);
         leave_gate(cursor);
     }
     hy_list_remove(&cursor->run);

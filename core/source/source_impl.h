@@ -205,6 +205,6 @@ void hy__cursor_cut(hy_cursor *cursor);
 hy_status hy__transaction_admit(const hy_transaction *trx, hy_error *err);
 bool hy__transaction_is_read_only(const hy_transaction *trx);
 /** A statement of it has ended so: look what that did to the transaction. */
-void hy__transaction_after(hy_transaction *trx, hy_status status);
+void hy__transaction_after(hy_transaction *trx, const hy_sql *sql, hy_status status);
 
 #endif

@@ -180,13 +180,15 @@ static hy_transaction_status look(hy_transaction *trx)
 
 /*
  * A statement that succeeds and leaves no transaction has ended it. So has one that fails for a
- * reason of its own, where statements that change tables commit before they do anything.
+ * reason of its own, where statements that change tables commit before they do anything: not one
+ * that is known to change rows, which the database has rolled back with all before it.
  */
-void hy__transaction_after(hy_transaction *trx, hy_status status)
+void hy__transaction_after(hy_transaction *trx, const hy_sql *sql, hy_status status)
 {
     bool was_gone = trx->gone;
     hy_error_class class = hy_status_class(status);
     bool commits = (trx->source->driver->flags & HY_DRIVER_DDL_COMMITS) != 0 &&
+                   (sql->kind == HY_STATEMENT_RAW || sql->kind == HY_STATEMENT_TRUNCATE) &&
                    class != HY_CLASS_TRANSACTION && class != HY_CLASS_CONNECTION;
 
     if (!is_open(trx) || trx->lease.state != HY__LEASE_READY)

@@ -336,6 +336,44 @@ static void a_failed_one_refuses_statements_locally(void **state)
     hy_source_unref(source);
 }
 
+/*
+ * Gone after an error, where statements that change tables commit before they fail: one that
+ * changes rows has taken what came before it along.
+ */
+static void what_a_failed_write_took_along_is_not_stored(void **state)
+{
+    static const struct {
+        const char *text;
+        hy_statement_kind kind;
+        bool stored;
+    } cases[] = {{"CREATE bad", HY_STATEMENT_RAW, true}, {"INSERT bad", HY_STATEMENT_INSERT, false}};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        fake_reset(HY_DRIVER_BEGIN_MODES | HY_DRIVER_DDL_COMMITS);
+        hy_source *source = open_source();
+        hy_transaction *trx = begin(source);
+        const hy_sql sql = {
+            .text = cases[i].text, .size = strlen(cases[i].text), .kind = cases[i].kind, .writes = true};
+        const hy_run_options options = {.transaction = trx, .may_block = true};
+        hy_cursor *cursor = hy_cursor_new();
+        hy_error err;
+
+        fake_reply *r = fake_add_reply(cases[i].text);
+        r->fails = HY_ELIMIT_EXCEEDED;
+        r->after = HY_TRANSACTION_IDLE;
+        r->set_after = true;
+        assert_int_equal(HY_OK, hy_cursor_start_compiled(cursor, source, &sql, &options, &err));
+        assert_fails(HY_ELIMIT_EXCEEDED, err, hy_task_run(hy_cursor_task(cursor), &err));
+        hy_cursor_free(cursor);
+        assert_fails(HY_ETRANSACTION_ABORTED, err, commit(trx, &err));
+        if ((strstr(err.message, "nothing of it is stored") == NULL) != cases[i].stored)
+            fail_msg("%s: %s", cases[i].text, err.message);
+        hy_transaction_free(trx);
+        hy_source_unref(source);
+    }
+}
+
 static void a_savepoint_revives_it(void **state)
 {
     hy_source *source = open_source();
@@ -758,6 +796,7 @@ int main(void)
         T(begin_may_fail),
         T(begin_has_a_time),
         T(a_failed_one_refuses_statements_locally),
+        T(what_a_failed_write_took_along_is_not_stored),
         T(a_savepoint_revives_it),
         T(a_failed_way_back_fails_it),
         T(a_doomed_one_is_not_stored),
