@@ -144,11 +144,11 @@ end
 local INTEGER, TEXT = "integer", "text"
 local GROUPS = {
   tinyint = INTEGER, smallint = INTEGER, mediumint = INTEGER, integer = INTEGER, bigInteger = INTEGER,
-  string = TEXT, text = TEXT, ulid = TEXT, enum = TEXT,
+  string = TEXT, char = TEXT, text = TEXT, ulid = TEXT, uuid = TEXT, enum = TEXT,
 }
 
--- Values of columns with the same mark are equal in Lua just when they are in the database; nil where
--- nobody can tell.
+-- Values of columns with the same mark are equal in Lua just when they are in the database, but for texts
+-- that are spelled otherwise; nil where nobody can tell.
 local function mark(made)
   if made.serialize or made.as == "table" or made.kind == "json" or made.kind == "jsonb" then
     return nil
@@ -287,7 +287,7 @@ end
 
 local function has_text(columns)
   for _, made in ipairs(columns) do
-    if GROUPS[made.kind] == TEXT or made.kind == "char" then
+    if GROUPS[made.kind] == TEXT then
       return true
     end
   end

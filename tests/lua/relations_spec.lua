@@ -274,6 +274,38 @@ databases.each(function(ds)
       ds:dropTables { One, Other }
     end)
 
+    it("asks once for keys of kinds that read alike", function()
+      local Box = model "RelBox" {
+        id = column.uuid { primaryKey = true }, code = column.char { length = 6 },
+        things = hysteria.hasMany("RelThing", { foreignKey = "boxId" }),
+        coded = hysteria.hasMany("RelThing", { foreignKey = "boxCode", localKey = "code" }),
+      }
+      local Thing = model "RelThing" {
+        id = column.increment(), boxId = column.string { length = 36 }, boxCode = column.string { length = 6 },
+        box = hysteria.belongsTo("RelBox", { foreignKey = "boxId", constraint = false }),
+      }
+      ds:dropTables({ Box, Thing }, { ifExists = true })
+      ds:createTables { Box, Thing }
+      local things = Thing:using(ds)
+      local boxes = Box:using(ds):insertMany { { code = "ab" }, { code = "abcdef" }, {} }
+      things:insertMany {
+        { boxId = boxes[2].id, boxCode = "ab" }, { boxId = boxes[1].id }, { boxId = boxes[2].id, boxCode = "abcdef" },
+      }
+      local seen = databases.watch(ds)
+      local filled = Box:using(ds):query():load("things"):many()
+      for index, thing in ipairs(things:query():orderBy("id"):load("box"):many()) do
+        assert.equal(boxes[index == 2 and 1 or 2].id, thing.box.id)
+      end
+      assert.equal(4, #seen.stop())
+      for _, box in ipairs(filled) do
+        assert.equal(box.id == boxes[2].id and 2 or box.id == boxes[1].id and 1 or 0, #box.things)
+      end
+      for _, box in ipairs(Box:using(ds):query():load("coded"):many()) do
+        assert.equal(box.code and 1 or 0, #box.coded)
+      end
+      ds:dropTables { Thing, Box }
+    end)
+
     it("finds whose a row is as a join does, however the texts of keys are spelled", function()
       local function joined(condition)
         local list = {}
