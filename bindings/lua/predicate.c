@@ -139,7 +139,7 @@ static hy_expr *in_any(lua_State *L, hy_query *q, hy_expr *lhs, int index, bool 
         return hy_expr_in_param(q, lhs, hyl_node_word(L, index, &size), negated);
     hy_query *sub = hyl_to_query(L, index);
     if (sub == NULL)
-        hyl_fail_argument(L, index, what, "a list or a query");
+        hyl_fail_argument(L, index, "values", "a list or a query");
     hy_expr *e = hy_expr_in_query(q, lhs, sub, negated);
     lua_pop(L, 1);
     return e;

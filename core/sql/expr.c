@@ -475,6 +475,8 @@ hy_expr *hy_expr_compare(hy_query *q, hy_op op, hy_expr *lhs, hy_expr *rhs)
         return compare_null(q, op, lhs);
     if (lhs != NULL && rhs != NULL && is_null_value(lhs))
         return compare_null(q, op, rhs);
+    if (lhs != NULL && op >= HY_OP_LIKE && op <= HY_OP_NOT_IREGEXP && is_whole((hy_kind)lhs->kind))
+        lhs = hy_expr_cast(q, lhs, HY_KIND_TEXT); /* PostgreSQL matches text alone */
     hy_branch *b = hy__branch_new(q, HY_NODE_BINARY, HY_KIND_BOOLEAN, (hy_expr *[]){lhs, rhs}, 2);
     if (b == NULL)
         return NULL;
