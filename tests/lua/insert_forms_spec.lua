@@ -122,7 +122,7 @@ databases.each(function(ds, database)
     assert.same({ 1, 3 }, { items:count(), items:findOne().n })
     local most = ds:query("insert_pairs"):select(sql.func("max", sql.col("b")))
     pairs_of:insert { a = 1, b = 41 }
-    assert.equal(42, items:insert({ n = sql.rawStatement("? + 1", most) }).n)
+    assert.equal(42, items:insert({ id = 2, n = sql.rawStatement("? + 1", most) }).n)
   end)
 
   it("a list without rows gives none", function()
