@@ -68,7 +68,15 @@ local function build(run, places, query)
   if run.definition and run.definition.version then
     query:_increment(run.definition.version, 1)
   end
-  for _, name in ipairs(changed_names(run, run.changes[places[1]])) do
+  local function is_computed(name)
+    for _, place in ipairs(places) do
+      if validation.is_computed(run.changes[place][name]) then
+        return true
+      end
+    end
+    return false
+  end
+  writing.each_assigned(changed_names(run, run.changes[places[1]]), is_computed, function(name)
     local values = {}
     for index, place in ipairs(places) do
       values[count + 1 - index] = run.changes[place][name]
@@ -78,7 +86,7 @@ local function build(run, places, query)
     else
       query:_setByKey(name, run.by, keys, values)
     end
-  end
+  end)
 end
 
 -- The rows that came back, to the places that they were asked from.

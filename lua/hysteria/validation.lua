@@ -12,7 +12,11 @@ local NONE = {}
 local DEFAULT = "Validation error"
 
 -- Values that the database computes: there is nothing to look at.
-local EXPRESSION = { raw = true, func = true, col = true, case = true, query = true }
+local EXPRESSION = { raw = true, func = true, col = true, math = true, case = true, query = true }
+
+function validation.is_computed(value)
+  return EXPRESSION[core.kind(value)] or false
+end
 
 -- ---- running ----------------------------------------------------------------------------------
 

@@ -6,6 +6,7 @@ local matching = require("hysteria.matching")
 local options = require("hysteria.options")
 local running = require("hysteria.running")
 local transaction = require("hysteria.transaction")
+local validation = require("hysteria.validation")
 
 local writing = {}
 
@@ -37,7 +38,7 @@ function writing.check_guarded(definition, row, given)
   end
 end
 
-writing.EXPRESSION = { null = true, raw = true, func = true, col = true, case = true, query = true }
+writing.EXPRESSION = { null = true, raw = true, func = true, col = true, math = true, case = true, query = true }
 
 -- The row's own prepare functions; NULL and SQL expressions pass untouched.
 function writing.prepare(definition, row)
@@ -207,6 +208,30 @@ local function count_version(query, definition, row)
   query:_increment(name, 1)
 end
 
+-- fn(name) for these names in their order, those first whose value is SQL: it means the row as it was, and MySQL
+-- and MariaDB carry out one assignment after the other. is_computed(name): whether it is.
+function writing.each_assigned(names, is_computed, fn)
+  local plain = {}
+  for _, name in ipairs(names) do
+    if is_computed(name) then
+      fn(name)
+    else
+      plain[#plain + 1] = name
+    end
+  end
+  for _, name in ipairs(plain) do
+    fn(name)
+  end
+end
+
+local function set_all(query, names, row)
+  writing.each_assigned(names, function(name)
+    return validation.is_computed(row[name])
+  end, function(name)
+    query:_set(name, row[name])
+  end)
+end
+
 -- In the model's order, so that equal updates are equal texts. `only_more`: the query changes something already.
 function writing.set_columns(query, definition, row, only_more)
   if definition then
@@ -216,13 +241,11 @@ function writing.set_columns(query, definition, row, only_more)
       })
     end
     count_version(query, definition, row)
-    for index = 1, #definition.properties do
-      local name = definition.properties[index]
-      if row[name] ~= nil then
-        query:_set(name, row[name])
-      end
+    local given = {}
+    for _, name in ipairs(definition.properties) do
+      given[#given + 1] = row[name] ~= nil and name or nil
     end
-    return
+    return set_all(query, given, row)
   end
   local names = {}
   for name in next, row do
@@ -232,9 +255,7 @@ function writing.set_columns(query, definition, row, only_more)
     names[#names + 1] = name
   end
   table.sort(names)
-  for _, name in ipairs(names) do
-    query:_set(name, row[name])
-  end
+  set_all(query, names, row)
 end
 
 -- ---- where and how ------------------------------------------------------------------------------

@@ -150,4 +150,34 @@ databases.each(function(ds)
     assert.same({ "d!", "<b>", { 1, 2 }, "c?" }, stored())
     ds:dropTables { Tag }
   end)
+
+  it("a sum of columns is SQL: no key, and nothing that prepare and validators see", function()
+    local Sum = model "WrittenSum" {
+      id = column.increment(),
+      n = column.integer {
+        validate = function(value) return math.type(value) == "integer" end,
+        prepare = function(value) return math.abs(value) end,
+      },
+    }
+    ds:dropTables({ Sum }, { ifExists = true })
+    ds:createTables { Sum }
+    local sums = Sum:using(ds)
+    sums:insertMany { { n = 1 }, { n = -2 }, { n = 3 } }
+    local every = sql.col("id") + 0
+    for verb, reach in pairs {
+      deleteRecord = function() sums:deleteRecord(every) end, save = function() sums:save { id = every, n = 9 } end,
+      updateRecord = function() sums:updateRecord(every, { n = 9 }) end,
+      findOneByPrimaryKey = function() sums:findOneByPrimaryKey(every) end,
+      updateMany = function() sums:updateMany { { id = every, n = 9 } } end,
+      upsert = function() sums:upsert({ id = every }, { n = 9 }) end,
+    } do
+      assert.is_true(hysteria.isError(error_of(reach)), verb)
+    end
+    assert.same({ 1, 2, 3 }, sums:query():orderBy("id"):pluck("n"))
+    sums:where("id", 1):update { n = sql.col("n") + 10 }
+    sums:updateRecord(2, { n = sql.col("n") * 10 })
+    sums:updateMany { { id = 3, n = sql.col("n") - 10 } }
+    assert.same({ 11, 20, -7 }, sums:query():orderBy("id"):pluck("n"))
+    ds:dropTables { Sum }
+  end)
 end)

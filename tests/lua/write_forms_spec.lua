@@ -164,6 +164,30 @@ databases.each(function(ds, database)
     assert.equal(2, looses:count())
   end)
 
+  it("a value that is SQL means the row as it was, whatever else is set", function()
+    local Fund = model "FormFund" {
+      id = column.increment(), pending = column.integer(), total = column.integer(), v = column.version(),
+    }
+    ds:dropTables({ Fund }, { ifExists = true })
+    ds:createTables { Fund }
+    local funds = Fund:using(ds)
+    local sum = sql.col("total") + sql.col("pending")
+    for _, write in ipairs {
+      function() funds:where("id", 1):update { pending = 0, total = sum } end,
+      function() funds:updateRecord(1, { pending = 0, total = sum }) end,
+      function() funds:updateMany { { id = 1, pending = 0, total = sum } } end,
+      function() funds:updateMany { { id = 1, pending = 0, total = sum }, { id = 2, pending = 1, total = 2 } } end,
+      function() funds:where("id", 1):update { pending = sql.null, total = sql.rawStatement("total + pending") } end,
+      function() ds:query("form_funds"):where("id", 1):update { pending = 0, total = sum } end,
+    } do
+      funds:query():allRows():delete()
+      funds:insertMany { { id = 1, pending = 5, total = 100 }, { id = 2 } }
+      write()
+      assert.equal(105, funds:findOneByPrimaryKey(1).total)
+    end
+    ds:dropTables { Fund }
+  end)
+
   it("a subquery may read the table that is changed", function()
     assert.equal(1, writers:where("rank", writers:query():selectFunc("max", "rank", "top")):update { rank = 0 })
     assert.same({ 10, 20, 30, 0 }, ranks())
