@@ -35,6 +35,7 @@ end
 function methods.paginate(q, page, per_page, given)
   page, per_page = need_page(page, "page", "paginate"), need_page(per_page, "perPage", "paginate")
   given = options.check(given, READ, "paginate")
+  q = reading.asked(q)
   local both = running.budget(given, select(2, about_query(q)))
   local limit, offset = q:_window()
   local start = (page - 1) * per_page
@@ -447,6 +448,7 @@ function methods.paginateWithCursor(q, limit, cursor, given)
   end
   limit = need_page(limit, "limit", what)
   given = options.check(given, PAGE, what)
+  q = reading.asked(q)
   if q:_has("limit") then
     refuse(what, "the query has a limit or offset of its own")
   end
@@ -486,6 +488,7 @@ function methods.chunk(q, size, given)
   local what = "chunk"
   size = options.need_count(size, 1, "size", what)
   given = options.check(given, CHUNK, what)
+  q = reading.asked(q)
   local class, extra, frozen = about_query(q)
   local definition = class and class._definition
   local handle, _, ds = running.target(definition, frozen and state.source_of[frozen], extra, { trx = given.trx })

@@ -60,6 +60,24 @@ end
 
 reading.is_scoped = is_scoped
 
+-- What a default scope says of limit and offset is the table; the query's own are of those rows.
+local function add_scopes_within(clone, definition)
+  local limit, offset = clone:_window()
+  clone:clearLimit():clearOffset()
+  add_default_scopes(clone, definition)
+  if not limit and not offset then
+    return
+  end
+  local most, from = clone:_window()
+  local left = most and math.max(0, most - (offset or 0))
+  if limit or left then
+    clone:limit(math.min(limit or left, left or limit))
+  end
+  if offset or from then
+    clone:offset((offset or 0) + (from or 0))
+  end
+end
+
 -- Soft delete and default scopes, on a clone. Writes go through this too.
 function reading.filter(query, definition, extra)
   local clone = query:clone()
@@ -68,8 +86,22 @@ function reading.filter(query, definition, extra)
     clone:_guard(mode == "only" and only_deleted or only_live, definition)
   end
   if is_scoped(definition, extra and extra.unscoped) then
-    add_default_scopes(clone, definition)
+    add_scopes_within(clone, definition)
   end
+  return clone
+end
+
+-- The query with what its default scopes say now, which is asked no more: whoever runs it in parts needs its
+-- order and its limit.
+function reading.asked(query)
+  local class, extra = about_query(query)
+  local definition = class and class._definition
+  if not definition or not is_scoped(definition, extra and extra.unscoped) then
+    return query
+  end
+  local clone = reading.filter(query, definition, extra)
+  local own = clone:_extra()
+  own.unscoped, own.deleted = true, "with"
   return clone
 end
 

@@ -266,6 +266,68 @@ databases.each(function(ds, database, config)
     end)
   end)
 
+  describe("a default scope with an order and a limit", function()
+    -- The last five rows, the newest first.
+    local Last = model "PageLast" {
+      hysteria.tableName("page_rows"), hysteria.defaultScope(function(q) q:orderBy("id", "desc"):limit(5) end),
+      id = column.increment(), must = column.integer(),
+    }
+    local last = Last:using(ds)
+    local function newest(from, to)
+      local list = {}
+      for place = from, to do
+        list[#list + 1] = ROWS + 1 - place
+      end
+      return list
+    end
+
+    it("is a table, of whose rows a query's own limit and offset are", function()
+      assert.same(newest(1, 5), last:query():pluck("id"))
+      assert.same(newest(1, 2), last:query():limit(2):pluck("id"))
+      assert.same(newest(1, 5), last:query():limit(9):pluck("id"))
+      assert.same(newest(4, 5), last:query():offset(3):pluck("id"))
+      assert.same(newest(4, 5), last:query():offset(3):limit(9):pluck("id"))
+      assert.same({}, last:query():offset(7):limit(9):pluck("id"))
+      assert.equal(2, last:query():offset(3):limit(9):count())
+      assert.equal(60, #last:query():withoutDefaultScope():limit(99):many())
+    end)
+
+    it("is read in pages and parts as it is read whole", function()
+      for page = 1, 3 do
+        local got = last:query():paginate(page, 2)
+        assert.same(newest(2 * page - 1, math.min(2 * page, 5)), ids(got.data))
+        assert.equal(5, got.paginationMetadata.total)
+        assert.equal(page < 3, got.paginationMetadata.hasMorePages)
+      end
+      for _, size in ipairs { 1, 2, 5, 9 } do
+        local found = {}
+        for list in last:query():chunk(size) do
+          table.move(ids(list), 1, #list, #found + 1, found)
+          assert.is_true(#found < 9)
+        end
+        assert.same(newest(1, 5), found)
+      end
+      assert.equal("INVALID_ARGUMENT", error_of(function() last:query():paginateWithCursor(2) end).code)
+    end)
+
+    it("decides over the order of cursors", function()
+      local Newest = model "PageNewest" {
+        hysteria.tableName("page_rows"),
+        hysteria.defaultScope(function(q) q:where("must", 1):orderBy("id", "desc") end),
+        id = column.increment(), must = column.integer(),
+      }
+      local q, found, cursor = Newest:using(ds):query(), {}, nil
+      repeat
+        local page = q:paginateWithCursor(3, cursor, { total = true })
+        table.move(ids(page.data), 1, #page.data, #found + 1, found)
+        assert.equal(20, page.paginationMetadata.total)
+        cursor = page.paginationMetadata.nextCursor
+      until not cursor or #found > ROWS
+      assert.same(q:pluck("id"), found)
+      assert.equal(20, #found)
+    end)
+  end)
+
   it("loses no row of a plain table to NULL", function()
     ds:rawQuery("DROP TABLE IF EXISTS page_holes")
     ds:rawQuery("CREATE TABLE page_holes (id integer NOT NULL, n integer, code integer)")
