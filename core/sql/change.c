@@ -227,7 +227,9 @@ void hy__clause_set(hy_emitter *e)
             hy__emit_base(e);
         hy__emit_bare(e, item->target);
         PUT(e, " = ");
+        scope->setting = hy__emit_has(e, HY_TRAIT_SET_IN_TURN) ? item : NULL;
         hy__emit_expr(e, item->expr);
+        scope->setting = NULL;
     }
     scope->base_only = false;
 }

@@ -45,7 +45,8 @@ enum {
     HY_TRAIT_ROW_NOT_IN_DROPS = 1 << 21,
     HY_TRAIT_INTERSECT_DERIVED = 1 << 22,   /* (a UNION b) INTERSECT c has rows that a UNION b lacks */
     HY_TRAIT_MEMBER_WITH_DERIVED = 1 << 23, /* a member that begins with WITH only through a derived table */
-    HY_TRAIT_NULL_NUMBERS = 1 << 24         /* a numbered column takes its number by NULL; DEFAULT is 0 */
+    HY_TRAIT_NULL_NUMBERS = 1 << 24,        /* a numbered column takes its number by NULL; DEFAULT is 0 */
+    HY_TRAIT_SET_IN_TURN = 1 << 25          /* an assignment of SET sees those before it */
 };
 
 /* A two-operand operator's text around and between its operands; `between` NULL: ANSI. */

@@ -273,6 +273,7 @@ static void emit_unqualified(hy_emitter *e, const hy_column_expr *c)
     if (e->scope->own_names)
         hy__emit_base(e);
     hy__resolve_plain(e, c, &name);
+    hy__check_assigned(e, e->scope, name.text, name.size);
     e->secret = e->secret || name.sensitive;
     hy__emit_identifier(e, name.text, name.size);
 }
@@ -285,6 +286,7 @@ static void emit_column(hy_emitter *e, const hy_expr *x)
         hy__fail_new_row(e);
     } else if (c->column != NULL) {
         const char *name = e->scope->labels ? c->column->property : c->column->name;
+        hy__check_assigned(e, e->scope, c->column->name, strlen(c->column->name));
         hy__emit_base(e);
         hy__emit_identifier(e, name, strlen(name));
     } else if (x->qualifier > 0) {

@@ -63,11 +63,12 @@ typedef struct hy_scope {
     size_t base_size;
     hy_place place;
     hy_plan plan;
-    bool qualify;   /* unqualified columns get the base name */
-    bool own_names; /* with `qualify`: names of no known model are the base table's as well */
-    bool labels;    /* columns go by their properties' names, as what is selected does */
-    bool base_only; /* joined tables cannot be seen (SET of a rewritten UPDATE) */
-    bool new_row;   /* no column can be seen (VALUES) */
+    bool qualify;           /* unqualified columns get the base name */
+    bool own_names;         /* with `qualify`: names of no known model are the base table's as well */
+    bool labels;            /* columns go by their properties' names, as what is selected does */
+    bool base_only;         /* joined tables cannot be seen (SET of a rewritten UPDATE) */
+    bool new_row;           /* no column can be seen (VALUES) */
+    const hy_item *setting; /* this assignment's value is written, and those before it have been made */
 } hy_scope;
 
 struct hy_emitter {
@@ -161,6 +162,8 @@ typedef struct hy_name {
 bool hy__resolve_qualified(hy_emitter *e, const hy_column_expr *c, hy_name *out);
 /** A value of a new row names a column: MySQL and MariaDB would take its default, which is no row's value. */
 void hy__fail_new_row(hy_emitter *e);
+/** A column of the base table stands in a value of SET: it may not be one that was set before it. */
+void hy__check_assigned(hy_emitter *e, const hy_scope *scope, const char *name, size_t size);
 /** A name without qualifier and without a model's column behind it. */
 void hy__resolve_plain(hy_emitter *e, const hy_column_expr *c, hy_name *out);
 /** A column of the statement's own table, where nothing else can be named. */

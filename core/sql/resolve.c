@@ -161,14 +161,33 @@ void hy__fail_new_row(hy_emitter *e)
               "a value of a new row names a column: there is no row yet to take it from");
 }
 
+void hy__check_assigned(hy_emitter *e, const hy_scope *scope, const char *name, size_t size)
+{
+    hy_name target;
+
+    if (scope->setting == NULL)
+        return;
+    HY_EACH (hy_item, item, &scope->tree->set) {
+        if (item == scope->setting)
+            return;
+        hy__resolve_bare(e, (const hy_column_expr *)item->target, &target);
+        if (target.size == size && memcmp(target.text, name, size) == 0)
+            hy__emit_unsupported(e, "SET from a column that is set before");
+    }
+}
+
+static bool is_base(const hy_scope *scope, const hy_column_expr *c)
+{
+    return c->head.qualifier == scope->base_size && memcmp(c->text, scope->base, scope->base_size) == 0;
+}
+
 bool hy__resolve_qualified(hy_emitter *e, const hy_column_expr *c, hy_name *out)
 {
     source from = {0};
     const hy_scope *scope = find_source(e, c->text, c->head.qualifier, &from);
 
     name_as_written(out, c->text + c->head.qualifier + 1);
-    if (scope != NULL && scope->base_only &&
-        (c->head.qualifier != scope->base_size || memcmp(c->text, scope->base, scope->base_size) != 0)) {
+    if (scope != NULL && scope->base_only && !is_base(scope, c)) {
         hy__emit_unsupported(e, "joined columns in SET");
         return false;
     }
@@ -182,10 +201,14 @@ bool hy__resolve_qualified(hy_emitter *e, const hy_column_expr *c, hy_name *out)
             name_is_column(out, column);
         else
             fail_undefined(e, from.model, out->text, out->size);
+        if (column != NULL && is_base(scope, c))
+            hy__check_assigned(e, scope, column->name, strlen(column->name));
         return column != NULL;
     }
     if (from.tree == NULL || !find_in_tree(from.tree, out->text, out->size, out))
         convert(out, scope != NULL ? scope->tree : e->scope->tree);
+    if (scope != NULL && is_base(scope, c))
+        hy__check_assigned(e, scope, out->text, out->size);
     return true;
 }
 

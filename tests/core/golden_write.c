@@ -595,6 +595,7 @@ static void no_table(hy_query *q)
 #define ALL "`id`, `first_name`, `age`, `active`, `balance`, `score`, `created_at`"
 #define BUSY "WITH `busy` AS (SELECT `user_id` FROM `posts` WHERE `views` > ?) "
 
+#define SET_BEFORE "!SET from a column that is set before"
 static const golden cases[] = {
     {"INSERT", USER, insert, INSERT "(?, ?)", ADA, ""},
     {"INSERT of several rows", USER, insert_many, INSERT "(?, ?), (?, ?)",
@@ -729,7 +730,8 @@ static const golden cases[] = {
     {"UPDATE with calculations", USER, update_exact,
      "UPDATE `users` SET `balance` = `balance` + ?, `age` = `age` - ?, `score` = `balance` * `age` WHERE"
      " (`score` * ?) > ?",
-     "decimal:0.10/decimal int:1/integer double:0.5/any int:2/any",
+     "decimal:0.10/decimal int:1/integer double:0.5/any int:2/any", .mysql = SET_BEFORE,
+     .mariadb = SET_BEFORE,
      .sqlite = "UPDATE `users` SET `balance` = CAST(hysteria_add(`balance`, ?) AS TEXT) COLLATE"
                " hysteria_decimal, `age` = hysteria_whole_subtract(`age`, ?), `score` ="
                " CAST(hysteria_multiply(`balance`, `age`) AS TEXT) COLLATE hysteria_decimal WHERE"

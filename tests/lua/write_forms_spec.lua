@@ -188,6 +188,39 @@ databases.each(function(ds, database)
     ds:dropTables { Fund }
   end)
 
+  it("values taken from each other are the old ones, or refused", function()
+    local Swap = model "FormSwap" { id = column.increment(), left = column.integer(), right = column.integer() }
+    ds:dropTables({ Swap }, { ifExists = true })
+    ds:createTables { Swap }
+    local swaps = Swap:using(ds)
+    swaps:insert { left = 1, right = 2 }
+    local left, right = 1, 2
+    for _, write in ipairs {
+      function() swaps:where("id", 1):update { left = sql.col("right"), right = sql.col("left") } end,
+      function() swaps:updateRecord(1, { left = sql.col("right"), right = sql.col("left") + 0 }) end,
+      function()
+        swaps:where("id", 1):update { left = sql.col("form_swaps.right"), right = sql.col("form_swaps.left") }
+      end,
+      function()
+        ds:query("form_swaps"):where("id", 1):update { left = sql.col("right"), right = sql.func("abs", sql.col("left")) }
+      end,
+    } do
+      local ok, err = pcall(write)
+      if ds:getDbType() == "mysql" or ds:getDbType() == "mariadb" then -- they assign one after the other
+        assert.is_false(ok)
+        assert.same({ "UNSUPPORTED", ds:getDbType() }, { err.code, err.dialect })
+      else
+        assert.is_true(ok, tostring(err))
+        left, right = right, left
+      end
+      local row = swaps:findOne()
+      assert.same({ left, right }, { row.left, row.right })
+    end
+    swaps:where("id", 1):update { left = sql.col("left") + 1, right = sql.col("right") * 2 }
+    local row = swaps:findOne()
+    assert.same({ left + 1, right * 2 }, { row.left, row.right })
+    ds:dropTables { Swap }
+  end)
   it("a subquery may read the table that is changed", function()
     assert.equal(1, writers:where("rank", writers:query():selectFunc("max", "rank", "top")):update { rank = 0 })
     assert.same({ 10, 20, 30, 0 }, ranks())
