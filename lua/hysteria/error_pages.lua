@@ -332,7 +332,8 @@ page.DISK_FULL = {
 }
 page.SYNTAX = {
   raises = true,
-  cause = "The database cannot read the statement; that is raw SQL, or a raw fragment.",
+  cause = "The database cannot read the statement: raw SQL, or a raw fragment. Or it has no such function, or none for "
+    .. "values of this type.",
   example = 'sql.rawQuery("SELEC 1")',
   remedy = "err.position tells the byte of err.sql where it stopped, on databases that say so.",
 }
