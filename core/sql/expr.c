@@ -667,13 +667,13 @@ static const hy_function *function_other(hy_query *q, const char *name, size_t s
     return f;
 }
 
-/* MySQL, MariaDB and SQLite would total the digits that a text or a date begins with. */
+/* MySQL, MariaDB and SQLite would total the digits that a text or a date begins with, and booleans. */
 static bool can_total(hy_query *q, const hy_function *f, const hy_expr *x)
 {
     bool totals = f->result == HY_RESULT_SUM || f->result == HY_RESULT_AVERAGE;
     hy_type type = hy_kind_type(hy_expr_kind(x));
 
-    if (!totals || type < HY_TEXT || type == HY_DECIMAL)
+    if (!totals || (type < HY_TEXT && type != HY_BOOL) || type == HY_DECIMAL)
         return true;
     HY_QUERY_FAIL(q, HY_EINVALID_ARGUMENT, "%s takes numbers, and %.60s is of kind %s", f->label,
                   x->node == HY_NODE_COLUMN ? hy__column_label((const hy_column_expr *)x) : "its argument",

@@ -240,6 +240,36 @@ databases.each(function(ds)
     assert.equal("UNDEFINED_COLUMN", error_of(unknown.getSum, unknown, "amuont").code)
   end)
 
+  it("refuse totals of what is no number, the same on every database", function()
+    local Odd = model "AggregateOdd" {
+      id = column.increment(), day = column.date(), at = column.datetime(), clock = column.time(), flag = column.boolean(),
+      name = column.string { length = 20 }, body = column.text(), state = column.enum { "1", "2" },
+      token = column.uuid { generate = false }, bytes = column.varbinary { length = 8 }, document = column.json(),
+    }
+    local odd = Odd:using(ds)
+    ds:dropTables({ Odd }, { ifExists = true })
+    ds:createTables { Odd }
+    odd:insert { day = "2024-02-29", at = "2024-02-29 12:30:45", clock = "01:00:00", flag = true, name = "12", state = "2" }
+    for _, name in ipairs {
+      "day", "at", "clock", "flag", "name", "body", "state", "token", "bytes", "document",
+    } do
+      for _, verb in ipairs { "getSum", "getAvg" } do
+        local q = odd:query()
+        local err = error_of(q[verb], q, name)
+        assert.equal("INVALID_ARGUMENT", err.code, name)
+        assert.matches("takes numbers", err.message, 1, true)
+      end
+      local q = odd:query()
+      assert.equal("INVALID_ARGUMENT", error_of(q.selectFunc, q, "sum", name, "total").code)
+      q = odd:query():select(name):orderBy("id"):limit(1)
+      local made, err = pcall(q.getSum, q, name)
+      assert.is_false(made)
+      assert.is_true(hysteria.isError(err))
+    end
+    assert.equal(1, odd:query():getSum("id"))
+    assert.equal(1, odd:query():select(sql.case({ { { flag = true }, 1 } }, 0), "n"):getSum("n"))
+  end)
+
   it("refuse what has no answer", function()
     assert.equal("INVALID_ARGUMENT", error_of(function()
       sales:query():selectWindow("count distinct", "buyerId", {}, "n"):many()
