@@ -202,7 +202,8 @@ databases.each(function(ds, database)
         swaps:where("id", 1):update { left = sql.col("form_swaps.right"), right = sql.col("form_swaps.left") }
       end,
       function()
-        ds:query("form_swaps"):where("id", 1):update { left = sql.col("right"), right = sql.func("abs", sql.col("left")) }
+        local taken = { left = sql.col("right"), right = sql.func("abs", sql.col("left")) }
+        ds:query("form_swaps"):where("id", 1):update(taken)
       end,
     } do
       local ok, err = pcall(write)
