@@ -21,7 +21,8 @@ databases.each(function(ds)
       ds:dropTables({ Formed }, { ifExists = true })
       ds:createTables { Formed }
       rows:insert {
-        ratio = sql.decimal("0.125"), price = "12345678901234567.125", at = 1.25, clock = "12:30:00.5", day = "2024-02-29",
+        ratio = sql.decimal("0.125"), price = "12345678901234567.125", at = 1.25, clock = "12:30:00.5",
+        day = "2024-02-29",
       }
     end)
 
@@ -84,7 +85,8 @@ databases.each(function(ds)
       epoch = { column.datetime { as = "epoch" }, 0, 0, "x" },
       moment = { column.timestamp(), { year = 2024, month = 2, day = 29, usec = 7 }, "2024-02-29 00:00:00.000007", "" },
       clock = { column.time(), 3600.5, "01:00:00.500000", "noon" },
-      price = { column.decimal { precision = 30, scale = 2 }, "1234567890123456789.5", "1234567890123456789.50", "0.125" },
+      price = { column.decimal { precision = 30, scale = 2 }, "1234567890123456789.5",
+        "1234567890123456789.50", "0.125" },
       ratio = { column.decimal { precision = 10, scale = 3, as = "number" }, 0.1, 0.1, 0.0001 },
       whole = { column.integer(), 3.0, 3, 1.5 },
       flag = { column.boolean(), 1, true, 2 },
@@ -198,7 +200,9 @@ databases.each(function(ds)
     local words = Word:using(ds)
     ds:dropTables({ Word }, { ifExists = true })
     ds:createTables { Word }
-    words:insertMany { { id = 1, word = "\u{e9}" }, { id = 2, word = "\u{1F600}" }, { id = 3, word = "ab" }, { id = 4, word = "I" } }
+    words:insertMany {
+      { id = 1, word = "\u{e9}" }, { id = 2, word = "\u{1F600}" }, { id = 3, word = "ab" }, { id = 4, word = "I" },
+    }
     local function matching(pattern, flags)
       return words:query():whereRegexp("word", pattern, { flags = flags }):orderBy("id"):pluck("id")
     end

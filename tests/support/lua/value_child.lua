@@ -93,7 +93,8 @@ do
   end)
   local told
   local logging <close> = hysteria.sql.connectToSecondarySource {
-    type = "sqlite", database = ":memory:", logs = { logParams = true, customLogger = { info = function(line) told = line end } },
+    type = "sqlite", database = ":memory:",
+    logs = { logParams = true, customLogger = { info = function(line) told = line end } },
   }
   logging:createTables { Placed }
   local least = Placed:using(logging):query():annotate("MIN", "ratio", "least"):where("ratio", 0.5)
