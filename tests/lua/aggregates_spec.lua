@@ -242,14 +242,17 @@ databases.each(function(ds)
 
   it("refuse totals of what is no number, the same on every database", function()
     local Odd = model "AggregateOdd" {
-      id = column.increment(), day = column.date(), at = column.datetime(), clock = column.time(), flag = column.boolean(),
+      id = column.increment(), day = column.date(), at = column.datetime(), clock = column.time(),
+      flag = column.boolean(),
       name = column.string { length = 20 }, body = column.text(), state = column.enum { "1", "2" },
       token = column.uuid { generate = false }, bytes = column.varbinary { length = 8 }, document = column.json(),
     }
     local odd = Odd:using(ds)
     ds:dropTables({ Odd }, { ifExists = true })
     ds:createTables { Odd }
-    odd:insert { day = "2024-02-29", at = "2024-02-29 12:30:45", clock = "01:00:00", flag = true, name = "12", state = "2" }
+    odd:insert {
+      day = "2024-02-29", at = "2024-02-29 12:30:45", clock = "01:00:00", flag = true, name = "12", state = "2",
+    }
     for _, name in ipairs {
       "day", "at", "clock", "flag", "name", "body", "state", "token", "bytes", "document",
     } do
