@@ -13,6 +13,7 @@
 
 #include <cmocka.h>
 
+#include <dirent.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -37,6 +38,19 @@
         assert_int_equal((code), (error).status); \
         assert_true((error).message[0] != '\0');  \
     } while (0)
+
+/* How many threads this process has. */
+static inline int threads_now(void)
+{
+    DIR *dir = opendir("/proc/self/task");
+    int n = -2; /* "." and ".." */
+
+    assert_non_null(dir);
+    while (readdir(dir) != NULL)
+        n++;
+    (void)closedir(dir);
+    return n;
+}
 
 typedef struct hy_test_heap {
     atomic_long live;  /* allocations not freed yet */

@@ -5,7 +5,6 @@
  */
 #include "hy_test.h"
 
-#include <dirent.h>
 #include <poll.h>
 #include <pthread.h>
 #include <semaphore.h>
@@ -87,18 +86,6 @@ static void await_job(const hy__job *job)
 {
     assert_true(is_readable(job->fd, 20000));
     assert_true(hy__job_is_done(job));
-}
-
-static int threads_now(void)
-{
-    DIR *dir = opendir("/proc/self/task");
-    int n = -2; /* "." and ".." */
-
-    assert_non_null(dir);
-    while (readdir(dir) != NULL)
-        n++;
-    (void)closedir(dir);
-    return n;
 }
 
 static int threads_of_ours; /* before any worker */
