@@ -178,7 +178,8 @@ void hy__check_assigned(hy_emitter *e, const hy_scope *scope, const char *name, 
 
 static bool is_base(const hy_scope *scope, const hy_column_expr *c)
 {
-    return c->head.qualifier == scope->base_size && memcmp(c->text, scope->base, scope->base_size) == 0;
+    return scope != NULL && c->head.qualifier == scope->base_size &&
+           memcmp(c->text, scope->base, scope->base_size) == 0;
 }
 
 bool hy__resolve_qualified(hy_emitter *e, const hy_column_expr *c, hy_name *out)
@@ -207,7 +208,7 @@ bool hy__resolve_qualified(hy_emitter *e, const hy_column_expr *c, hy_name *out)
     }
     if (from.tree == NULL || !find_in_tree(from.tree, out->text, out->size, out))
         convert(out, scope != NULL ? scope->tree : e->scope->tree);
-    if (scope != NULL && is_base(scope, c))
+    if (is_base(scope, c))
         hy__check_assigned(e, scope, out->text, out->size);
     return true;
 }
