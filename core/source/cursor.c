@@ -176,11 +176,20 @@ static void give_up(hy_cursor *cursor)
 /* Somebody waited, and may have been woken by a cancel. */
 static void wake(hy_cursor *cursor)
 {
-    bool cut = hy__stop_wake(&cursor->stop);
+    if (hy__stop_wake(&cursor->stop))
+        give_up(cursor);
+}
 
-    if (cut || (cursor->midway && hy__stop_is_wanted(&cursor->stop)))
+/* Cancelled? It may come at any moment: what was waited for last has not come then, unless the driver was
+ * asked. */
+static bool is_canceled(hy_cursor *cursor)
+{
+    bool canceled = hy__stop_is_wanted(&cursor->stop);
+
+    if (canceled && cursor->midway)
         give_up(cursor);
     cursor->midway = false;
+    return canceled;
 }
 
 /* Give everything back. `status` HY_OK, or the failure that `error` may tell about. */
@@ -192,6 +201,7 @@ static void end_run(hy_cursor *cursor, hy_status status, const hy_error *error)
     if (lease == NULL)
         return;
     wake(cursor);
+    (void)is_canceled(cursor);
     hy__stream_drop(cursor);
     if (lease->state == HY__LEASE_READY) {
         if (status != HY_OK)
@@ -330,6 +340,7 @@ static hy_status sleep_on(hy_cursor *cursor, const hy_wait *wait, hy_error *err)
     if (hy__stop_sleep(&cursor->stop, wait))
         return HY_AGAIN;
     wake(cursor);
+    (void)is_canceled(cursor);
     return fail_canceled(err);
 }
 
@@ -607,8 +618,7 @@ static hy_status cursor_step(hy_task *task, hy_wait *wait, hy_error *err)
         return refuse_idle(cursor, err);
     wake(cursor);
     while (status == HY_OK && cursor->state < HY__CURSOR_ROWS)
-        status =
-            hy__stop_is_wanted(&cursor->stop) ? fail_canceled(err) : steps[cursor->state](cursor, wait, err);
+        status = is_canceled(cursor) ? fail_canceled(err) : steps[cursor->state](cursor, wait, err);
     if (status == HY_AGAIN)
         status = sleep_on(cursor, wait, err);
     return status == HY_OK || status == HY_AGAIN ? status : fail_run(cursor, status, err);
@@ -690,7 +700,7 @@ hy_status hy_cursor_next(hy_cursor *cursor, const hy_value **row, hy_wait *wait,
 
     hy_connection *c = connection_of(cursor);
     wake(cursor);
-    status = hy__stop_is_wanted(&cursor->stop) ? fail_canceled(err) : step_row(cursor, c, wait, err);
+    status = is_canceled(cursor) ? fail_canceled(err) : step_row(cursor, c, wait, err);
     if (status == HY_OK) {
         status = c->driver->row(c, cursor->statement->statement, cursor->values.data, err);
         cursor->unread = status != HY_OK;

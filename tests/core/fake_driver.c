@@ -29,7 +29,7 @@ typedef struct fake_connection {
     bool broken;
     hy_transaction_status status;
     fake_pending pending;
-    int again;
+    int again, again_fd;
     int64_t again_ns;
     fake_statement *statement;
     int64_t affected;
@@ -97,8 +97,8 @@ static bool dies(fake_connection *c)
 static hy_status wait_again(fake_connection *c, hy_wait *wait)
 {
     c->again--;
-    wait->fd = -1;
-    wait->events = 0;
+    wait->fd = c->again_fd > 0 ? c->again_fd : -1;
+    wait->events = c->again_fd > 0 ? HY_WAIT_READ : 0;
     wait->deadline = hy_monotonic_ns() + c->again_ns;
     return HY_AGAIN;
 }
@@ -215,6 +215,7 @@ static hy_status fake_reset_session(hy_connection *conn, hy_wait *wait, hy_error
         return hy_fail(err, fake.reset_fails, "the fake server cannot reset");
     c->again = fake.reset_again;
     c->again_ns = 0;
+    c->again_fd = 0;
     c->pending = FAKE_RESET;
     if (c->again > 0)
         return wait_again(c, wait);
@@ -323,6 +324,7 @@ static hy_status fake_execute(hy_connection *conn, hy_statement *head, const hy_
         return lost(c, err);
     c->again = s->reply.again;
     c->again_ns = s->reply.again_ns;
+    c->again_fd = s->reply.again_fd;
     c->statement = s;
     c->pending = FAKE_EXECUTE;
     if (c->again > 0)
@@ -353,6 +355,7 @@ static hy_status fake_next(hy_connection *conn, hy_statement *head, hy_wait *wai
         return hy_fail(err, HY_EDATABASE_ERROR, "at this row");
     c->again = s->reply.again_rows;
     c->again_ns = 0;
+    c->again_fd = 0;
     c->pending = FAKE_NEXT;
     if (c->again > 0)
         return wait_again(c, wait);

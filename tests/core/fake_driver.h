@@ -25,6 +25,7 @@ typedef struct fake_reply {
     int n_columns;   /* 0: one */
     int64_t affected;
     int again;                   /* HY_AGAIN so often before execute ends */
+    int again_fd;                /* waiting for this descriptor meanwhile; 0: for time alone */
     int again_rows;              /* and before each row after the first */
     int64_t again_ns;            /* each of them takes so long */
     hy_status fails;             /* execute answers this */

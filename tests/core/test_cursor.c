@@ -5,7 +5,10 @@
  */
 #include "hy_test.h"
 
+#include <pthread.h>
 #include <stdio.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include <hysteria/datetime.h>
 #include <hysteria/source.h>
@@ -318,6 +321,45 @@ static void a_lone_write_out_of_time_is_unknown(void **state)
     r->again_ns = 10 * (int64_t)MS;
     assert_fails(HY_EOUTCOME_UNKNOWN, err, query_raw(cursor, source, "UPDATE 1", &hurried, &err));
     assert_int_equal(stats_of(source).discarded, 1);
+    hy_cursor_free(cursor);
+    hy_source_unref(source);
+}
+
+static void *cancel_it(void *cursor)
+{
+    hy_cursor_cancel(cursor);
+    return NULL;
+}
+
+/* Whenever the cancel comes, also between two looks at it: the server has the write. */
+static void a_lone_write_that_is_cancelled_is_unknown(void **state)
+{
+    enum { TIMES = 2000 };
+    hy_source *source = open_fake();
+    hy_cursor *cursor = hy_cursor_new();
+    hy_wait wait;
+    hy_error err;
+
+    (void)state;
+    fake_reply *r = fake_add_reply("UPDATE");
+    r->again = INT32_MAX;
+    for (int i = 0; i < TIMES; i++) {
+        int ends[2];
+        pthread_t thread;
+        assert_int_equal(0, socketpair(AF_UNIX, SOCK_STREAM, 0, ends));
+        r->again_fd = ends[0];
+        assert_int_equal(HY_OK, start_raw(cursor, source, "UPDATE 1", NULL, &err));
+        hy_status status = hy_task_advance(hy_cursor_task(cursor), &wait, &err);
+        assert_int_equal(status, HY_AGAIN);
+        assert_int_equal(0, pthread_create(&thread, NULL, cancel_it, cursor));
+        while (status == HY_AGAIN)
+            status = hy_task_advance(hy_cursor_task(cursor), &wait, &err);
+        (void)pthread_join(thread, NULL);
+        assert_int_equal(status, HY_EOUTCOME_UNKNOWN);
+        assert_int_equal(stats_of(source).discarded, i + 1);
+        (void)close(ends[0]);
+        (void)close(ends[1]);
+    }
     hy_cursor_free(cursor);
     hy_source_unref(source);
 }
@@ -793,6 +835,7 @@ int main(void)
         T(passes_waiting_on),
         T(out_of_time_closes_the_connection),
         T(a_lone_write_without_an_answer_is_unknown),
+        T(a_lone_write_that_is_cancelled_is_unknown),
         T(a_lone_write_out_of_time_is_unknown),
         T(left_while_waiting_closes_the_connection),
         T(one_budget_covers_the_queue_too),
